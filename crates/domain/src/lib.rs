@@ -1,1 +1,16 @@
-//! The words.
+//! The words of Throughline: money, calendar, facts, definitions and answers.
+//!
+//! Values only: no I/O, no clock, no randomness, no async. Every other crate speaks in these types,
+//! so a word has one meaning and one type (`GLOSSARY.md` lists them).
+
+pub mod money;
+pub mod calendar;
+pub mod diagnostic;
+pub mod fact;
+pub mod frame;
+
+pub use calendar::{FiscalCalendar, Period};
+pub use diagnostic::{Diagnostic, Level, Place};
+pub use frame::{Cell, Column, Filter, Frame, Test};
+pub use money::{Currency, MixedMoney, Money, MoneyError};
+pub use rust_decimal::Decimal;

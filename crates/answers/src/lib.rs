@@ -1,0 +1,1 @@
+//! What the facts mean: one file per question, pure functions.

@@ -1,0 +1,1 @@
+//! Reads what people export: files in, canonical facts or quarantined rows out.

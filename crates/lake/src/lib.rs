@@ -1,0 +1,1 @@
+//! The facts: Parquet files and a DuckLake catalog, journeys and credit over them.

@@ -1,0 +1,1 @@
+//! How an answer looks: an Answer in, bytes out.
