@@ -1,1 +1,10 @@
-//! The numerics.
+//! The numerics: slices in, structs out.
+//!
+//! This crate knows a path and its credit and no other word of marketing. It reads no file and no
+//! clock and starts no thread; randomness comes from a seed that is an argument, so that the same
+//! input gives the same output, bit for bit, on one thread or many. Each module names its paper.
+
+pub mod credit;
+mod near;
+pub mod random;
+pub mod special;
