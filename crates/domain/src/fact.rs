@@ -106,6 +106,72 @@ impl Fact {
     }
 }
 
+/// A row of a source after reading: what it says, or why it says nothing.
+#[derive(Clone, Debug)]
+pub enum SourceRow {
+    /// The row was read; it may speak of several facts, in several tables.
+    Accepted {
+        /// Where it stands.
+        place: Place,
+        /// What it says.
+        facts: Vec<Fact>,
+    },
+    /// The row goes to quarantine.
+    Refused(Refusal),
+}
+
+/// Why a row of a source was not taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// Where the row stands.
+    pub place: Place,
+    /// The column of the source that is at fault, where it is one.
+    pub column: Option<Arc<str>>,
+    /// The rule that it breaks: a stable code such as `csv.field-count`; part of the interface.
+    pub rule: &'static str,
+    /// What was expected and what was found; lower case, no full stop.
+    pub message: String,
+    /// What to do: a sentence with an action.
+    pub hint: Option<String>,
+    /// The row as it was read, or the part at fault, shortened.
+    pub excerpt: Option<String>,
+}
+
+impl Refusal {
+    /// The longest excerpt that is kept, in characters.
+    pub const EXCERPT_LENGTH: usize = 200;
+
+    /// Refuses the row at a place.
+    pub fn new(place: Place, rule: &'static str, message: impl Into<String>) -> Self {
+        Self { place, column: None, rule, message: message.into(), hint: None, excerpt: None }
+    }
+
+    /// Names the column at fault.
+    #[must_use]
+    pub fn column(mut self, column: impl Into<Arc<str>>) -> Self {
+        self.column = Some(column.into());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Shows the text at fault, cut to [`Self::EXCERPT_LENGTH`] characters, the last one `…` then.
+    #[must_use]
+    pub fn excerpt(mut self, text: &str) -> Self {
+        let excerpt = match text.char_indices().nth(Self::EXCERPT_LENGTH) {
+            None => text.to_owned(),
+            Some(_) => text.chars().take(Self::EXCERPT_LENGTH - 1).chain(['…']).collect(),
+        };
+        self.excerpt = Some(excerpt);
+        self
+    }
+}
+
 const fn required(name: &'static str, kind: Kind, about: &'static str) -> FactColumn {
     FactColumn { name, kind, required: true, about }
 }
@@ -382,6 +448,14 @@ pub const TABLES: &[FactTable] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_excerpt_is_cut_between_characters() {
+        let refusal = Refusal::new(Place::line("a.csv", 2), "csv.field-count", "m");
+        assert_eq!(refusal.clone().excerpt(&"é".repeat(200)).excerpt.unwrap(), "é".repeat(200));
+        let cut = refusal.excerpt(&"é".repeat(201)).excerpt.unwrap();
+        assert_eq!((cut.chars().count(), cut.chars().last()), (200, Some('…')));
+    }
 
     #[test]
     fn keys_and_effective_columns_exist_and_names_are_unique() {
