@@ -6,5 +6,8 @@
 
 pub mod credit;
 mod near;
+pub mod path;
 pub mod random;
+pub mod removal;
 pub mod special;
+mod table;
