@@ -8,8 +8,12 @@ pub mod calendar;
 pub mod diagnostic;
 pub mod fact;
 pub mod frame;
+pub mod answer;
+pub mod definition;
 
+pub use answer::{Answer, Ask, Caveat, Evidence, Figure, Given, Measure, Need, Question, Rows, Value};
 pub use calendar::{FiscalCalendar, Period};
+pub use definition::Definitions;
 pub use diagnostic::{Diagnostic, Level, Place};
 pub use frame::{Cell, Column, Filter, Frame, Test};
 pub use money::{Currency, MixedMoney, Money, MoneyError};

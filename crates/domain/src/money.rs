@@ -147,6 +147,11 @@ impl Money {
         Self::from_decimal(converted, to)
     }
 
+    /// Returns the code of the currency.
+    pub fn currency_code(&self) -> &str {
+        self.currency.code()
+    }
+
     /// Returns the amount as a plain decimal string with all minor digits: `1234.50`, `-0.07`, `1000`.
     pub fn amount_text(self) -> String {
         self.to_decimal().to_string()
