@@ -159,12 +159,25 @@ pub struct Evidence {
     /// A constant added to the quotient, for example -1 for a return on investment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plus: Option<i64>,
+    /// What the quotient is, where it is more than a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<QuotientUnit>,
+}
+
+/// What a quotient is, where it is more than a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotientUnit {
+    /// A part of a whole: of two counts, or of two amounts in minor units.
+    Share,
+    /// Months.
+    Months,
 }
 
 impl Evidence {
     /// A figure that follows from rows directly.
     pub fn new(rows: Rows, measure: Measure) -> Self {
-        Self { rows, measure, per: None, factor: None, plus: None }
+        Self { rows, measure, per: None, factor: None, plus: None, unit: None }
     }
 
     /// The number of rows.
@@ -182,6 +195,39 @@ impl Evidence {
     pub fn per(mut self, denominator: Self) -> Self {
         self.per = Some(Box::new(denominator));
         self
+    }
+
+    /// Says what the quotient is.
+    #[must_use]
+    pub fn unit(mut self, unit: QuotientUnit) -> Self {
+        self.unit = Some(unit);
+        self
+    }
+
+    /// Divides one value by another as this evidence says: factor, constant and unit.
+    pub fn divide(&self, top: &Value, bottom: &Value) -> Value {
+        let nothing = || Value::None("nothing to divide by".to_owned());
+        match (self.unit, top, bottom) {
+            (Some(QuotientUnit::Share), Value::Money(part), Value::Money(whole))
+                if part.currency == whole.currency =>
+            {
+                if whole.minor > 0 {
+                    Value::Share { of: part.minor, total: whole.minor }
+                } else {
+                    nothing()
+                }
+            }
+            (Some(QuotientUnit::Share), Value::Count(part), Value::Count(whole)) => {
+                if *whole > 0 { Value::Share { of: *part, total: *whole } } else { nothing() }
+            }
+            (Some(QuotientUnit::Months), ..) => {
+                match quotient(top, bottom, self.factor, self.plus) {
+                    Value::Number(months) => Value::Months(months),
+                    other => other,
+                }
+            }
+            _ => quotient(top, bottom, self.factor, self.plus),
+        }
     }
 }
 
@@ -720,7 +766,7 @@ pub fn figure(
         None => Ok(top),
         Some(denominator) => {
             let bottom = figure(denominator, fetch, currency)?;
-            Ok(quotient(&top, &bottom, evidence.factor, evidence.plus))
+            Ok(evidence.divide(&top, &bottom))
         }
     }
 }
@@ -758,5 +804,26 @@ pub fn cell(value: &Value) -> Cell {
         Value::Decimal(value) => Cell::Decimal(*value),
         Value::None(_) => Cell::Null,
         other => other.number().map_or(Cell::Null, Cell::Number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quotient_is_what_its_unit_says_and_nothing_where_there_is_nothing_to_divide_by() {
+        let usd = |minor| Value::Money(Money::from_minor(minor, Currency::USD));
+        let plain = Evidence::count(Rows::of("spend"));
+        let share = plain.clone().unit(QuotientUnit::Share);
+        assert_eq!(share.divide(&usd(1), &usd(4)), Value::Share { of: 1, total: 4 });
+        assert_eq!(share.divide(&Value::Count(0), &Value::Count(3)), Value::Share { of: 0, total: 3 });
+        let months = Evidence { factor: Some((12, 1)), ..plain.clone().unit(QuotientUnit::Months) };
+        assert_eq!(months.divide(&usd(1), &usd(2)), Value::Months(6.0));
+        assert_eq!(plain.divide(&usd(5), &Value::Count(2)), usd(2));
+        for evidence in [plain, share, months] {
+            assert!(evidence.divide(&usd(1), &usd(0)).is_none());
+            assert!(evidence.divide(&usd(1), &Value::Count(0)).is_none());
+        }
     }
 }
