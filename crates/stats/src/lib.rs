@@ -4,10 +4,15 @@
 //! clock and starts no thread; randomness comes from a seed that is an argument, so that the same
 //! input gives the same output, bit for bit, on one thread or many. Each module names its paper.
 
+pub mod bootstrap;
 pub mod credit;
+pub mod heuristic;
+pub mod interval;
 mod near;
+pub mod order;
 pub mod path;
 pub mod random;
 pub mod removal;
+pub mod shapley;
 pub mod special;
 mod table;

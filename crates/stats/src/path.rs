@@ -387,7 +387,10 @@ struct Reader<'a> {
     n_faults: usize,
 }
 
-/// A distinct path as it is written, with its sums.
+/// Rows that are looked up together.
+const BATCH: usize = 128;
+
+/// A path as it is written, with its sums.
 struct Written {
     start: usize,
     end: usize,
@@ -472,6 +475,7 @@ impl<'a> Reader<'a> {
         let bytes = self.bytes;
         let mut written: Vec<Written> = Vec::new();
         let mut numbers = Numbers::new();
+        let mut batch = Vec::with_capacity(BATCH);
         let mut n_read = 0;
         let mut at = body;
         while at < bytes.len() {
@@ -523,16 +527,13 @@ impl<'a> Reader<'a> {
                 }
             }
             let (start, end) = path;
-            let key = &bytes[start..end];
-            let next = u32::try_from(written.len()).unwrap_or(u32::MAX);
-            let same = |number: u32| {
-                written.get(number as usize).is_some_and(|row| &bytes[row.start..row.end] == key)
-            };
-            match numbers.number(hash_bytes(key), next, same) {
-                Ok(number) => add(&mut written[number as usize].sums, cells),
-                Err(_) => written.push(Written { start, end, sums: cells }),
+            let hash = hash_bytes(&bytes[start..end]);
+            batch.push((hash, Written { start, end, sums: cells }));
+            if batch.len() == BATCH {
+                gather(bytes, &mut batch, &mut numbers, &mut written);
             }
         }
+        gather(bytes, &mut batch, &mut numbers, &mut written);
         (written, n_read)
     }
 
@@ -675,6 +676,38 @@ impl<'a> Reader<'a> {
     fn take_back(&mut self, n: usize) {
         self.faults.truncate(n);
         self.n_faults = n;
+    }
+}
+
+/// Adds a batch of rows to the distinct paths.
+///
+/// Nearly all of the time here would be spent waiting for memory, once for the slot, once for the path
+/// and once for its bytes. Looking at each of them for the whole batch first lets the waits overlap.
+fn gather(
+    bytes: &[u8],
+    batch: &mut Vec<(u64, Written)>,
+    numbers: &mut Numbers,
+    written: &mut Vec<Written>,
+) {
+    let mut near = [0; BATCH];
+    for (near, (hash, _)) in near.iter_mut().zip(&*batch) {
+        *near = numbers.peek(*hash).map_or(usize::MAX, |number| number as usize);
+    }
+    for near in &mut near {
+        *near = written.get(*near).map_or(0, |row| row.start);
+    }
+    let seen = near.iter().fold(0, |seen, at| seen ^ bytes.get(*at).copied().unwrap_or(0));
+    std::hint::black_box(seen);
+    for (hash, row) in batch.drain(..) {
+        let key = &bytes[row.start..row.end];
+        let next = u32::try_from(written.len()).unwrap_or(u32::MAX);
+        let same = |number: u32| {
+            written.get(number as usize).is_some_and(|known| &bytes[known.start..known.end] == key)
+        };
+        match numbers.number(hash, next, same) {
+            Ok(number) => add(&mut written[number as usize].sums, row.sums),
+            Err(_) => written.push(row),
+        }
     }
 }
 

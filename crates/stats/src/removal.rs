@@ -560,17 +560,17 @@ impl Walk {
 }
 
 /// Keys of one word with their number in order of appearance.
-struct Interned {
-    keys: Vec<u64>,
+pub(crate) struct Interned {
+    pub(crate) keys: Vec<u64>,
     numbers: Numbers,
 }
 
 impl Interned {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { keys: Vec::new(), numbers: Numbers::new() }
     }
 
-    fn number(&mut self, key: u64) -> u32 {
+    pub(crate) fn number(&mut self, key: u64) -> u32 {
         let keys = &self.keys;
         let same = |number: u32| keys[number as usize] == key;
         match self.numbers.number(hash_word(key), number(keys.len()), same) {
