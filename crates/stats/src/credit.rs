@@ -596,7 +596,7 @@ mod tests {
     #[track_caller]
     fn check(line: &str, model: &str, touches: &str, milestones: [&str; 3], expected: &[&str]) {
         let model = Model::from_id(model).unwrap();
-        let at: Vec<i64> = (0..touches.len() as i64).map(|day| day * DAY).collect();
+        let at: Vec<i64> = (0..).map(|day| day * DAY).take(touches.len()).collect();
         let direct: Vec<bool> = touches.chars().map(|touch| touch == 'd').collect();
         let [lead_creation, opportunity_creation, close] = milestones.map(|cell| cell.parse().ok());
         let journey =

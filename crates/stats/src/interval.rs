@@ -26,6 +26,7 @@ pub struct Interval {
 }
 
 /// Returns a rate of `k` among `n` with its Wilson interval; `None` for `n = 0` or `k > n`.
+#[expect(clippy::many_single_char_names, reason = "the letters of the published formula")]
 pub fn wilson(k: u64, n: u64, level: f64) -> Option<Interval> {
     let z = z_of(level)?;
     if n == 0 || k > n {
@@ -151,7 +152,7 @@ pub fn quantile_sorted(sorted: &[f64], p: f64) -> Option<f64> {
 
 /// Returns the probability in one tail, `None` for a level that is none.
 fn tail_of(level: f64) -> Option<f64> {
-    (level > 0.0 && level < 1.0).then(|| 0.5 * (1.0 - level))
+    (level > 0.0 && level < 1.0).then_some(0.5 * (1.0 - level))
 }
 
 fn z_of(level: f64) -> Option<f64> {

@@ -241,13 +241,13 @@ mod tests {
     fn journeys(order: usize, n: usize, seed: u64) -> Paths {
         let mut random = SplitMix64::new(seed);
         let names = ["a", "b", "c"];
+        let draw = |random: &mut SplitMix64| usize::try_from(random.below(3)).unwrap();
         let mut builder = PathsBuilder::new();
         for _ in 0..n {
-            let mut path = vec![random.below(3) as usize];
+            let mut path = vec![draw(&mut random)];
             while random.uniform() < 0.8 && path.len() < 30 {
                 let back = if path.len() < order { 0 } else { path[path.len() - order] };
-                let next =
-                    if random.uniform() < 0.8 { (back + 1) % 3 } else { random.below(3) as usize };
+                let next = if random.uniform() < 0.8 { (back + 1) % 3 } else { draw(&mut random) };
                 path.push(next);
             }
             let converted = f64::from(u8::from(random.uniform() < 0.3));

@@ -72,7 +72,8 @@ impl SplitMix64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "counts are non-negative whole floats, far below 2^53"
+        clippy::many_single_char_names,
+        reason = "counts are non-negative whole floats; the letters are those of the paper"
     )]
     pub fn poisson(&mut self, mean: f64) -> u64 {
         if mean.is_nan() || mean <= 0.0 {

@@ -476,9 +476,9 @@ impl Chain {
         let mut by_channel = vec![[0.0, 0.0]; shape.n_channels];
         // What would remain if the visits were followed one step further.
         let mut flow = self.start.clone();
-        for state in 0..n {
+        for (state, visits) in visits.iter().enumerate() {
             for step in shape.first[state]..shape.first[state + 1] {
-                flow[shape.to[step] as usize] += visits[state] * self.step[step];
+                flow[shape.to[step] as usize] += visits * self.step[step];
             }
             let mut ahead = [0.0, 0.0];
             for other in 0..n {
@@ -486,9 +486,9 @@ impl Chain {
                 ahead[1] += inverse(state, other) * self.exit[other][1];
             }
             for (sum, exit) in expected.iter_mut().zip(self.exit[state]) {
-                *sum += visits[state] * exit;
+                *sum += visits * exit;
             }
-            let ever = visits[state] / inverse(state, state);
+            let ever = visits / inverse(state, state);
             // A state of order 1 is one channel.
             if let Some(lost) = by_channel.get_mut(low(shape.states[state]) & 0xFFFF) {
                 *lost = ahead.map(|ahead| ever * ahead);
@@ -584,6 +584,7 @@ impl Interned {
 }
 
 /// Shifts a channel into a window.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that a fold over a slice wants")]
 fn push(window: u64, code: &u16) -> u64 {
     (window << 16) | u64::from(*code)
 }
@@ -749,8 +750,9 @@ B,0,0.0,5
         let mut builder = PathsBuilder::new();
         for _ in 0..n {
             let length = 1 + random.below(longest);
-            let path: Vec<&str> =
-                (0..length).map(|_| names[random.below(n_channels) as usize].as_str()).collect();
+            let path: Vec<&str> = (0..length)
+                .map(|_| names[usize::try_from(random.below(n_channels)).unwrap()].as_str())
+                .collect();
             let conversions = random.below(4) as f64;
             let value = conversions * random.uniform() * 100.0;
             builder.add(path, conversions, value, random.below(6) as f64).unwrap();

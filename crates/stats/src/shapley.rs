@@ -290,7 +290,7 @@ mod tests {
         for _ in 0..300 {
             let n = 1 + random.below(5);
             let path: Vec<&str> =
-                (0..n).map(|_| names[random.below(9) as usize].as_str()).collect();
+                (0..n).map(|_| names[usize::try_from(random.below(9)).unwrap()].as_str()).collect();
             builder.add(path, random.below(3) as f64, 10.0, random.below(5) as f64).unwrap();
         }
         let paths = builder.build();

@@ -36,6 +36,7 @@ pub fn ln_gamma(x: f64) -> f64 {
 }
 
 /// Returns the regularized incomplete beta function `I_x(a, b)` for positive `a` and `b`.
+#[expect(clippy::many_single_char_names, reason = "the letters of the published formula")]
 pub fn beta_regularized(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
@@ -73,6 +74,7 @@ pub fn beta_regularized(x: f64, a: f64, b: f64) -> f64 {
 }
 
 /// Returns the regularized upper incomplete gamma function `Q(a, x)`.
+#[expect(clippy::many_single_char_names, reason = "the letters of the published formula")]
 fn gamma_upper(a: f64, x: f64) -> f64 {
     if x <= 0.0 {
         return 1.0;
