@@ -1,1 +1,20 @@
 //! The facts: Parquet files and a DuckLake catalog, journeys and credit over them.
+//!
+//! The only code that knows Arrow and the table format. A load is stored as a whole or not at all; a
+//! snapshot never changes; what was refused stands in the quarantine with its reason.
+
+pub mod error;
+pub mod schema;
+pub mod catalog;
+pub mod store;
+pub mod load;
+pub mod journey;
+
+mod cells;
+mod lock;
+mod parquet_file;
+
+pub use catalog::{DataFile, Snapshot, SnapshotId};
+pub use error::LakeError;
+pub use load::{LoadReport, LoadRequest, Loading, Prepared, SourceFile};
+pub use store::Lake;

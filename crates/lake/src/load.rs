@@ -1,0 +1,537 @@
+//! A load: rows of source files become facts, as a whole or not at all.
+//!
+//! For each fact key the lake keeps one current version. A row that says what is stored already
+//! writes nothing; of two versions the later wins, whatever the order in which they were read; two
+//! contents of one version are a conflict, and both rows go to quarantine. For each file and in
+//! total `loaded + known + quarantined = read`, or nothing is stored.
+//!
+//! Rows are written to disk as they come; in memory stay a hash of the key and a hash of the content
+//! of each fact of the load. What is stored already is read only for tables that the load touches,
+//! and only files with changed facts are written anew.
+
+mod resolve;
+mod staging;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::fact::{Fact, FactTable, Refusal, SourceRow};
+use jiff::Timestamp;
+use rusqlite::{TransactionBehavior, params};
+use serde::Serialize;
+
+use self::staging::{QuarantineWriter, SourceRows, Staging};
+use crate::catalog::{self, Commit, SnapshotId, TableChange};
+use crate::cells::{self, Misfit};
+use crate::error::LakeError;
+use crate::lock::WriterLock;
+use crate::parquet_file::{Scratch, WrittenFile, flush_folder};
+use crate::schema::StoredTable;
+use crate::store::Lake;
+
+/// What is to be loaded, before its rows.
+#[derive(Clone, Debug)]
+pub struct LoadRequest {
+    /// When the load is recorded; never before the newest snapshot. Kept to the microsecond.
+    pub recorded_at: Timestamp,
+    /// Who loads.
+    pub author: Option<String>,
+    /// Why.
+    pub message: Option<String>,
+    /// The files; their order settles ties.
+    pub files: Vec<SourceFile>,
+}
+
+/// A file that is to be loaded.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Its name, as the user gave it.
+    pub name: Arc<str>,
+    /// BLAKE3 of its content.
+    pub hash: [u8; 32],
+    /// What reads it: the name of a preset, or name and hash of a mapping.
+    pub preset: String,
+}
+
+/// What a load did, or would do.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct LoadReport {
+    /// Its number; none where nothing is new, and then nothing is stored.
+    pub load_id: Option<i64>,
+    /// The snapshot that it made; none before the commit and where nothing is new.
+    pub snapshot: Option<SnapshotId>,
+    /// When it is recorded.
+    pub recorded_at: Timestamp,
+    /// The rows of all files.
+    pub rows: RowCounts,
+    /// File by file, in the order of the request.
+    pub files: Vec<FileReport>,
+    /// The facts by table, in the order of the model; tables without facts are left out.
+    pub tables: Vec<TableReport>,
+}
+
+/// What became of one file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct FileReport {
+    /// Its name.
+    pub name: Arc<str>,
+    /// BLAKE3 of its content, in hexadecimal.
+    pub hash: String,
+    /// What read it.
+    pub preset: String,
+    /// Whether it was read at all.
+    pub status: FileStatus,
+    /// Its rows.
+    pub rows: RowCounts,
+    /// Control totals by name.
+    pub totals: BTreeMap<String, String>,
+}
+
+/// Whether a file is new.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "status")]
+pub enum FileStatus {
+    /// It is new.
+    New,
+    /// Its content was loaded before; its rows are counted as known without a look.
+    LoadedBefore {
+        /// The load that stored it.
+        load_id: i64,
+        /// When that load was recorded.
+        recorded_at: Timestamp,
+    },
+    /// It has the content of an earlier file of the same load; its rows are counted as known.
+    SameAs {
+        /// Number of that file, from 0.
+        index: usize,
+    },
+}
+
+/// Rows of sources: `loaded + known + quarantined = read`.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
+pub struct RowCounts {
+    /// Rows read.
+    pub read: u64,
+    /// Rows with at least one new or changed fact.
+    pub loaded: u64,
+    /// Rows all of whose facts are stored already, older than what is stored, or said again by a
+    /// later row.
+    pub known: u64,
+    /// Rows refused.
+    pub quarantined: u64,
+}
+
+/// What became of the facts of one table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct TableReport {
+    /// The table.
+    pub table: &'static str,
+    /// Facts whose key was not stored.
+    pub new: u64,
+    /// Facts whose stored content changes.
+    pub changed: u64,
+    /// Of the new and changed ones, those that are withdrawn.
+    pub withdrawn: u64,
+    /// Facts that are stored as they are.
+    pub unchanged: u64,
+    /// Facts that another row of the load repeats word for word.
+    pub repeated: u64,
+    /// Facts of which a later row of the load says something else.
+    pub superseded: u64,
+    /// Facts older than the stored version.
+    pub older: u64,
+    /// Facts of rows that were refused.
+    pub refused: u64,
+}
+
+/// A load that takes rows. Dropped before the commit, it leaves nothing behind.
+pub struct Loading<'a> {
+    lake: &'a Lake,
+    _lock: WriterLock,
+    request: LoadRequest,
+    load_id: i64,
+    files: Vec<FileReport>,
+    rows: SourceRows,
+    /// One for each table of the lake, made with the first fact.
+    staged: Vec<Option<Staging>>,
+    quarantine: QuarantineWriter,
+    prefix: String,
+    scratch: Scratch,
+}
+
+/// A load whose files are on disk and whose report is known, but that no snapshot lists yet.
+pub struct Prepared<'a> {
+    lake: &'a Lake,
+    _lock: WriterLock,
+    request: LoadRequest,
+    load_id: i64,
+    changes: Vec<Change>,
+    report: LoadReport,
+    scratch: Scratch,
+}
+
+/// What a load changes in one table.
+struct Change {
+    table: Arc<StoredTable>,
+    replaced: Vec<i64>,
+    written: Vec<WrittenFile>,
+}
+
+impl Lake {
+    /// Loads rows, each with the number of its file in the request, in one commit over all tables.
+    /// Loading the same thing again changes nothing and makes no snapshot.
+    pub fn load(
+        &self,
+        request: LoadRequest,
+        rows: impl IntoIterator<Item = (usize, SourceRow)>,
+    ) -> Result<LoadReport, LakeError> {
+        let mut loading = self.begin(request)?;
+        for (file, row) in rows {
+            loading.push(file, row)?;
+        }
+        loading.prepare()?.commit()
+    }
+
+    /// Begins a load. Fails where another process writes, and where the load would be recorded
+    /// before the newest snapshot.
+    pub fn begin(&self, mut request: LoadRequest) -> Result<Loading<'_>, LakeError> {
+        let lock = WriterLock::take(self.dir())?;
+        let micros = request.recorded_at.as_microsecond();
+        request.recorded_at = Timestamp::from_microsecond(micros).unwrap_or(request.recorded_at);
+        let (load_id, prefix) = {
+            let connection = self.connection();
+            lock.sweep(self.dir(), &connection)?;
+            let newest = catalog::head(&connection)?.recorded_at()?;
+            if request.recorded_at < newest {
+                return Err(LakeError::Backdated { asked: request.recorded_at, newest });
+            }
+            let sql = "SELECT coalesce(max(load_id), 0) + 1 FROM load_ledger";
+            let load_id: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+            (load_id, format!("{load_id:06}-{}", catalog::random_name(&connection)?))
+        };
+        let mut files: Vec<FileReport> = Vec::with_capacity(request.files.len());
+        for (at, file) in request.files.iter().enumerate() {
+            let same = |other: &SourceFile| other.hash == file.hash && other.preset == file.preset;
+            let status = if let Some((load_id, recorded_at)) =
+                self.loaded_before(&file.hash, &file.preset)?
+            {
+                FileStatus::LoadedBefore { load_id, recorded_at }
+            } else if let Some(index) = request.files.iter().take(at).position(same) {
+                FileStatus::SameAs { index }
+            } else {
+                FileStatus::New
+            };
+            files.push(FileReport {
+                name: Arc::clone(&file.name),
+                hash: blake3::Hash::from_bytes(file.hash).to_hex().to_string(),
+                preset: file.preset.clone(),
+                status,
+                rows: RowCounts::default(),
+                totals: BTreeMap::new(),
+            });
+        }
+        let scratch = Scratch::default();
+        let quarantine = QuarantineWriter::new(
+            self,
+            format!("{prefix}-q"),
+            scratch.clone(),
+            load_id,
+            request.recorded_at,
+        )?;
+        Ok(Loading {
+            lake: self,
+            _lock: lock,
+            load_id,
+            files,
+            rows: SourceRows::default(),
+            staged: self.tables().iter().map(|_| None).collect(),
+            quarantine,
+            prefix,
+            scratch,
+            request,
+        })
+    }
+}
+
+impl Loading<'_> {
+    /// Returns the files with what is known of them so far; the rows of a file that is not
+    /// [`FileStatus::New`] need not be read.
+    pub fn files(&self) -> &[FileReport] {
+        &self.files
+    }
+
+    /// Notes a control total of a file, such as the sum of a money column as the source states it.
+    pub fn control_total(
+        &mut self,
+        file: usize,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<(), LakeError> {
+        let n_files = self.files.len();
+        let report = self.files.get_mut(file).ok_or(LakeError::NoFile { index: file, n_files })?;
+        report.totals.insert(name.into(), value.into());
+        Ok(())
+    }
+
+    /// Takes a row of a file, given by its number in the request.
+    pub fn push(&mut self, file: usize, row: SourceRow) -> Result<(), LakeError> {
+        let n_files = self.files.len();
+        let report = self.files.get_mut(file).ok_or(LakeError::NoFile { index: file, n_files })?;
+        report.rows.read += 1;
+        if report.status != FileStatus::New {
+            report.rows.known += 1;
+            return Ok(());
+        }
+        let (place, facts) = match row {
+            SourceRow::Accepted { place, facts } => (place, facts),
+            SourceRow::Refused(refusal) => {
+                report.rows.quarantined += 1;
+                return self.quarantine.add(&refusal);
+            }
+        };
+        if let Some(refusal) = facts.iter().find_map(|fact| misfit(fact)) {
+            report.rows.quarantined += 1;
+            return self.quarantine.add(&refusal);
+        }
+        if facts.is_empty() {
+            report.rows.known += 1;
+            return Ok(());
+        }
+        let row = self.rows.add(file, place.line)?;
+        for fact in facts {
+            self.stage(row, &fact)?;
+        }
+        Ok(())
+    }
+
+    fn stage(&mut self, row: u32, fact: &Fact) -> Result<(), LakeError> {
+        let at = self.lake.tables().iter().position(|table| table.name == fact.table.name);
+        let slot = at.and_then(|at| Some((self.lake.tables().get(at)?, self.staged.get_mut(at)?)));
+        let (table, slot) =
+            slot.ok_or_else(|| LakeError::NoTable { table: fact.table.name.to_owned() })?;
+        let staging = match slot {
+            Some(staging) => staging,
+            None => slot.insert(Staging::new(
+                Arc::clone(table),
+                fact.table,
+                self.lake.dir().join("main").join(table.name),
+                &self.prefix,
+                self.scratch.clone(),
+                self.load_id,
+                self.request.recorded_at,
+            )),
+        };
+        staging.add(row, fact)
+    }
+}
+
+impl<'a> Loading<'a> {
+    /// Settles what is new, writes and flushes all files. No snapshot lists them yet: dropped, they
+    /// are removed, so that a trial run is a load without its commit.
+    pub fn prepare(mut self) -> Result<Prepared<'a>, LakeError> {
+        let mut staged = Vec::new();
+        for staging in std::mem::take(&mut self.staged).into_iter().flatten() {
+            staged.push(staging.finish()?);
+        }
+        let mut settled = resolve::settle(self.lake, staged, &mut self.rows, &self.files)?;
+        for refusal in settled.refusals.drain(..) {
+            self.quarantine.add(&refusal)?;
+        }
+        self.rows.count(&mut self.files);
+        let rows = total(&self.files)?;
+
+        let mut report = LoadReport {
+            load_id: Some(self.load_id),
+            snapshot: None,
+            recorded_at: self.request.recorded_at,
+            rows,
+            files: std::mem::take(&mut self.files),
+            tables: settled.tables.iter().map(resolve::Settled::report).collect(),
+        };
+        let mut changes = Vec::new();
+        let quarantine_table = Arc::clone(self.quarantine.table());
+        let quarantined = self.quarantine.finish()?;
+        if !quarantined.is_empty() {
+            let table = quarantine_table;
+            changes.push(Change { table, replaced: Vec::new(), written: quarantined });
+        }
+        for table in &settled.tables {
+            let dir = self.lake.dir().join("main").join(table.staged.table.name);
+            let change = write::write(table, &self.rows, &dir, &self.prefix, &self.scratch)?;
+            changes.extend(change);
+        }
+        for change in &changes {
+            if !change.written.is_empty() {
+                flush_folder(&self.lake.dir().join("main").join(change.table.name))?;
+            }
+        }
+        if changes.is_empty() {
+            report.load_id = None;
+        }
+        Ok(Prepared {
+            lake: self.lake,
+            _lock: self._lock,
+            request: self.request,
+            load_id: self.load_id,
+            changes,
+            report,
+            scratch: self.scratch,
+        })
+    }
+}
+
+impl Prepared<'_> {
+    /// Returns what the load would do.
+    pub fn report(&self) -> &LoadReport {
+        &self.report
+    }
+
+    /// Commits the load: from here on it outlives a power cut. Where nothing is new, there is
+    /// nothing to commit and no snapshot is made.
+    pub fn commit(mut self) -> Result<LoadReport, LakeError> {
+        if self.changes.is_empty() {
+            return Ok(self.report.clone());
+        }
+        let mut connection = self.lake.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let content_hash = request_hash(&self.report.files);
+        let changes: Vec<TableChange<'_>> = self
+            .changes
+            .iter_mut()
+            .map(|change| TableChange {
+                table: &change.table,
+                replaced: std::mem::take(&mut change.replaced),
+                written: &change.written,
+            })
+            .collect();
+        let commit = Commit {
+            load_id: self.load_id,
+            recorded_at: self.request.recorded_at,
+            author: self.request.author.as_deref(),
+            message: self.request.message.as_deref(),
+            content_hash: &content_hash,
+        };
+        let snapshot = catalog::commit(&transaction, &commit, &changes)?;
+        write_ledger(&transaction, &commit, snapshot, &self.report)?;
+        // If the commit fails midway, only the catalog knows whether it happened: the files stay,
+        // and the next writer sweeps those that no snapshot names.
+        self.scratch.keep();
+        transaction.commit()?;
+        drop(connection);
+        self.report.snapshot = Some(snapshot);
+        Ok(self.report.clone())
+    }
+}
+
+/// Checks a fact against its table: kinds, digits, what is required.
+fn misfit(fact: &Fact) -> Option<Refusal> {
+    let FactTable { name: table, columns, key, .. } = fact.table;
+    for (at, column) in columns.iter().enumerate() {
+        let cell = fact.cells.get(at).unwrap_or(&domain::Cell::Null);
+        let name = column.name;
+        let in_key = key.contains(&name);
+        let carried = in_key || fact.carried & (1 << at) != 0;
+        if cell.is_null() && column.required && (in_key || carried && !fact.deleted) {
+            let message = format!("`{table}` has no `{name}`, expected a value");
+            let refusal = Refusal::new(fact.place.clone(), "fact.missing", message);
+            return Some(refusal.column(name));
+        }
+        let refusal = match cells::check(column.kind, cell) {
+            Ok(()) => continue,
+            Err(Misfit::Kind) => {
+                let kind = format!("{:?}", column.kind).to_lowercase();
+                let message = format!("`{table}.{name}` is no {kind}");
+                Refusal::new(fact.place.clone(), "fact.kind", message)
+            }
+            Err(Misfit::Digits) => {
+                let message = format!(
+                    "`{table}.{name}` has more digits than can be kept exactly, expected at most \
+                     28 before and 10 after the mark"
+                );
+                Refusal::new(fact.place.clone(), "fact.digits", message)
+                    .hint("Round the value at its source.")
+            }
+        };
+        return Some(refusal.column(name).excerpt(&cell.to_string()));
+    }
+    None
+}
+
+/// Adds up the files; fails where the rows of one do not add up.
+fn total(files: &[FileReport]) -> Result<RowCounts, LakeError> {
+    let mut total = RowCounts::default();
+    let conserved = |file: &Arc<str>, rows: RowCounts| {
+        let RowCounts { read, loaded, known, quarantined } = rows;
+        if loaded + known + quarantined == read {
+            return Ok(());
+        }
+        Err(LakeError::NotConserved { file: Arc::clone(file), read, loaded, known, quarantined })
+    };
+    for file in files {
+        conserved(&file.name, file.rows)?;
+        total.read += file.rows.read;
+        total.loaded += file.rows.loaded;
+        total.known += file.rows.known;
+        total.quarantined += file.rows.quarantined;
+    }
+    conserved(&"all files".into(), total)?;
+    Ok(total)
+}
+
+/// Takes a hash over contents and presets of the files of a load.
+fn request_hash(files: &[FileReport]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        hasher.update(file.hash.as_bytes());
+        hasher.update(&(file.preset.len() as u64).to_le_bytes());
+        hasher.update(file.preset.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn write_ledger(
+    connection: &rusqlite::Connection,
+    commit: &Commit<'_>,
+    snapshot: SnapshotId,
+    report: &LoadReport,
+) -> Result<(), LakeError> {
+    let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    connection.execute(
+        "INSERT INTO load_ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        params![
+            commit.load_id,
+            snapshot.0,
+            commit.content_hash,
+            catalog::instant_text(commit.recorded_at),
+            commit.author,
+            commit.message,
+            signed(report.rows.read),
+            signed(report.rows.loaded),
+            signed(report.rows.known),
+            signed(report.rows.quarantined),
+            serde_json::to_string(&report.tables)?
+        ],
+    )?;
+    for (index, file) in report.files.iter().enumerate() {
+        if file.status != FileStatus::New {
+            continue;
+        }
+        connection.execute(
+            "INSERT INTO load_file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                commit.load_id,
+                signed(index as u64),
+                &*file.name,
+                file.hash,
+                file.preset,
+                signed(file.rows.read),
+                signed(file.rows.loaded),
+                signed(file.rows.known),
+                signed(file.rows.quarantined),
+                serde_json::to_string(&file.totals)?
+            ],
+        )?;
+    }
+    Ok(())
+}

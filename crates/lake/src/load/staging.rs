@@ -1,0 +1,357 @@
+//! Rows as they come: written to files at once, remembered by their hashes.
+//!
+//! The files have the final form, so that a file all of whose facts turn out to be new is adopted
+//! as it is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use domain::Cell;
+use domain::fact::{Fact, FactTable, Refusal};
+use jiff::Timestamp;
+
+use super::FileReport;
+use crate::cells::{self, Builder, Hash, View};
+use crate::error::LakeError;
+use crate::parquet_file::{BATCH_ROWS, Scratch, TableWriter, WrittenFile};
+use crate::schema::{QUARANTINE, StoredTable};
+use crate::store::Lake;
+
+/// The version of a fact whose source gives none: before all others.
+pub(super) const NO_VERSION: i64 = i64::MIN;
+
+/// The source rows of a load that speak of facts.
+#[derive(Default)]
+pub(super) struct SourceRows(Vec<SourceRow>);
+
+pub(super) struct SourceRow {
+    pub(super) line: u64,
+    pub(super) file: u32,
+    /// Something of it is new.
+    pub(super) loaded: bool,
+    pub(super) refused: bool,
+}
+
+impl SourceRows {
+    pub(super) fn add(&mut self, file: usize, line: u64) -> Result<u32, LakeError> {
+        let too_large = || LakeError::TooLarge { limit: u32::MAX.into() };
+        let number = u32::try_from(self.0.len()).map_err(|_| too_large())?;
+        let file = u32::try_from(file).map_err(|_| too_large())?;
+        self.0.push(SourceRow { line, file, loaded: false, refused: false });
+        Ok(number)
+    }
+
+    pub(super) fn get(&self, row: u32) -> Option<&SourceRow> {
+        self.0.get(row as usize)
+    }
+
+    pub(super) fn get_mut(&mut self, row: u32) -> Option<&mut SourceRow> {
+        self.0.get_mut(row as usize)
+    }
+
+    pub(super) fn refused(&self, row: u32) -> bool {
+        self.get(row).is_some_and(|row| row.refused)
+    }
+
+    /// Counts each row once, with its file.
+    pub(super) fn count(&self, files: &mut [FileReport]) {
+        for row in &self.0 {
+            if let Some(file) = files.get_mut(row.file as usize) {
+                let count = match (row.refused, row.loaded) {
+                    (true, _) => &mut file.rows.quarantined,
+                    (false, true) => &mut file.rows.loaded,
+                    (false, false) => &mut file.rows.known,
+                };
+                *count += 1;
+            }
+        }
+    }
+}
+
+/// What is remembered of a fact of the load; its row stands in the staged files at its position.
+#[derive(Clone, Copy)]
+pub(super) struct Candidate {
+    pub(super) key: Hash,
+    /// Over the carried columns.
+    pub(super) content: Hash,
+    /// Microseconds since the epoch, or [`NO_VERSION`].
+    pub(super) version: i64,
+    /// Number of its source row.
+    pub(super) row: u32,
+    /// Number of its set of carried columns.
+    pub(super) mask: u16,
+    pub(super) deleted: bool,
+    pub(super) fate: Fate,
+}
+
+/// What becomes of a fact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    /// Its key is not stored.
+    New,
+    /// It differs from what is stored.
+    Changed,
+    /// It is stored as it is.
+    Unchanged,
+    /// A later version is stored.
+    Older,
+    /// Another row of the load says the same.
+    Repeated,
+    /// A later row of the load says something else.
+    Superseded,
+}
+
+/// The facts of one table while they come.
+pub(super) struct Staging {
+    table: Arc<StoredTable>,
+    fact: &'static FactTable,
+    key: Vec<usize>,
+    key_mask: u64,
+    builders: Vec<Builder>,
+    /// Facts in the builders, with their hashes still to be taken.
+    pending: Vec<Candidate>,
+    candidates: Vec<Candidate>,
+    masks: Vec<u64>,
+    writer: TableWriter,
+    load_id: i64,
+    recorded_at: Timestamp,
+}
+
+/// The facts of one table when all have come.
+pub(super) struct Staged {
+    pub(super) table: Arc<StoredTable>,
+    pub(super) fact: &'static FactTable,
+    /// Positions of the key columns.
+    pub(super) key: Vec<usize>,
+    /// By position: file after file, row after row.
+    pub(super) candidates: Vec<Candidate>,
+    /// The sets of carried columns.
+    pub(super) masks: Vec<u64>,
+    /// All but the last have [`crate::parquet_file::FILE_ROWS`] rows.
+    pub(super) files: Vec<WrittenFile>,
+}
+
+impl Staging {
+    pub(super) fn new(
+        table: Arc<StoredTable>,
+        fact: &'static FactTable,
+        dir: PathBuf,
+        prefix: &str,
+        scratch: Scratch,
+        load_id: i64,
+        recorded_at: Timestamp,
+    ) -> Self {
+        let key: Vec<usize> = fact.key.iter().filter_map(|name| fact.position(name)).collect();
+        let writer = TableWriter::new(Arc::clone(&table), dir, format!("{prefix}-s"), scratch);
+        Self {
+            key_mask: key.iter().fold(0, |mask, at| mask | 1 << at),
+            key,
+            builders: table.columns.iter().map(|column| Builder::new(column.kind)).collect(),
+            fact,
+            table,
+            pending: Vec::with_capacity(BATCH_ROWS),
+            candidates: Vec::new(),
+            masks: Vec::new(),
+            writer,
+            load_id,
+            recorded_at,
+        }
+    }
+
+    /// Adds a fact that was checked against its table.
+    pub(super) fn add(&mut self, row: u32, fact: &Fact) -> Result<(), LakeError> {
+        let width = self.fact.columns.len();
+        // The key is part of what a row says, also where the source does not list it.
+        let carried = (fact.carried | self.key_mask) & (u64::MAX >> (64 - width.min(64)));
+        let mask = match self.masks.iter().position(|&mask| mask == carried) {
+            Some(mask) => mask,
+            None => {
+                self.masks.push(carried);
+                self.masks.len() - 1
+            }
+        };
+        let version = fact.version.map(|at| at.as_microsecond());
+        self.pending.push(Candidate {
+            key: Hash::default(),
+            content: Hash::default(),
+            version: version.unwrap_or(NO_VERSION),
+            row,
+            mask: u16::try_from(mask)
+                .map_err(|_| LakeError::TooLarge { limit: u16::MAX.into() })?,
+            deleted: fact.deleted,
+            fate: Fate::New,
+        });
+        let (own, rest) = self.builders.split_at_mut(width);
+        for (at, builder) in own.iter_mut().enumerate() {
+            let cell = if carried & (1 << at) == 0 { None } else { fact.cells.get(at) };
+            builder.append(cell.unwrap_or(&Cell::Null));
+        }
+        // In the order of `schema::PROVENANCE`.
+        let provenance = [
+            Cell::Instant(self.recorded_at),
+            Cell::Integer(self.load_id),
+            Cell::Text(Arc::clone(&fact.place.file)),
+            Cell::Integer(i64::try_from(fact.place.line).unwrap_or(i64::MAX)),
+            fact.version.map_or(Cell::Null, Cell::Instant),
+            Cell::Boolean(fact.deleted),
+        ];
+        for (builder, cell) in rest.iter_mut().zip(&provenance) {
+            builder.append(cell);
+        }
+        if self.pending.len() == BATCH_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), LakeError> {
+        let arrays: Vec<ArrayRef> = self.builders.iter_mut().map(Builder::finish).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&self.table.schema), arrays)?;
+        let hasher = Hasher::new(&self.table, &batch, self.fact.columns.len())?;
+        let mut bytes = Vec::new();
+        for (row, mut candidate) in self.pending.drain(..).enumerate() {
+            let mask = self.masks.get(usize::from(candidate.mask)).copied().unwrap_or(0);
+            candidate.key = hasher.columns(row, self.key.iter().copied(), &mut bytes);
+            candidate.content = hasher.masked(row, mask, &mut bytes);
+            self.candidates.push(candidate);
+        }
+        self.writer.write(&batch)
+    }
+
+    pub(super) fn finish(mut self) -> Result<Staged, LakeError> {
+        self.flush()?;
+        Ok(Staged {
+            table: self.table,
+            fact: self.fact,
+            key: self.key,
+            candidates: self.candidates,
+            masks: self.masks,
+            files: self.writer.finish()?,
+        })
+    }
+}
+
+/// Takes hashes over rows of a batch whose first columns are those of the fact.
+pub(super) struct Hasher<'a>(Vec<View<'a>>);
+
+impl<'a> Hasher<'a> {
+    /// Looks at the first `width` columns of a batch, which are the first of the table.
+    pub(super) fn new(
+        table: &StoredTable,
+        batch: &'a RecordBatch,
+        width: usize,
+    ) -> Result<Self, LakeError> {
+        let columns = table.columns.iter().zip(batch.columns()).take(width);
+        Ok(Self(
+            columns
+                .map(|(column, array)| View::of(column.kind, array))
+                .collect::<Result<_, _>>()?,
+        ))
+    }
+
+    pub(super) fn of(views: Vec<View<'a>>) -> Self {
+        Self(views)
+    }
+
+    pub(super) fn columns(
+        &self,
+        row: usize,
+        columns: impl Iterator<Item = usize>,
+        bytes: &mut Vec<u8>,
+    ) -> Hash {
+        bytes.clear();
+        for view in columns.filter_map(|at| self.0.get(at)) {
+            view.feed(row, bytes);
+        }
+        cells::hash(bytes)
+    }
+
+    pub(super) fn masked(&self, row: usize, mask: u64, bytes: &mut Vec<u8>) -> Hash {
+        bytes.clear();
+        for (at, view) in self.0.iter().enumerate() {
+            if mask & (1 << at) != 0 {
+                view.feed(row, bytes);
+            }
+        }
+        cells::hash(bytes)
+    }
+
+    /// True where two rows hold the same in the columns of the mask.
+    pub(super) fn equal(&self, row: usize, other: &Self, other_row: usize, mask: u64) -> bool {
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        self.0.iter().zip(&other.0).enumerate().filter(|(at, _)| mask & (1 << at) != 0).all(
+            |(_, (left, right))| {
+                a.clear();
+                b.clear();
+                left.feed(row, &mut a);
+                right.feed(other_row, &mut b);
+                a == b
+            },
+        )
+    }
+}
+
+/// Writes refused rows.
+pub(super) struct QuarantineWriter {
+    table: Arc<StoredTable>,
+    builders: Vec<Builder>,
+    pending: usize,
+    writer: TableWriter,
+    load_id: i64,
+    recorded_at: Timestamp,
+}
+
+impl QuarantineWriter {
+    pub(super) fn new(
+        lake: &Lake,
+        prefix: String,
+        scratch: Scratch,
+        load_id: i64,
+        recorded_at: Timestamp,
+    ) -> Result<Self, LakeError> {
+        let table = Arc::clone(lake.table(QUARANTINE)?);
+        let dir = lake.dir().join("main").join(QUARANTINE);
+        Ok(Self {
+            builders: table.columns.iter().map(|column| Builder::new(column.kind)).collect(),
+            writer: TableWriter::new(Arc::clone(&table), dir, prefix, scratch),
+            table,
+            pending: 0,
+            load_id,
+            recorded_at,
+        })
+    }
+
+    pub(super) fn table(&self) -> &Arc<StoredTable> {
+        &self.table
+    }
+
+    pub(super) fn add(&mut self, refusal: &Refusal) -> Result<(), LakeError> {
+        let text = |text: Option<&str>| text.map_or(Cell::Null, Cell::text);
+        // In the order of `schema::QUARANTINE_COLUMNS`.
+        let cells = [
+            Cell::Integer(self.load_id),
+            Cell::Text(Arc::clone(&refusal.place.file)),
+            Cell::Integer(i64::try_from(refusal.place.line).unwrap_or(i64::MAX)),
+            text(refusal.column.as_deref()),
+            Cell::text(refusal.rule),
+            Cell::text(refusal.message.as_str()),
+            text(refusal.hint.as_deref()),
+            text(refusal.excerpt.as_deref()),
+            Cell::Instant(self.recorded_at),
+        ];
+        for (builder, cell) in self.builders.iter_mut().zip(&cells) {
+            builder.append(cell);
+        }
+        self.pending += 1;
+        if self.pending == BATCH_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), LakeError> {
+        self.pending = 0;
+        let arrays: Vec<ArrayRef> = self.builders.iter_mut().map(Builder::finish).collect();
+        self.writer.write(&RecordBatch::try_new(Arc::clone(&self.table.schema), arrays)?)
+    }
+
+    pub(super) fn finish(mut self) -> Result<Vec<WrittenFile>, LakeError> {
+        self.flush()?;
+        self.writer.finish()
+    }
+}

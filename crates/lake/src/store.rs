@@ -1,0 +1,384 @@
+//! The lake as its users see it: make, open, look up, read.
+//!
+//! Everything that is read names its snapshot, so that a report is made from one state. Withdrawn
+//! facts are left out unless the column `withdrawn` is asked for.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{filter_record_batch, not};
+use domain::{Cell, Frame};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use serde::Serialize;
+
+use crate::catalog::{self, DataFile, Snapshot, SnapshotId, Tables};
+use crate::cells;
+use crate::error::{DamagedFile, LakeError};
+use crate::lock::{self, WriterLock};
+use crate::parquet_file;
+use crate::schema::{QUARANTINE, QUARANTINE_COLUMNS, StoredTable};
+
+/// A folder of facts: `catalog.sqlite` and `main/TABLE/*.parquet`.
+#[derive(Debug)]
+pub struct Lake {
+    dir: PathBuf,
+    connection: Mutex<Connection>,
+    tables: Vec<Arc<StoredTable>>,
+    uuid: String,
+}
+
+/// What a load did, by the ledger.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct LoadEntry {
+    /// Its number, from 1.
+    pub load_id: i64,
+    /// The snapshot that it made.
+    pub snapshot: SnapshotId,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// Who loaded.
+    pub author: Option<String>,
+    /// Why.
+    pub message: Option<String>,
+    /// Rows read.
+    pub n_read: u64,
+    /// Rows with something new.
+    pub n_loaded: u64,
+    /// Rows with nothing new.
+    pub n_known: u64,
+    /// Rows refused.
+    pub n_quarantined: u64,
+    /// Names of its files.
+    pub files: Vec<String>,
+}
+
+impl Lake {
+    /// Makes an empty lake in a folder, and the folder where there is none.
+    pub fn create(dir: impl AsRef<Path>) -> Result<Self, LakeError> {
+        let dir = dir.as_ref();
+        std::fs::create_dir_all(dir).map_err(LakeError::disk("cannot create", dir))?;
+        let dir = dir.canonicalize().map_err(LakeError::disk("cannot find", dir))?;
+        let _lock = WriterLock::take(&dir)?;
+        if is_lake(&dir)? {
+            return Err(LakeError::Exists { dir });
+        }
+        let tables = StoredTable::declared();
+        make_folders(&dir, tables.iter().map(|table| table.name))?;
+        let mut connection = catalog::connect(&dir.join("catalog.sqlite"))?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        catalog::create(&transaction, &tables)?;
+        set_data_path(&transaction, &dir)?;
+        transaction.commit()?;
+        parquet_file::flush_folder(&dir)?;
+        let uuid = uuid(&connection)?;
+        let tables = tables.into_iter().map(Arc::new).collect();
+        Ok(Self { dir, connection: Mutex::new(connection), tables, uuid })
+    }
+
+    /// Opens a lake. Fails where a file of the newest snapshot is gone or has another size. Where no
+    /// one else is writing, removes what a dead writer left, and registers tables and columns that
+    /// the model has gained.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, LakeError> {
+        let dir = dir.as_ref();
+        let missing = || LakeError::Missing { dir: dir.to_owned() };
+        let dir = dir.canonicalize().map_err(|_| missing())?;
+        if !is_lake(&dir)? {
+            return Err(missing());
+        }
+        let mut connection = catalog::connect(&dir.join("catalog.sqlite"))?;
+        let mut known = catalog::tables(&connection, &dir)?;
+        let tidy = known.complete
+            && data_path(&connection)? == data_path_of(&dir)
+            && lock::orphans(&dir, &connection)?.is_empty();
+        // A lake in order is opened without the lock, so that readers do not stop a writer.
+        if !tidy {
+            match WriterLock::take(&dir) {
+                Ok(lock) => known = tidy_up(&dir, &mut connection, &lock)?,
+                Err(LakeError::Locked { .. }) if known.complete => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let uuid = uuid(&connection)?;
+        let lake = Self { dir, connection: Mutex::new(connection), tables: known.tables, uuid };
+        lake.verify()?;
+        Ok(lake)
+    }
+
+    /// Checks that each file of the newest snapshot exists with its recorded size.
+    fn verify(&self) -> Result<(), LakeError> {
+        let head = SnapshotId(catalog::head(&self.connection())?.snapshot);
+        let mut damaged: Vec<DamagedFile> = Vec::new();
+        for table in &self.tables {
+            for file in catalog::files(&self.connection(), &self.dir, table, head)? {
+                damaged.extend(parquet_file::check_size(&file.path, file.bytes).err());
+            }
+        }
+        if damaged.is_empty() {
+            Ok(())
+        } else {
+            Err(LakeError::Damaged { dir: self.dir.clone(), files: damaged })
+        }
+    }
+
+    /// Returns the folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Returns the stored tables: the facts in the order of the model, then the quarantine.
+    pub fn tables(&self) -> &[Arc<StoredTable>] {
+        &self.tables
+    }
+
+    /// Finds a stored table by name.
+    pub fn table(&self, name: &str) -> Result<&Arc<StoredTable>, LakeError> {
+        let found = self.tables.iter().find(|table| table.name == name);
+        found.ok_or_else(|| LakeError::NoTable { table: name.to_owned() })
+    }
+
+    /// Lists the snapshots that loads have made, oldest first.
+    pub fn snapshots(&self) -> Result<Vec<Snapshot>, LakeError> {
+        catalog::snapshots(&self.connection())
+    }
+
+    /// Returns the newest snapshot; none before the first load.
+    pub fn newest(&self) -> Result<Option<SnapshotId>, LakeError> {
+        catalog::snapshot_as_of(&self.connection(), Timestamp::MAX)
+    }
+
+    /// Finds the last snapshot recorded at or before an instant: what was known then. None before
+    /// the first load.
+    pub fn snapshot_as_of(&self, at: Timestamp) -> Result<Option<SnapshotId>, LakeError> {
+        catalog::snapshot_as_of(&self.connection(), at)
+    }
+
+    /// Returns a hash that is equal only for the same state of the same lake: a key for what is
+    /// derived from it.
+    pub fn identity(&self, snapshot: SnapshotId) -> String {
+        let text = format!("{}\u{1f}{}", self.uuid, snapshot.0);
+        blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+
+    /// Lists the files of a table at a snapshot.
+    pub fn files(&self, snapshot: SnapshotId, table: &str) -> Result<Vec<DataFile>, LakeError> {
+        catalog::files(&self.connection(), &self.dir, self.table(table)?, snapshot)
+    }
+
+    /// Counts the facts of a table at a snapshot, without those that were withdrawn.
+    pub fn n_rows(&self, snapshot: SnapshotId, table: &str) -> Result<u64, LakeError> {
+        let files = self.files(snapshot, table)?;
+        Ok(files.iter().map(|file| file.n_rows.saturating_sub(file.n_withdrawn)).sum())
+    }
+
+    /// Returns the least and greatest value of a column at a snapshot, withdrawn facts included,
+    /// from the statistics alone; none for an empty table and where the statistics do not say.
+    pub fn range(
+        &self,
+        snapshot: SnapshotId,
+        table: &str,
+        column: &str,
+    ) -> Result<Option<(Cell, Cell)>, LakeError> {
+        let table = self.table(table)?;
+        let range = catalog::bounds(&self.connection(), table, column, snapshot)?;
+        Ok(range.map(|(least, greatest)| (least.cell(), greatest.cell())))
+    }
+
+    /// Reads columns of a table at a snapshot, batch by batch. Withdrawn facts are left out unless
+    /// `withdrawn` is one of the columns. The order of the rows means nothing.
+    pub fn scan(
+        &self,
+        snapshot: SnapshotId,
+        table: &str,
+        columns: &[&str],
+        each: &mut dyn FnMut(RecordBatch) -> Result<(), LakeError>,
+    ) -> Result<(), LakeError> {
+        for file in self.files(snapshot, table)? {
+            self.scan_file(table, &file, columns, each)?;
+        }
+        Ok(())
+    }
+
+    /// Reads columns of one file as [`Lake::scan`] does, so that files can be read side by side.
+    pub fn scan_file(
+        &self,
+        table: &str,
+        file: &DataFile,
+        columns: &[&str],
+        each: &mut dyn FnMut(RecordBatch) -> Result<(), LakeError>,
+    ) -> Result<(), LakeError> {
+        let table = self.table(table)?;
+        let projection = table.projection(columns)?;
+        if file.n_withdrawn == 0 || columns.contains(&"withdrawn") {
+            return parquet_file::read(&file.path, file.bytes, &projection, each);
+        }
+        let mut with_flag = columns.to_vec();
+        with_flag.push("withdrawn");
+        let wanted: Vec<usize> = (0..columns.len()).collect();
+        let with_flag = table.projection(&with_flag)?;
+        parquet_file::read(&file.path, file.bytes, &with_flag, &mut |batch| {
+            let flag: Option<&BooleanArray> =
+                batch.columns().last().and_then(|array| array.as_boolean_opt());
+            let kept = match flag {
+                Some(flag) => filter_record_batch(&batch, &not(flag)?)?,
+                None => batch,
+            };
+            each(kept.project(&wanted)?)
+        })
+    }
+
+    /// Reads columns of a table at a snapshot into a frame, as [`Lake::scan`] does: for tables that
+    /// fit in memory.
+    pub fn frame(
+        &self,
+        snapshot: SnapshotId,
+        table: &str,
+        columns: &[&str],
+    ) -> Result<Frame, LakeError> {
+        let stored = self.table(table)?;
+        let stored = columns.iter().map(|name| stored.column(name));
+        let stored = stored.collect::<Result<Vec<_>, _>>()?;
+        let mut values: Vec<_> =
+            stored.iter().map(|column| cells::empty_column(column.kind)).collect();
+        self.scan(snapshot, table, columns, &mut |batch| {
+            for ((values, column), array) in values.iter_mut().zip(&stored).zip(batch.columns()) {
+                cells::extend(values, column.kind, array)?;
+            }
+            Ok(())
+        })?;
+        Ok(Frame::new(columns.iter().copied().zip(values).collect())?)
+    }
+
+    /// Lists the refused rows of a load, or of all loads, as they stand now.
+    pub fn quarantine(&self, load_id: Option<i64>) -> Result<Frame, LakeError> {
+        let columns: Vec<&str> = QUARANTINE_COLUMNS.iter().map(|(name, _)| *name).collect();
+        let snapshot = self.newest()?.unwrap_or(SnapshotId(0));
+        let all = self.frame(snapshot, QUARANTINE, &columns)?;
+        let Some(load_id) = load_id else { return Ok(all) };
+        let test = domain::Test::Is(Cell::Integer(load_id));
+        Ok(all.filter(&[domain::Filter { column: "load_id".to_owned(), test }]))
+    }
+
+    /// Lists the loads, oldest first.
+    pub fn loads(&self) -> Result<Vec<LoadEntry>, LakeError> {
+        let connection = self.connection();
+        let sql = "SELECT load_id, snapshot_id, recorded_at, author, message, n_read, n_loaded,
+                          n_known, n_quarantined,
+                          (SELECT json_group_array(name ORDER BY file_index) FROM load_file f
+                           WHERE f.load_id = l.load_id)
+                   FROM load_ledger l ORDER BY load_id";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        let mut loads = Vec::new();
+        while let Some(row) = rows.next()? {
+            let count = |at: usize| -> Result<u64, LakeError> {
+                Ok(u64::try_from(row.get::<_, i64>(at)?).unwrap_or(0))
+            };
+            loads.push(LoadEntry {
+                load_id: row.get(0)?,
+                snapshot: SnapshotId(row.get(1)?),
+                recorded_at: catalog::instant_from_text(&row.get::<_, String>(2)?)?,
+                author: row.get(3)?,
+                message: row.get(4)?,
+                n_read: count(5)?,
+                n_loaded: count(6)?,
+                n_known: count(7)?,
+                n_quarantined: count(8)?,
+                files: serde_json::from_str(&row.get::<_, String>(9)?)?,
+            });
+        }
+        Ok(loads)
+    }
+
+    /// Finds the load that stored a file with this content through this preset, and when: to be
+    /// asked before a file is read.
+    pub fn loaded_before(
+        &self,
+        hash: &[u8; 32],
+        preset: &str,
+    ) -> Result<Option<(i64, Timestamp)>, LakeError> {
+        let sql = "SELECT load_id, recorded_at FROM load_file JOIN load_ledger USING (load_id)
+                   WHERE load_file.content_hash = ? AND preset = ?";
+        let hash = blake3::Hash::from_bytes(*hash).to_hex();
+        let found: Option<(i64, String)> = self
+            .connection()
+            .prepare_cached(sql)?
+            .query_row([hash.as_str(), preset], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        found.map(|(load, at)| Ok((load, catalog::instant_from_text(&at)?))).transpose()
+    }
+
+    pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic elsewhere leaves no half-made statement behind: transactions roll back.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// True where the folder has a catalog with tables: one that was being made when its maker died has
+/// none.
+fn is_lake(dir: &Path) -> Result<bool, LakeError> {
+    let path = dir.join("catalog.sqlite");
+    if !path.is_file() {
+        return Ok(false);
+    }
+    let sql = "SELECT 1 FROM sqlite_master WHERE name = 'ducklake_metadata'";
+    Ok(Connection::open(path)?.prepare(sql)?.exists([])?)
+}
+
+fn make_folders<'a>(dir: &Path, tables: impl Iterator<Item = &'a str>) -> Result<(), LakeError> {
+    let main = dir.join("main");
+    let mut made = false;
+    for table in tables {
+        let folder = main.join(table);
+        if !folder.is_dir() {
+            std::fs::create_dir_all(&folder).map_err(LakeError::disk("cannot create", &folder))?;
+            made = true;
+        }
+    }
+    if made {
+        parquet_file::flush_folder(&main)?;
+        parquet_file::flush_folder(dir)?;
+    }
+    Ok(())
+}
+
+/// Removes what a dead writer left, and brings the catalog up to the model and the folder.
+fn tidy_up(
+    dir: &Path,
+    connection: &mut Connection,
+    lock: &WriterLock,
+) -> Result<Tables, LakeError> {
+    lock.sweep(dir, connection)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    set_data_path(&transaction, dir)?;
+    let known = catalog::tables(&transaction, dir)?;
+    if !known.complete {
+        make_folders(dir, known.tables.iter().map(|table| table.name))?;
+        let tables: Vec<StoredTable> = known.tables.iter().map(|table| (**table).clone()).collect();
+        catalog::register(&transaction, &tables)?;
+    }
+    transaction.commit()?;
+    Ok(known)
+}
+
+/// Writes down where the files are, for `DuckDB`; we ourselves go by the folder that was opened.
+fn set_data_path(connection: &Connection, dir: &Path) -> Result<(), LakeError> {
+    let sql = "UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path'";
+    connection.execute(sql, [data_path_of(dir)])?;
+    Ok(())
+}
+
+fn data_path(connection: &Connection) -> Result<String, LakeError> {
+    let sql = "SELECT value FROM ducklake_metadata WHERE key = 'data_path'";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+fn data_path_of(dir: &Path) -> String {
+    format!("{}/", dir.display())
+}
+
+fn uuid(connection: &Connection) -> Result<String, LakeError> {
+    let sql = "SELECT value FROM lake_info WHERE key = 'uuid'";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}

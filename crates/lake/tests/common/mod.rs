@@ -1,0 +1,75 @@
+//! Small facts for tests.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::sync::Arc;
+
+use domain::fact::{Fact, FactTable, SourceRow};
+use domain::{Cell, Place};
+use jiff::Timestamp;
+use lake::{LoadRequest, SourceFile};
+
+/// Reads an instant.
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// Makes a request for files with these names, whose content is their name and the instant.
+pub fn request(recorded_at: &str, files: &[&str]) -> LoadRequest {
+    let files = files.iter().map(|name| SourceFile {
+        name: Arc::from(*name),
+        hash: *blake3::hash(format!("{name} {recorded_at}").as_bytes()).as_bytes(),
+        preset: "test".to_owned(),
+    });
+    LoadRequest {
+        recorded_at: at(recorded_at),
+        author: Some("analyst".to_owned()),
+        message: None,
+        files: files.collect(),
+    }
+}
+
+/// Makes a fact with the columns given; the others are not carried.
+pub fn fact(table: &str, cells: &[(&str, Cell)], file: &str, line: u64) -> Fact {
+    let table = FactTable::named(table).unwrap();
+    let mut fact = Fact {
+        table,
+        cells: vec![Cell::Null; table.columns.len()],
+        carried: 0,
+        place: Place::line(file, line),
+        version: None,
+        deleted: false,
+    };
+    for (name, cell) in cells {
+        let column = table.position(name).unwrap();
+        fact.cells[column] = cell.clone();
+        fact.carried |= 1 << column;
+    }
+    fact
+}
+
+/// Makes a row of one fact.
+pub fn row(fact: Fact) -> SourceRow {
+    SourceRow::Accepted { place: fact.place.clone(), facts: vec![fact] }
+}
+
+/// Makes a deal.
+pub fn deal(id: &str, stage: &str, amount: &str, line: u64) -> Fact {
+    fact(
+        "opportunity",
+        &[
+            ("id", Cell::text(id)),
+            ("stage", Cell::text(stage)),
+            ("amount", Cell::Decimal(amount.parse().unwrap())),
+            ("created_at", Cell::Instant(at("2026-01-05T10:00:00Z"))),
+        ],
+        "deals.csv",
+        line,
+    )
+}
+
+/// The same with a version.
+pub fn versioned(mut fact: Fact, version: &str) -> Fact {
+    fact.version = Some(at(version));
+    fact
+}
