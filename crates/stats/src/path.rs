@@ -252,17 +252,19 @@ impl PathsBuilder {
         let mut names = self.names;
         let channels = by_name.iter().map(|old| std::mem::take(&mut names[*old])).collect();
 
-        // The first four codes in one word decide nearly every comparison.
         let path = |row: usize| {
             let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
             &codes[start..self.ends[row]]
         };
+        // The first codes, as many as fit into one word, decide nearly every comparison.
+        let bits = (usize::BITS - code_new.len().leading_zeros()).max(1);
+        let n_head = (u64::BITS / bits) as usize;
         let mut order: Vec<(u64, usize)> = (0..self.ends.len())
             .map(|row| {
-                let head = path(row).iter().chain(std::iter::repeat(&NO_CHANNEL)).take(4);
-                // Adding one turns the code that is no channel into the smallest.
-                let word = |word, code: &u16| (word << 16) | u64::from(code.wrapping_add(1));
-                (head.fold(0, word), row)
+                // One more than the code, so that the end of a path comes before every channel.
+                let codes = path(row).iter().map(|code| u64::from(*code) + 1);
+                let head = codes.chain(std::iter::repeat(0)).take(n_head);
+                (head.fold(0, |word, code| (word << bits) | code), row)
             })
             .collect();
         order.sort_unstable_by(|(head_a, a), (head_b, b)| {

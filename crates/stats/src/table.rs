@@ -86,16 +86,18 @@ pub(crate) const fn hash_word(word: u64) -> u64 {
     fold(word ^ K0, K1)
 }
 
-/// Returns a hash of bytes, eight at a time.
+/// Returns a hash of bytes, eight at a time; the last eight may overlap with those before.
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
     let mut hash = K0 ^ bytes.len() as u64;
-    let (words, rest) = bytes.as_chunks::<8>();
+    let last = match bytes.last_chunk::<8>() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => bytes.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte)),
+    };
+    let (words, _) = bytes.as_chunks::<8>();
     for word in words {
         hash = fold(hash ^ u64::from_le_bytes(*word), K1);
     }
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    fold(hash ^ u64::from_le_bytes(last), K0 ^ K1)
+    fold(hash ^ last, K0 ^ K1)
 }
 
 #[cfg(test)]
