@@ -1,1 +1,43 @@
 //! What the facts mean: one file per question, pure functions.
+//!
+//! An answer is two functions: `needs` says which rows, as queries; `answer` says what they mean. No
+//! I/O, no clock, nothing asynchronous: everything comes in as an argument, so an answer is a function
+//! of the rows, the definitions and the seed. Every figure that is computed from rows carries the query
+//! for exactly these rows ([`domain::Evidence`]); a test opens all of them and compares.
+//!
+//! A new question is a file, its text beside it, and one line in [`QUESTIONS`].
+
+mod chance;
+mod common;
+mod slice;
+#[cfg(test)]
+mod testing;
+mod words;
+
+pub mod pipeline;
+
+use domain::{Answer, Ask, Given, Need, Question};
+
+pub use common::DIMENSIONS;
+
+/// A question with the two functions that answer it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The question.
+    pub question: &'static Question,
+    /// Which rows it takes.
+    pub needs: fn(&Ask) -> Vec<Need>,
+    /// What they mean.
+    pub answer: fn(&Ask, &Given) -> Answer,
+}
+
+/// All questions, in the order in which they are listed.
+pub const QUESTIONS: &[Entry] =
+    &[Entry { question: &pipeline::QUESTION, needs: pipeline::needs, answer: pipeline::answer }];
+
+/// Finds a question by its identifier; an error names the nearest one, where one is near.
+pub fn find(id: &str) -> Result<&'static Entry, Option<&'static str>> {
+    QUESTIONS.iter().find(|entry| entry.question.id == id).ok_or_else(|| {
+        domain::diagnostic::nearest(id, QUESTIONS.iter().map(|entry| entry.question.id))
+    })
+}

@@ -1,0 +1,334 @@
+//! What several answers share: the periods that are compared, targets, dimensions, caveats.
+
+use domain::answer::{Entry, Table, TableColumn, TableRow};
+use domain::definition::Side;
+use domain::{
+    Answer, Ask, Caveat, Cell, Evidence, Figure, Filter, Given, Money, Period, Rows, Test, Value,
+};
+
+use crate::slice::Slice;
+use crate::words;
+
+/// The dimensions that tables can be broken down by: identifier, column of `opportunities`, heading.
+pub const DIMENSIONS: &[(&str, &str, &str)] = &[
+    ("channel", "channel", "Channel"),
+    ("program", "program_id", "Program"),
+    ("segment", "segment", "Segment"),
+    ("owner", "owner", "Owner"),
+    ("kind", "kind", "Kind of deal"),
+    ("country", "country", "Country"),
+    ("industry", "industry", "Industry"),
+    ("month", "month", "Month"),
+    ("quarter", "quarter", "Quarter"),
+    ("lead_source", "lead_source", "Lead source"),
+];
+
+/// The period that is asked for and the ones that it is compared with.
+#[derive(Clone, Debug)]
+pub(crate) struct Periods {
+    /// The period asked for.
+    pub(crate) now: Period,
+    /// The period before.
+    pub(crate) previous: Period,
+    /// The same period a year ago.
+    pub(crate) year_ago: Period,
+}
+
+impl Periods {
+    /// Finds the periods to compare with, by the fiscal calendar.
+    pub(crate) fn of(ask: &Ask) -> Self {
+        let calendar = ask.definitions.calendar();
+        Self {
+            now: ask.period.clone(),
+            previous: calendar.previous(&ask.period),
+            year_ago: calendar.year_ago(&ask.period),
+        }
+    }
+
+    /// Returns the days from the first of the three periods to the end of the one asked for.
+    pub(crate) fn span(&self) -> Period {
+        let from = self.previous.from.min(self.year_ago.from).min(self.now.from);
+        Period::days(from, self.now.to)
+    }
+}
+
+/// Returns the deals that count, limited to the segment asked for.
+pub(crate) fn counted(ask: &Ask, relation: &str) -> Rows {
+    in_segment(ask, Rows::of(relation).only(Filter::flag("counted", true)))
+}
+
+/// Limits rows to the segment asked for.
+pub(crate) fn in_segment(ask: &Ask, rows: Rows) -> Rows {
+    match &ask.segment {
+        Some(segment) => rows.only(Filter::is("segment", segment)),
+        None => rows,
+    }
+}
+
+/// The value of a whole-number column is at least this.
+pub(crate) fn at_least(column: &str, least: i64) -> Filter {
+    let test = Test::Between(Cell::Integer(least), Cell::Integer(i64::MAX));
+    Filter { column: column.to_owned(), test }
+}
+
+/// Returns the parts of a period (months or quarters), cut off at its ends.
+pub(crate) fn parts(ask: &Ask, period: &Period) -> Vec<Period> {
+    ask.definitions.calendar().parts(period).into_iter().map(|part| cut(part, period)).collect()
+}
+
+fn cut(part: Period, within: &Period) -> Period {
+    let mut days = Period::days(part.from.max(within.from), part.to.min(within.to));
+    days.label = part.label;
+    days
+}
+
+/// Returns the months or quarters of a period, cut off at its ends.
+fn calendar_parts(ask: &Ask, period: &Period, dimension: &str) -> Vec<Period> {
+    let calendar = ask.definitions.calendar();
+    let mut found = Vec::new();
+    let mut day = period.from;
+    loop {
+        let part =
+            if dimension == "month" { calendar.month_of(day) } else { calendar.quarter_of(day) };
+        let next = part.to.tomorrow();
+        found.push(cut(part, period));
+        match next {
+            Ok(next) if next > day && next <= period.to => day = next,
+            _ => return found,
+        }
+    }
+}
+
+/// One value of a dimension.
+#[derive(Clone, Debug)]
+pub(crate) struct Member<'a> {
+    /// Identifier of the row.
+    pub(crate) id: String,
+    /// What people call it.
+    pub(crate) label: String,
+    /// Each of the slices that were broken down, limited to this value.
+    pub(crate) slices: Vec<Slice<'a>>,
+}
+
+/// Slices of deals broken down by one dimension: each member with one slice of each.
+///
+/// `slices` come with the day column that places them in time (creation, close), so that months and
+/// quarters mean the same day as the figure does.
+pub(crate) fn broken_down<'a>(
+    ask: &Ask,
+    dimension: &str,
+    column: &str,
+    slices: &[(&Slice<'a>, &str)],
+) -> Vec<Member<'a>> {
+    if matches!(dimension, "month" | "quarter") {
+        return calendar_parts(ask, &ask.period, dimension)
+            .into_iter()
+            .map(|part| {
+                let cut =
+                    |(slice, day): &(&Slice<'a>, &str)| slice.only(Filter::within(day, &part));
+                let slices = slices.iter().map(cut).collect();
+                Member { id: part.label.clone(), label: part.label.clone(), slices }
+            })
+            .collect();
+    }
+    let groups: Vec<_> = slices.iter().map(|(slice, _)| slice.split(column)).collect();
+    let mut members: Vec<Option<std::sync::Arc<str>>> =
+        groups.iter().flatten().map(|(value, _)| value.clone()).collect();
+    members.sort_by(|a, b| (a.is_none(), a).cmp(&(b.is_none(), b)));
+    members.dedup();
+    members
+        .into_iter()
+        .map(|member| {
+            let of = |((slice, _), groups): (&(&Slice<'a>, &str), &Vec<_>)| {
+                slice.part(groups, column, member.as_deref())
+            };
+            let slices: Vec<_> = slices.iter().zip(&groups).map(of).collect();
+            let label = member.as_deref().map_or_else(
+                || format!("No {}", noun(dimension)),
+                |value| label(ask, dimension, value, &slices),
+            );
+            Member { id: member.as_deref().unwrap_or(NONE).to_owned(), label, slices }
+        })
+        .collect()
+}
+
+/// The identifier of the row of those that have no value.
+pub(crate) const NONE: &str = "(none)";
+
+fn noun(dimension: &str) -> String {
+    DIMENSIONS
+        .iter()
+        .find(|(id, ..)| *id == dimension)
+        .map_or_else(|| dimension.to_owned(), |(_, _, heading)| heading.to_lowercase())
+}
+
+/// Returns what people call a value of a dimension.
+pub(crate) fn label(ask: &Ask, dimension: &str, value: &str, slices: &[Slice<'_>]) -> String {
+    let definitions = &ask.definitions;
+    let named = match dimension {
+        "channel" => definitions.channel(value).map(|channel| channel.name.clone()),
+        "segment" => definitions.segments.iter().find(|s| &*s.id == value).map(|s| s.name.clone()),
+        // The smallest name, so that the order of the rows does not matter.
+        "program" => slices
+            .iter()
+            .flat_map(|slice| slice.texts("program").flatten())
+            .min()
+            .map(|name| (**name).to_owned()),
+        _ => return value.to_owned(),
+    };
+    match (named, value) {
+        (Some(name), _) => name,
+        (None, "unknown") => "Unknown".to_owned(),
+        (None, "other") => "Other".to_owned(),
+        (None, _) => value.to_owned(),
+    }
+}
+
+/// Returns what people call a side.
+pub(crate) fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Marketing => "Marketing",
+        Side::Sales => "Sales",
+        Side::Partner => "Partners",
+        Side::Customer => "Customers",
+        Side::Unknown => "Unknown",
+    }
+}
+
+/// Makes a table from columns as (identifier, label).
+pub(crate) fn table(id: &str, title: &str, of: &str, columns: &[(&str, &str)]) -> Table {
+    let heading = |(id, label): &(&str, &str)| TableColumn {
+        id: (*id).to_owned(),
+        label: (*label).to_owned(),
+    };
+    Table {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        of: of.to_owned(),
+        columns: columns.iter().map(heading).collect(),
+        rows: Vec::new(),
+        note: None,
+    }
+}
+
+/// Makes a row.
+pub(crate) fn row(id: &str, label: &str, entries: Vec<Entry>) -> TableRow {
+    TableRow { id: id.to_owned(), label: label.to_owned(), entries }
+}
+
+/// Makes a figure from an entry.
+pub(crate) fn figure(id: &str, label: &str, entry: Entry, meaning: &str) -> Figure {
+    let figure = Figure::new(id, label, entry.value, meaning).interval(entry.interval);
+    Figure { evidence: entry.evidence, ..figure }
+}
+
+/// Sets the figures of now beside those of earlier periods, by identifier, and beside their targets.
+pub(crate) fn compare(
+    ask: &Ask,
+    now: Vec<Figure>,
+    previous: Option<Vec<Figure>>,
+    year_ago: Option<Vec<Figure>>,
+) -> Vec<Figure> {
+    let value_in = |figures: &Option<Vec<Figure>>, id: &str| {
+        figures.as_ref()?.iter().find(|figure| figure.id == id).map(|figure| figure.value.clone())
+    };
+    now.into_iter()
+        .map(|figure| Figure {
+            previous: value_in(&previous, &figure.id),
+            year_ago: value_in(&year_ago, &figure.id),
+            target: target(ask, &figure),
+            ..figure
+        })
+        .collect()
+}
+
+/// Returns the target of a figure, where a goal for exactly this period gives one. Goals are for the
+/// whole company and in its own currency.
+fn target(ask: &Ask, figure: &Figure) -> Option<Value> {
+    if ask.segment.is_some() {
+        return None;
+    }
+    let goal = ask.definitions.goal(&figure.id, &ask.period)?;
+    match figure.value {
+        Value::Money(_) if ask.currency == ask.definitions.currency => {
+            Money::from_decimal(goal, ask.currency).ok().map(Value::Money)
+        }
+        Value::Money(_) => None,
+        _ => i64::try_from(goal)
+            .ok()
+            .filter(|count| domain::Decimal::from(*count) == goal)
+            .map_or(Some(Value::Decimal(goal)), |count| Some(Value::Count(count))),
+    }
+}
+
+/// Says what holds of every answer: an unfinished period, targets in another currency, dimensions
+/// that do not exist; then what is known about the facts themselves.
+pub(crate) fn caveats(answer: &mut Answer, ask: &Ask, given: &Given) {
+    if ask.as_of < ask.period.to {
+        let text = if ask.as_of < ask.period.from {
+            format!("{} has not begun on {}.", words::sentence(&ask.period.label), ask.as_of)
+        } else {
+            let elapsed = Period::days(ask.period.from, ask.as_of).n_days();
+            format!(
+                "{} is not over: {elapsed} of its {} days had passed on {}, and it is compared with \
+                 whole periods.",
+                words::sentence(&ask.period.label),
+                ask.period.n_days(),
+                ask.as_of
+            )
+        };
+        answer.caveats.push(Caveat::new("period_not_over", text));
+    }
+    let has_goal = |figure: &Figure| ask.definitions.goal(&figure.id, &ask.period).is_some();
+    if answer.figures.iter().any(|figure| figure.target.is_none() && has_goal(figure)) {
+        let text = match &ask.segment {
+            Some(_) => "Targets are set for the whole company and not for a segment.".to_owned(),
+            None => format!(
+                "Targets are set in {} and not shown in {}.",
+                ask.definitions.currency, ask.currency
+            ),
+        };
+        answer.caveats.push(Caveat::new("no_target", text));
+    }
+    for dimension in &ask.by {
+        if !DIMENSIONS.iter().any(|(id, ..)| id == dimension) {
+            let known: Vec<&str> = DIMENSIONS.iter().map(|(id, ..)| *id).collect();
+            let text =
+                format!("There is no dimension `{dimension}`; known are {}.", known.join(", "));
+            answer.caveats.push(Caveat::new("dimension", text));
+        }
+    }
+    answer.caveats.extend(given.caveats.iter().cloned());
+}
+
+/// Returns the query behind an entry, to be opened from a caveat.
+pub(crate) fn opens(entry: &Entry) -> Option<Rows> {
+    entry.evidence.as_ref().map(|Evidence { rows, .. }| rows.clone())
+}
+
+/// Returns a caveat about the rows of a slice.
+pub(crate) fn caveat(code: &'static str, text: String, slice: &Slice<'_>) -> Caveat {
+    let caveat = Caveat::new(code, text);
+    match opens(&slice.count()) {
+        Some(rows) => caveat.rows(rows),
+        None => caveat,
+    }
+}
+
+/// Orders rows by the values of some columns, largest first, then by label.
+pub(crate) fn largest_first(table: &mut Table, columns: &[&str]) {
+    let places: Vec<usize> = columns
+        .iter()
+        .filter_map(|id| table.columns.iter().position(|column| column.id == *id))
+        .collect();
+    let key = |row: &TableRow, place: usize| {
+        row.entries.get(place).and_then(|entry| entry.value.number()).unwrap_or(f64::MIN)
+    };
+    table.rows.sort_by(|a, b| {
+        places
+            .iter()
+            .map(|&place| key(b, place).total_cmp(&key(a, place)))
+            .find(|order| order.is_ne())
+            .unwrap_or_else(|| (&a.label, &a.id).cmp(&(&b.label, &b.id)))
+    });
+}

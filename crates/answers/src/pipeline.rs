@@ -1,0 +1,969 @@
+#![doc = include_str!("pipeline.md")]
+//!
+//! For: CEO, CMO. Grain: one row per deal. Money: the currency asked for, exact.
+//! Method: intervals as in `chance`; everything else is counting and adding.
+
+use domain::answer::{Chart, ChartForm, Entry, Series, Table};
+use domain::definition::{Side, SourcedBy, State};
+use domain::{Answer, Ask, Caveat, Figure, Filter, Given, Money, Need, Period, Question, Value};
+
+use crate::chance::{self, Difference};
+use crate::common::{self, Periods, caveat, figure, row, side_name, table};
+use crate::slice::{Group, Slice, share_of};
+use crate::words;
+
+/// The question.
+pub const QUESTION: Question = Question {
+    id: "pipeline",
+    asks: "What pipeline and revenue did marketing source and influence, and is it good?",
+    readers: &["CEO", "CMO"],
+    help: include_str!("pipeline.md"),
+};
+
+const NO_PIPELINE: &str = "no pipeline was created";
+
+/// Deals created and deals closed in any of the periods compared, and the deals open now.
+pub fn needs(ask: &Ask) -> Vec<Need> {
+    let span = Periods::of(ask).span();
+    let deals = || common::counted(ask, "opportunities").columns(&columns(ask));
+    vec![
+        Need { name: "created", rows: deals().only(Filter::within("created_on", &span)) },
+        Need { name: "closed", rows: deals().only(Filter::within("closed_on", &span)) },
+        Need { name: "open", rows: deals().only(Filter::is("state", State::Open.id())) },
+    ]
+}
+
+fn columns(ask: &Ask) -> Vec<&'static str> {
+    let mut columns = vec![
+        "source",
+        "source_first_touch",
+        "source_lead_source",
+        "source_pre_sales",
+        "influenced",
+        "amount",
+        "expected",
+        "created_on",
+        "closed_on",
+        "won",
+        "cycle_days",
+        "stage_reached",
+        "program",
+    ];
+    // Months and quarters follow from the days.
+    let asked = |id: &str| !matches!(id, "month" | "quarter") && ask.by.iter().any(|by| by == id);
+    columns.extend(common::DIMENSIONS.iter().filter(|(id, ..)| asked(id)).map(|(_, c, _)| *c));
+    columns
+}
+
+/// Answers the question.
+pub fn answer(ask: &Ask, given: &Given) -> Answer {
+    let periods = Periods::of(ask);
+    let deals = Deals::of(ask, given);
+    let now = View::of(&deals, &periods.now);
+    let before = deals.known_until(&periods.previous).then(|| View::of(&deals, &periods.previous));
+    let year_ago =
+        deals.known_until(&periods.year_ago).then(|| View::of(&deals, &periods.year_ago));
+
+    let mut answer = Answer::new(&QUESTION, ask);
+    let mut figures = figures(&now, ask.seed);
+    figures.extend(expected(&deals.open));
+    answer.figures = common::compare(
+        ask,
+        figures,
+        before.as_ref().map(|view| self::figures(view, ask.seed)),
+        year_ago.as_ref().map(|view| self::figures(view, ask.seed)),
+    );
+    answer.headline = if given.frames.values().all(|frame| frame.n_rows() == 0) {
+        format!("Nothing was loaded for this period ({}).", periods.now)
+    } else {
+        headline(&answer, &now, before.as_ref(), &periods)
+    };
+    answer.tables.push(sources(&now, &deals.open, ask.seed));
+    answer.tables.push(rules(&now, ask));
+    answer.tables.push(stages(&now, ask));
+    answer.tables.extend(breakdowns(&now, ask));
+    answer.charts.push(trend(&now, ask));
+    answer.caveats = doubts(&now, &deals, before.is_some(), &periods);
+    common::caveats(&mut answer, ask, given);
+    answer
+}
+
+/// The deals that were handed in.
+struct Deals<'a> {
+    created: Slice<'a>,
+    closed: Slice<'a>,
+    open: Cut<'a>,
+}
+
+impl<'a> Deals<'a> {
+    fn of(ask: &Ask, given: &'a Given) -> Self {
+        let rows = common::counted(ask, "opportunities");
+        let open = rows.clone().only(Filter::is("state", State::Open.id()));
+        Self {
+            created: Slice::of(given, "created", rows.clone(), ask.currency),
+            closed: Slice::of(given, "closed", rows, ask.currency),
+            open: Cut::of(Slice::of(given, "open", open, ask.currency)),
+        }
+    }
+
+    /// True where some deal is on record at or before the end of a period: otherwise the record
+    /// begins later, and a comparison with it would compare with nothing.
+    fn known_until(&self, period: &Period) -> bool {
+        let until = |mut days: Box<dyn Iterator<Item = Option<&jiff::civil::Date>> + '_>| {
+            days.any(|day| day.is_some_and(|day| *day <= period.to))
+        };
+        until(Box::new(self.created.days("created_on")))
+            || until(Box::new(self.closed.days("closed_on")))
+    }
+}
+
+/// Some deals and their parts by source.
+struct Cut<'a> {
+    all: Slice<'a>,
+    sides: Vec<Group<'a>>,
+}
+
+impl<'a> Cut<'a> {
+    fn of(all: Slice<'a>) -> Self {
+        Self { sides: all.split("source"), all }
+    }
+
+    fn side(&self, side: Side) -> Slice<'a> {
+        self.all.part(&self.sides, "source", Some(side.id()))
+    }
+
+    /// One side, or all.
+    fn some(&self, side: Option<Side>) -> Slice<'a> {
+        side.map_or_else(|| self.all.clone(), |side| self.side(side))
+    }
+}
+
+/// The deals of one period.
+struct View<'a> {
+    created: Cut<'a>,
+    closed: Cut<'a>,
+    won: Cut<'a>,
+}
+
+impl<'a> View<'a> {
+    fn of(deals: &Deals<'a>, period: &Period) -> Self {
+        let closed = deals.closed.only(Filter::within("closed_on", period));
+        Self {
+            created: Cut::of(deals.created.only(Filter::within("created_on", period))),
+            won: Cut::of(closed.only(Filter::flag("won", true))),
+            closed: Cut::of(closed),
+        }
+    }
+}
+
+fn figures(view: &View<'_>, seed: u64) -> Vec<Figure> {
+    let View { created, closed, won } = view;
+    let ours = created.side(Side::Marketing);
+    let pipeline = created.all.sum("amount");
+    let touched = created.all.only(Filter::flag("influenced", true));
+    let won_touched = won.all.only(Filter::flag("influenced", true));
+    let mut figures = vec![
+        figure(
+            "pipeline_created",
+            "Pipeline created",
+            pipeline.clone(),
+            "Amount of all deals created in the period.",
+        ),
+        figure(
+            "opportunities_created",
+            "Deals created",
+            created.all.count(),
+            "Deals created in the period, with or without an amount.",
+        ),
+        figure(
+            "marketing_sourced_pipeline",
+            "Marketing-sourced pipeline",
+            ours.sum("amount"),
+            "Amount of the deals created whose one source is marketing.",
+        ),
+        figure(
+            "marketing_sourced_opportunities",
+            "Marketing-sourced deals",
+            ours.count(),
+            "Deals created whose one source is marketing.",
+        ),
+        figure(
+            "marketing_sourced_share",
+            "Marketing-sourced share of pipeline",
+            share_of(&ours.sum("amount"), &pipeline, NO_PIPELINE),
+            "Marketing-sourced pipeline as a part of the pipeline created.",
+        ),
+        figure(
+            "marketing_influenced_pipeline",
+            "Marketing-influenced pipeline",
+            touched.sum("amount"),
+            "Amount of the deals created with a marketing touch before they closed; overlaps with \
+             sourced and is never added to it.",
+        ),
+        figure(
+            "marketing_influenced_opportunities",
+            "Marketing-influenced deals",
+            touched.count(),
+            "Deals created with a marketing touch before they closed.",
+        ),
+        figure(
+            "won",
+            "Won",
+            won.all.sum("amount"),
+            "Amount of the deals closed won in the period.",
+        ),
+        figure(
+            "won_opportunities",
+            "Deals won",
+            won.all.count(),
+            "Deals closed won in the period.",
+        ),
+        figure(
+            "marketing_sourced_won",
+            "Marketing-sourced won",
+            won.side(Side::Marketing).sum("amount"),
+            "Amount of the deals won whose one source is marketing.",
+        ),
+        figure(
+            "marketing_influenced_won",
+            "Marketing-influenced won",
+            won_touched.sum("amount"),
+            "Amount of the deals won with a marketing touch before they closed; overlaps with \
+             sourced and is never added to it.",
+        ),
+    ];
+    for side in Side::ALL.into_iter().filter(|side| *side != Side::Marketing) {
+        figures.push(figure(
+            &format!("{side}_sourced_pipeline"),
+            &sourced(side, "pipeline"),
+            created.side(side).sum("amount"),
+            "Amount of the deals created that have this source.",
+        ));
+    }
+    for of in [None, Some(Side::Marketing), Some(Side::Sales)] {
+        let prefix = of.map_or_else(String::new, |side| format!("{side}_sourced_"));
+        let label =
+            |text: &str| of.map_or_else(|| words::sentence(text), |side| sourced(side, text));
+        let (closed, won) = (closed.some(of), won.some(of));
+        figures.push(figure(
+            &format!("{prefix}win_rate"),
+            &label("win rate"),
+            chance::with_rate(closed.share("won")),
+            "Deals won of all deals closed in the period.",
+        ));
+        figures.push(figure(
+            &format!("{prefix}won_average"),
+            &label("average won deal"),
+            chance::mean(&won, "amount", seed),
+            "Mean amount of the deals won in the period.",
+        ));
+        figures.push(figure(
+            &format!("{prefix}cycle_days_median"),
+            &label("median cycle"),
+            chance::median(&closed, "cycle_days"),
+            "Median days from creation to close of the deals closed in the period.",
+        ));
+    }
+    figures
+}
+
+/// What the deals that are open now are worth: no figure of a period, so compared with none.
+fn expected(open: &Cut<'_>) -> Vec<Figure> {
+    let meaning =
+        "Amount × probability of the deals that are open now, whenever they were created.";
+    let figure = |id: &str, label: &str, slice: &Slice<'_>| {
+        figure(id, label, slice.sum("expected"), meaning)
+    };
+    vec![
+        figure("open_expected", "Expected value of open pipeline", &open.all),
+        figure(
+            "marketing_sourced_open_expected",
+            "Marketing-sourced expected value",
+            &open.side(Side::Marketing),
+        ),
+        figure(
+            "sales_sourced_open_expected",
+            "Sales-sourced expected value",
+            &open.side(Side::Sales),
+        ),
+    ]
+}
+
+fn sourced(side: Side, what: &str) -> String {
+    match side {
+        Side::Partner => format!("Partner-sourced {what}"),
+        Side::Customer => format!("Customer-sourced {what}"),
+        Side::Unknown => words::sentence(&format!("{what} of unknown source")),
+        side => format!("{}-sourced {what}", side_name(side)),
+    }
+}
+
+fn headline(
+    answer: &Answer,
+    now: &View<'_>,
+    before: Option<&View<'_>>,
+    periods: &Periods,
+) -> String {
+    let created = Created::of(now);
+    let mut text = if created.n == 0 {
+        format!("No pipeline was created in {}", periods.now)
+    } else {
+        created.said(&periods.now.label)
+    };
+    if created.n > 0 {
+        text.push_str(&change(&created, before.map(Created::of), &periods.previous.label));
+        text.push_str(&quality(now));
+    }
+    text.push_str(". ");
+    text.push_str(&won(now));
+    text.push_str(&against_target(answer));
+    text
+}
+
+/// What was created, and what of it marketing sourced.
+struct Created {
+    n: i64,
+    n_ours: i64,
+    all: Money,
+    ours: Money,
+    share: Option<f64>,
+}
+
+impl Created {
+    fn of(view: &View<'_>) -> Self {
+        let ours = view.created.side(Side::Marketing);
+        let (part, whole) = (ours.sum("amount"), view.created.all.sum("amount"));
+        Self {
+            n: count(&view.created.all),
+            n_ours: count(&ours),
+            share: share_of(&part, &whole, NO_PIPELINE).value.number(),
+            all: money(&whole),
+            ours: money(&part),
+        }
+    }
+
+    fn said(&self, period: &str) -> String {
+        let Self { n, n_ours, all, ours, share } = self;
+        let (all, ours) = (words::money(*all), words::money(*ours));
+        match share {
+            Some(share) if *n >= words::SMALL => format!(
+                "Marketing sourced {ours} of the {all} pipeline created in {period} ({})",
+                words::percent(*share)
+            ),
+            _ => {
+                let part = match (n_ours, n) {
+                    (0, 1) => format!("Marketing did not source the one deal created in {period}"),
+                    (_, 1) => format!("Marketing sourced the one deal created in {period}"),
+                    (0, n) => {
+                        format!("Marketing sourced none of the {n} deals created in {period}")
+                    }
+                    (ours, n) if ours == n => {
+                        format!("Marketing sourced all {n} deals created in {period}")
+                    }
+                    (ours, n) => {
+                        let n = words::grouped(*n);
+                        format!("Marketing sourced {ours} of the {n} deals created in {period}")
+                    }
+                };
+                match share {
+                    Some(_) => format!("{part} ({ours} of {all})"),
+                    None if *n == 1 => format!("{part} (it carries no amount)"),
+                    None => format!("{part} (they carry no amount)"),
+                }
+            }
+        }
+    }
+}
+
+fn change(now: &Created, before: Option<Created>, label: &str) -> String {
+    let Some(before) = before else {
+        return String::new();
+    };
+    match (now.share, before.share) {
+        (Some(share), Some(earlier)) if now.n.min(before.n) >= words::SMALL => {
+            let (new, old) = (words::percent(share), words::percent(earlier));
+            if new == old {
+                format!(", the same share as in {label}")
+            } else if share > earlier {
+                format!(", up from {old} in {label}")
+            } else {
+                format!(", down from {old} in {label}")
+            }
+        }
+        _ if before.n == 0 => format!("; no deal was created in {label}"),
+        _ => {
+            let (part, n) = (words::grouped(before.n_ours), words::deals(before.n));
+            format!(", against {part} of {n} in {label}")
+        }
+    }
+}
+
+/// How often marketing's deals win beside sales' own.
+fn quality(view: &View<'_>) -> String {
+    let rate = |side| view.closed.side(side).share("won").value;
+    let (ours, theirs) = (rate(Side::Marketing), rate(Side::Sales));
+    let (Value::Share { of, total }, Value::Share { total: of_sales, .. }) = (&ours, &theirs)
+    else {
+        return String::new();
+    };
+    let (a, b) = (ours.number().unwrap_or(0.0), theirs.number().unwrap_or(0.0));
+    let (said, other) = (words::percent(a), words::percent(b));
+    match (*total, *of_sales) {
+        (0, _) => ", and none of its deals closed in the period".to_owned(),
+        (1, _) => {
+            let won = if *of == 1 { "won" } else { "lost" };
+            format!(", and the one deal of its own that closed was {won}")
+        }
+        (n, _) if n < words::SMALL => {
+            let won = match of {
+                0 => format!("none of its {n} closed deals was won"),
+                1 => format!("1 of its {n} closed deals was won"),
+                of => format!("{of} of its {n} closed deals were won"),
+            };
+            format!(", and {won}, too few to judge")
+        }
+        (_, n) if n < words::SMALL => {
+            let few = if n == 0 { "none" } else { "too few" };
+            format!(
+                ", and {said} of its closed deals were won ({few} of sales' own closed to compare)"
+            )
+        }
+        _ => match chance::difference(&ours, &theirs) {
+            Some(Difference::Higher) => {
+                format!(", and its deals win more often than sales' own ({said} against {other})")
+            }
+            Some(Difference::Lower) => {
+                format!(", and its deals win less often than sales' own ({said} against {other})")
+            }
+            _ if (a - b).abs() < 0.05 => format!(
+                ", and its deals win as often as sales' own ({said} against {other}, difference \
+                 within chance)"
+            ),
+            _ => format!(
+                ", and {said} of its closed deals were won against {other} of sales' own, a \
+                 difference within chance"
+            ),
+        },
+    }
+}
+
+fn won(view: &View<'_>) -> String {
+    let n = count(&view.won.all);
+    let ours = view.won.side(Side::Marketing);
+    let (all, part) = (money(&view.won.all.sum("amount")), money(&ours.sum("amount")));
+    match (n, count(&ours)) {
+        (0, _) => "No deal was won.".to_owned(),
+        (n, k) if all.minor <= 0 => {
+            let was = if n == 1 { "was" } else { "were" };
+            format!("{} {was} won, {k} sourced by marketing, without amounts.", words::deals(n))
+        }
+        (1, 0) => format!("One deal was won ({}), not sourced by marketing.", words::money(all)),
+        (1, _) => format!("One deal was won ({}), sourced by marketing.", words::money(all)),
+        (_, 0) => format!("Of the {} won, marketing sourced nothing.", words::money(all)),
+        (n, k) if n < words::SMALL => format!(
+            "Of the {} won, marketing sourced {} ({k} of {n} deals).",
+            words::money(all),
+            words::money(part)
+        ),
+        _ => {
+            let share = Value::Share { of: part.minor, total: all.minor }.number().unwrap_or(0.0);
+            let (all, part) = (words::money(all), words::money(part));
+            format!("Of the {all} won, marketing sourced {part} ({}).", words::percent(share))
+        }
+    }
+}
+
+fn against_target(answer: &Answer) -> String {
+    let of = |id: &str| answer.figures.iter().find(|f| f.id == id && f.target.is_some());
+    let Some(figure) = of("marketing_sourced_pipeline")
+        .or_else(|| of("pipeline_created"))
+        .or_else(|| of("marketing_sourced_won"))
+        .or_else(|| of("won"))
+    else {
+        return String::new();
+    };
+    let (Value::Money(value), Some(Value::Money(target))) = (&figure.value, &figure.target) else {
+        return String::new();
+    };
+    let name = &figure.label;
+    let goal = words::money(*target);
+    match value.checked_sub(*target) {
+        Ok(gap) if gap.minor < 0 => {
+            let short = Money::from_minor(gap.minor.saturating_neg(), gap.currency);
+            format!(" {name} is {} short of its target of {goal}.", words::money(short))
+        }
+        Ok(gap) if gap.minor == 0 => format!(" {name} is on its target of {goal}."),
+        Ok(gap) => format!(" {name} is {} above its target of {goal}.", words::money(gap)),
+        Err(_) => String::new(),
+    }
+}
+
+fn count(slice: &Slice<'_>) -> i64 {
+    i64::try_from(slice.n()).unwrap_or(i64::MAX)
+}
+
+fn money(entry: &Entry) -> Money {
+    match &entry.value {
+        Value::Money(money) => *money,
+        _ => Money::zero(domain::Currency::USD),
+    }
+}
+
+/// The deals by source: the rows add up to the last one, in deals and in money.
+fn sources(view: &View<'_>, open: &Cut<'_>, seed: u64) -> Table {
+    let columns = [
+        ("opportunities", "Deals created"),
+        ("pipeline", "Pipeline"),
+        ("share", "Share"),
+        ("influenced", "Influenced by marketing"),
+        ("won_opportunities", "Deals won"),
+        ("won", "Won"),
+        ("win_rate", "Win rate"),
+        ("won_average", "Average won"),
+        ("cycle_days_median", "Median cycle"),
+        ("open_expected", "Expected, open now"),
+    ];
+    let mut table = table("sources", "Who sourced it, and how good it is", "Source", &columns);
+    let whole = view.created.all.sum("amount");
+    let mut add = |id: &str, label: &str, parts: [Slice<'_>; 4]| {
+        let [created, closed, won, open] = parts;
+        let pipeline = created.sum("amount");
+        table.rows.push(row(
+            id,
+            label,
+            vec![
+                created.count(),
+                pipeline.clone(),
+                share_of(&pipeline, &whole, NO_PIPELINE),
+                created.only(Filter::flag("influenced", true)).sum("amount"),
+                won.count(),
+                won.sum("amount"),
+                chance::with_rate(closed.share("won")),
+                chance::mean(&won, "amount", seed),
+                chance::median(&closed, "cycle_days"),
+                open.sum("expected"),
+            ],
+        ));
+    };
+    for side in Side::ALL {
+        let parts = [&view.created, &view.closed, &view.won, open].map(|cut| cut.side(side));
+        add(side.id(), side_name(side), parts);
+    }
+    let all = [&view.created, &view.closed, &view.won, open].map(|cut| cut.all.clone());
+    add("all", "All", all);
+    table.note = Some(
+        "Deals, pipeline, won and expected value of the sources add up to the last row. Influenced \
+         overlaps with sourced."
+            .to_owned(),
+    );
+    table
+}
+
+/// The same deals under each rule for the one source.
+fn rules(view: &View<'_>, ask: &Ask) -> Table {
+    let mut columns: Vec<(&str, &str)> =
+        Side::ALL.into_iter().map(|side| (side.id(), side_name(side))).collect();
+    columns.extend([
+        ("all", "All"),
+        ("marketing_opportunities", "Marketing's deals"),
+        ("marketing_share", "Marketing's share"),
+    ]);
+    let mut table = table("rules", "Pipeline by source under each rule", "Rule", &columns);
+    let created = &view.created.all;
+    for rule in SourcedBy::ALL {
+        let column = format!("source_{}", rule.id());
+        let groups = created.split(&column);
+        let side = |side: Side| created.part(&groups, &column, Some(side.id()));
+        let mut entries: Vec<Entry> =
+            Side::ALL.into_iter().map(|of| side(of).sum("amount")).collect();
+        let ours = side(Side::Marketing);
+        let whole = created.sum("amount");
+        let share = share_of(&ours.sum("amount"), &whole, NO_PIPELINE);
+        entries.extend([whole, ours.count(), share]);
+        let name = match rule {
+            SourcedBy::FirstTouch => "First touch",
+            SourcedBy::LeadSource => "Recorded lead source",
+            SourcedBy::PreSales => "Marketing before sales",
+        };
+        let in_force = ask.definitions.attribution.sourced_by == rule;
+        let label = if in_force { format!("{name} (in force)") } else { name.to_owned() };
+        table.rows.push(row(rule.id(), &label, entries));
+    }
+    table
+}
+
+/// How far the deals created in the period have come.
+fn stages(view: &View<'_>, ask: &Ask) -> Table {
+    let columns = [
+        ("all", "All deals"),
+        ("all_share", "Share"),
+        ("marketing", "Marketing-sourced"),
+        ("marketing_share", "Share"),
+        ("sales", "Sales-sourced"),
+        ("sales_share", "Share"),
+    ];
+    let title = "How far the deals created have come";
+    let mut table = table("stages", title, "Reached", &columns);
+    let cuts = [
+        view.created.all.clone(),
+        view.created.side(Side::Marketing),
+        view.created.side(Side::Sales),
+    ];
+    let open = ask.definitions.stages.iter().filter(|stage| stage.state == State::Open);
+    for (stage, place) in open.zip(1_i64..) {
+        let entries = cuts.iter().flat_map(|cut| {
+            let reached = cut.only(common::at_least("stage_reached", place)).count();
+            let share = share_of(&reached, &cut.count(), "no deals were created");
+            [reached, chance::with_rate(share)]
+        });
+        table.rows.push(row(&stage.id, &stage.name, entries.collect()));
+    }
+    table.note = Some(
+        "A deal counts at every stage up to the highest one that it ever reached. Deals created \
+         lately have had less time."
+            .to_owned(),
+    );
+    table
+}
+
+/// One table for each dimension asked for.
+fn breakdowns(view: &View<'_>, ask: &Ask) -> Vec<Table> {
+    let columns = [
+        ("opportunities", "Deals created"),
+        ("pipeline", "Pipeline"),
+        ("marketing_sourced", "Marketing-sourced"),
+        ("marketing_influenced", "Marketing-influenced"),
+        ("won_opportunities", "Deals won"),
+        ("won", "Won"),
+    ];
+    let (created, won) = (&view.created.all, &view.won.all);
+    let asked = common::DIMENSIONS.iter().filter(|(id, ..)| ask.by.iter().any(|by| by == id));
+    asked
+        .map(|(id, column, heading)| {
+            let title = format!("By {}", heading.to_lowercase());
+            let mut table = table(&format!("by_{id}"), &title, heading, &columns);
+            let cuts = [(created, "created_on"), (won, "closed_on")];
+            for member in common::broken_down(ask, id, column, &cuts) {
+                let [created, won] = member.slices.as_slice() else { continue };
+                let ours = created.only(Filter::is("source", Side::Marketing.id()));
+                let touched = created.only(Filter::flag("influenced", true));
+                table.rows.push(row(
+                    &member.id,
+                    &member.label,
+                    vec![
+                        created.count(),
+                        created.sum("amount"),
+                        ours.sum("amount"),
+                        touched.sum("amount"),
+                        won.count(),
+                        won.sum("amount"),
+                    ],
+                ));
+            }
+            if !matches!(*id, "month" | "quarter") {
+                common::largest_first(&mut table, &["pipeline", "won", "opportunities"]);
+            }
+            table
+        })
+        .collect()
+}
+
+/// Pipeline created over the parts of the period, by source.
+fn trend(view: &View<'_>, ask: &Ask) -> Chart {
+    let parts = common::parts(ask, &ask.period);
+    let cuts: Vec<Cut<'_>> = parts
+        .iter()
+        .map(|part| Cut::of(view.created.all.only(Filter::within("created_on", part))))
+        .collect();
+    let series = |side: Side| Series {
+        name: side_name(side).to_owned(),
+        values: cuts.iter().map(|cut| cut.side(side).sum("amount").value.number()).collect(),
+    };
+    let share = |cut: &Cut<'_>| {
+        let ours = cut.side(Side::Marketing).sum("amount");
+        share_of(&ours, &cut.all.sum("amount"), NO_PIPELINE).value.number()
+    };
+    let ends = (cuts.first().and_then(share), cuts.last().and_then(share));
+    let title = match (ends, parts.first(), parts.last()) {
+        ((Some(first), Some(last)), Some(from), Some(to)) if parts.len() > 1 => {
+            let (a, b) = (words::percent(first), words::percent(last));
+            if a == b {
+                format!("Marketing sourced {a} of new pipeline in {from} and in {to}")
+            } else {
+                format!("Marketing sourced {a} of new pipeline in {from} and {b} in {to}")
+            }
+        }
+        _ => "Pipeline created, by source".to_owned(),
+    };
+    Chart {
+        id: "trend".to_owned(),
+        title,
+        form: ChartForm::Stacked,
+        points: parts.iter().map(|part| part.label.clone()).collect(),
+        series: Side::ALL.into_iter().map(series).collect(),
+        unit: ask.currency.code().to_owned(),
+    }
+}
+
+/// What a reader should know before believing the figures.
+fn doubts(view: &View<'_>, deals: &Deals<'_>, compared: bool, periods: &Periods) -> Vec<Caveat> {
+    let mut found = Vec::new();
+    let (created, n) = (&view.created.all, count(&view.created.all));
+    let unknown = view.created.side(Side::Unknown);
+    if unknown.n() > 0 {
+        let (part, whole) = (unknown.sum("amount"), created.sum("amount"));
+        let share = share_of(&part, &whole, NO_PIPELINE).value.number();
+        let of = share.filter(|_| n >= words::SMALL).map_or_else(String::new, |share| {
+            format!(", {} of the pipeline", words::percent(share))
+        });
+        let text = format!(
+            "The source of {} of the {} created is unknown ({}{of}): no touch or lead source says it.",
+            words::grouped(count(&unknown)),
+            words::deals(n),
+            words::money(money(&part))
+        );
+        found.push(caveat("unknown_source", text, &unknown));
+    }
+    for (slice, column, code, what) in [
+        (created, "amount", "amount_missing", "created"),
+        (&view.won.all, "amount", "amount_missing", "won"),
+    ] {
+        let missing = slice.only(Filter::missing(column));
+        if let n @ 1.. = count(&missing) {
+            let (are, add) = if n == 1 { ("is", "adds") } else { ("are", "add") };
+            let text = format!(
+                "{} {what} without amount {are} counted and {add} nothing.",
+                words::deals(n)
+            );
+            found.push(caveat(code, text, &missing));
+        }
+    }
+    let open = deals.open.all.only(Filter::missing("expected"));
+    if let n @ 1.. = count(&open) {
+        let (have, add) = if n == 1 { ("has", "adds") } else { ("have", "add") };
+        let text = format!(
+            "{} open now {have} no amount or no probability and {add} nothing to the expected value.",
+            words::deals(n)
+        );
+        found.push(caveat("expected_missing", text, &open));
+    }
+    if (1..words::SMALL).contains(&n) {
+        let were = if n == 1 { "was" } else { "were" };
+        let text = format!("Only {} {were} created: shares of so few say little.", words::deals(n));
+        found.push(caveat("small_sample", text, created));
+    }
+    if n > 0 && !compared {
+        let text = format!(
+            "No deal of {} or before is loaded, so there is nothing to compare with.",
+            periods.previous
+        );
+        found.push(Caveat::new("no_comparison", text));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::*;
+
+    const ENTRY: &crate::Entry = &crate::Entry { question: &QUESTION, needs, answer };
+
+    /// Twelve deals of 2026Q3, four of the quarter before, one excluded.
+    fn small() -> Company {
+        let mut deals = Vec::new();
+        for n in 0_i8..12 {
+            let source = ["marketing", "sales", "marketing", "unknown"][n as usize % 4];
+            let created = date(2026, 7, 1 + n);
+            let deal = Deal::new(&format!("now{n}"), source, created, 100_000 * (i64::from(n) + 1));
+            deals.push(match n {
+                0 | 1 => deal.closed(date(2026, 9, 1 + n), true),
+                2 => deal.closed(date(2026, 9, 20), false),
+                3 => Deal { amount: None, ..deal },
+                _ => Deal { stage: 3, ..deal },
+            });
+        }
+        for n in 0_i8..4 {
+            let source = ["sales", "marketing"][n as usize % 2];
+            deals.push(Deal::new(&format!("then{n}"), source, date(2026, 5, 1 + n), 250_000));
+        }
+        deals.push(Deal {
+            counted: false,
+            ..Deal::new("renewal", "sales", date(2026, 8, 1), 900_000)
+        });
+        Company { deals, ..Company::default() }
+    }
+
+    #[test]
+    fn a_small_company_is_told_in_full() {
+        let goal = "[[goal]]\nfigure = \"marketing_sourced_pipeline\"\nperiod = \"2026Q3\"\nvalue = \"50000\"\n";
+        let mut ask = ask_with("2026Q3", goal);
+        ask.by = vec!["channel".to_owned(), "month".to_owned()];
+        assert_told(&answered_by(ENTRY, &ask, &small()), include_str!("../goldens/pipeline.txt"));
+    }
+
+    #[test]
+    fn without_rows_it_says_that_nothing_was_loaded() {
+        let answer = answered_by(ENTRY, &ask("2026Q3"), &Company::default());
+        assert_eq!(answer.headline, "Nothing was loaded for this period (2026Q3).");
+        assert_eq!(value(&answer, "pipeline_created"), &usd_value(0));
+        // Not even columns.
+        let bare = super::answer(&ask("2026Q3"), &Given::default());
+        assert_eq!(bare.headline, answer.headline);
+        assert_eq!(bare.figures, answer.figures);
+    }
+
+    #[test]
+    fn headlines_read_well_for_none_one_few_and_many() {
+        let ours =
+            |n: u32, source, day| Deal::new(&format!("{source}{n}{day}"), source, day, 1_000_000);
+        let july = date(2026, 7, 10);
+        let april = date(2026, 4, 10);
+        let with = |deals: Vec<Deal>| {
+            let company = Company { deals, ..Company::default() };
+            answered_by(ENTRY, &ask("2026Q3"), &company).headline
+        };
+        let one = |source| ours(1, source, july);
+        let many = |n: u32, source, day| (0..n).map(|n| ours(n, source, day)).collect::<Vec<_>>();
+        let closed = |deals: Vec<Deal>, won: usize| {
+            let close = |(at, deal): (usize, Deal)| deal.closed(date(2026, 9, 1), at < won);
+            deals.into_iter().enumerate().map(close).collect::<Vec<_>>()
+        };
+        let table = [
+            (vec![ours(1, "sales", april)], "No pipeline was created in 2026Q3. No deal was won."),
+            (
+                vec![one("marketing")],
+                "Marketing sourced the one deal created in 2026Q3 ($10k of $10k), and none of its \
+                 deals closed in the period. No deal was won.",
+            ),
+            (
+                vec![Deal { amount: None, ..one("sales") }],
+                "Marketing did not source the one deal created in 2026Q3 (it carries no amount), \
+                 and none of its deals closed in the period. No deal was won.",
+            ),
+            (
+                [many(2, "sales", july), closed(many(3, "marketing", july), 1)].concat(),
+                "Marketing sourced 3 of the 5 deals created in 2026Q3 ($30k of $50k), and 1 of its \
+                 3 closed deals was won, too few to judge. One deal was won ($10k), sourced by \
+                 marketing.",
+            ),
+            (
+                [
+                    many(6, "sales", july),
+                    many(6, "marketing", july),
+                    many(9, "sales", april),
+                    many(3, "marketing", april),
+                ]
+                .concat(),
+                "Marketing sourced $60k of the $120k pipeline created in 2026Q3 (50%), up from 25% \
+                 in 2026Q2, and none of its deals closed in the period. No deal was won.",
+            ),
+            (
+                [
+                    closed(many(40, "sales", july), 10),
+                    closed(many(60, "marketing", july), 16),
+                    many(10, "marketing", april),
+                ]
+                .concat(),
+                "Marketing sourced $600k of the $1M pipeline created in 2026Q3 (60%), down from \
+                 100% in 2026Q2, and its deals win as often as sales' own (27% against 25%, \
+                 difference within chance). Of the $260k won, marketing sourced $160k (62%).",
+            ),
+            (
+                [
+                    closed(many(50, "sales", july), 5),
+                    closed(many(50, "marketing", july), 40),
+                    many(2, "sales", april),
+                ]
+                .concat(),
+                "Marketing sourced $500k of the $1M pipeline created in 2026Q3 (50%), against 0 of \
+                 2 deals in 2026Q2, and its deals win more often than sales' own (80% against 10%). \
+                 Of the $450k won, marketing sourced $400k (89%).",
+            ),
+        ];
+        for (deals, expected) in table {
+            assert_eq!(with(deals), expected);
+        }
+    }
+
+    #[test]
+    fn a_segment_limits_everything_and_takes_no_target() {
+        let goal = "[[goal]]\nfigure = \"won\"\nperiod = \"2026Q3\"\nvalue = \"1\"\n";
+        let mut company = small();
+        company.deals.push(Deal {
+            segment: "small",
+            ..Deal::new("other", "marketing", date(2026, 7, 7), 700)
+        });
+        let ask = Ask { segment: Some("small".to_owned()), ..ask_with("2026Q3", goal) };
+        let answer = answered_by(ENTRY, &ask, &company);
+        assert_eq!(value(&answer, "pipeline_created"), &usd_value(700));
+        assert!(answer.figures.iter().all(|figure| figure.target.is_none()));
+        assert!(answer.caveats.iter().any(|caveat| caveat.code == "no_target"));
+    }
+
+    /// Returns the sum of a column over the rows of a table and the value of its last row.
+    fn column(answer: &Answer, table: &str, column: &str) -> (f64, f64) {
+        let rows = &answer.tables.iter().find(|t| t.id == table).unwrap().rows;
+        let of = |row: &str| entry(answer, table, row, column).number().unwrap();
+        let parts = rows.iter().filter(|row| row.id != "all").map(|row| of(&row.id)).sum();
+        (parts, of("all"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn every_figure_opens_and_the_sides_partition_deals_and_money(
+            seed in any::<u64>(), n in 0_u64..120, segment in any::<bool>(),
+            period in prop::sample::select(vec!["2026Q3", "2026", "2026-09", "2026Q4", "2026-08-05..2026-09-10"]),
+        ) {
+            let company = Company::drawn(seed, n);
+            let mut ask = ask(period);
+            ask.by = crate::DIMENSIONS.iter().map(|(id, ..)| (*id).to_owned()).collect();
+            ask.segment = segment.then(|| "enterprise".to_owned());
+            let answer = answered_by(ENTRY, &ask, &company);
+            for id in ["opportunities", "pipeline", "won_opportunities", "won", "open_expected"] {
+                let (parts, whole) = column(&answer, "sources", id);
+                prop_assert!((parts - whole).abs() < 1e-6, "{id}: {parts} {whole}");
+            }
+            for (id, _, _) in crate::DIMENSIONS {
+                for (column, figure) in [
+                    ("opportunities", "opportunities_created"), ("pipeline", "pipeline_created"),
+                    ("won", "won"), ("marketing_sourced", "marketing_sourced_pipeline"),
+                ] {
+                    let table = format!("by_{id}");
+                    let rows = &answer.tables.iter().find(|t| t.id == table).unwrap().rows;
+                    let parts: f64 =
+                        rows.iter().map(|r| entry(&answer, &table, &r.id, column).number().unwrap()).sum();
+                    let whole = value(&answer, figure).number().unwrap();
+                    prop_assert!((parts - whole).abs() < 1e-6, "{id} {column}: {parts} {whole}");
+                }
+            }
+            let rule = entry(&answer, "rules", "first_touch", "marketing");
+            prop_assert_eq!(rule, value(&answer, "marketing_sourced_pipeline"));
+        }
+
+        #[test]
+        fn the_order_of_rows_changes_nothing(seed in any::<u64>(), n in 0_u64..80) {
+            let ask = ask("2026");
+            let company = Company::drawn(seed, n);
+            prop_assert_eq!(
+                answered_by(ENTRY, &ask, &company),
+                answered_by(ENTRY, &ask, &company.shuffled(seed))
+            );
+        }
+
+        #[test]
+        fn money_scales_and_nothing_else_does(seed in any::<u64>(), n in 0_u64..80, k in 2_i64..9) {
+            let ask = ask("2026Q3");
+            // Whole multiples of 60, so that means and fifths are not rounded.
+            let company = Company::drawn(seed, n).scaled(5);
+            let once = answered_by(ENTRY, &ask, &company);
+            let scaled = answered_by(ENTRY, &ask, &company.scaled(k));
+            assert_scales(&once, &scaled, k);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Numbers as a leader says them: `$4.2M`, `43%`, `3 of 5`, `no deals`.
+//!
+//! For headlines, titles and caveats only; figures keep their exact value.
+
+use domain::{Money, Value};
+
+/// Below this many, a part is told as "3 of 5" and not as a percentage.
+pub(crate) const SMALL: i64 = 10;
+
+/// Returns an amount rounded to two or three figures, with the symbol of its currency.
+pub(crate) fn money(money: Money) -> String {
+    let major = Value::Money(money).number().unwrap_or(0.0);
+    let symbol = match money.currency_code() {
+        "USD" => "$".to_owned(),
+        "EUR" => "€".to_owned(),
+        "GBP" => "£".to_owned(),
+        "JPY" => "¥".to_owned(),
+        code => format!("{code} "),
+    };
+    let sign = if major < 0.0 { "-" } else { "" };
+    format!("{sign}{symbol}{}", rounded(major.abs()))
+}
+
+fn rounded(amount: f64) -> String {
+    let scaled = [(1e9, "B"), (1e6, "M"), (1e3, "k")]
+        .into_iter()
+        // 999,600 is 1M, not 1000k.
+        .find(|(unit, _)| amount >= unit * 0.9995);
+    match scaled {
+        Some((unit, letter)) if amount / unit < 9.95 => {
+            let text = format!("{:.1}", amount / unit);
+            format!("{}{letter}", text.strip_suffix(".0").unwrap_or(&text))
+        }
+        Some((unit, letter)) => format!("{:.0}{letter}", amount / unit),
+        None if amount < 9.995 && amount.fract() > 0.0 => format!("{amount:.2}"),
+        None => format!("{amount:.0}"),
+    }
+}
+
+/// Returns a share as a whole percentage; small ones and nearly all are not rounded to 0 and 100.
+pub(crate) fn percent(share: f64) -> String {
+    if share > 0.0 && share < 0.005 {
+        "less than 1%".to_owned()
+    } else if share > 0.995 && share < 1.0 {
+        "more than 99%".to_owned()
+    } else {
+        format!("{:.0}%", share * 100.0)
+    }
+}
+
+/// Returns a count with its noun: `no deals`, `1 deal`, `1,234 deals`.
+pub(crate) fn count(n: i64, one: &str, many: &str) -> String {
+    match n {
+        0 => format!("no {many}"),
+        1 => format!("1 {one}"),
+        _ => format!("{} {many}", grouped(n)),
+    }
+}
+
+/// Returns deals as a count.
+pub(crate) fn deals(n: i64) -> String {
+    count(n, "deal", "deals")
+}
+
+/// Returns a whole number with commas between thousands.
+pub(crate) fn grouped(n: i64) -> String {
+    let digits = n.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if n < 0 { format!("-{text}") } else { text }
+}
+
+/// Returns days as a person counts them: `1 day`, `64 days`, `12.5 days`.
+pub(crate) fn days(days: f64) -> String {
+    if (days - 1.0).abs() < 1e-9 {
+        "1 day".to_owned()
+    } else if days.fract().abs() < 1e-9 {
+        format!("{days:.0} days")
+    } else {
+        format!("{days:.1} days")
+    }
+}
+
+/// Writes the first letter large.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_rounded_as_people_say_them() {
+        //   minor        currency  text
+        let table = [
+            (0, "USD", "$0"),
+            (350, "USD", "$3.50"),
+            (99_940, "USD", "$999"),
+            (99_960, "USD", "$1k"),
+            (420_000_000, "USD", "$4.2M"),
+            (400_000_000, "USD", "$4M"),
+            (994_999_999, "USD", "$9.9M"),
+            (995_000_001, "USD", "$10M"),
+            (99_960_000, "USD", "$1M"),
+            (-12_500_000, "EUR", "-€125k"),
+            (123_456_789_000, "CHF", "CHF 1.2B"),
+            (1_260_000, "JPY", "¥1.3M"),
+        ];
+        for (minor, currency, text) in table {
+            assert_eq!(money(Money::from_minor(minor, currency.parse().unwrap())), text);
+        }
+    }
+
+    #[test]
+    fn counts_and_shares_read_well_at_their_ends() {
+        assert_eq!(
+            [deals(0), deals(1), deals(1_234_567)],
+            ["no deals", "1 deal", "1,234,567 deals"]
+        );
+        assert_eq!([grouped(-1000), grouped(100)], ["-1,000", "100"]);
+        let shares = [0.0, 0.001, 0.434, 0.999, 1.0].map(percent);
+        assert_eq!(shares, ["0%", "less than 1%", "43%", "more than 99%", "100%"]);
+        assert_eq!([days(1.0), days(64.0), days(12.5)], ["1 day", "64 days", "12.5 days"]);
+    }
+}
