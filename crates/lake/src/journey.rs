@@ -245,6 +245,11 @@ impl TouchStore {
         })
     }
 
+    /// Returns the number of accounts that it was made for.
+    pub fn n_accounts(&self) -> u32 {
+        self.n_accounts
+    }
+
     /// Returns how many touches were kept.
     pub fn n_touches(&self) -> u64 {
         self.partitions.iter().map(Partition::n_touches).sum()
