@@ -11,13 +11,13 @@ WITH pairs AS (
         o.opportunity_id AS deal,
         o.amount_minor AS amount,
         o.lead_created_at AS lead_at,
-        t.at,
+        t."at" AS touched_at,
         t.channel,
         t.campaign
     FROM opportunities AS o
     JOIN touches AS t
         ON t.account = o.account
-        AND t.at BETWEEN o.created_at - INTERVAL 90 DAY AND o.created_at
+        AND t."at" BETWEEN o.created_at - INTERVAL 90 DAY AND o.created_at
 ),
 numbered AS (
     SELECT
@@ -28,12 +28,12 @@ numbered AS (
         row_number() OVER in_time AS i,
         count(*) OVER of_deal AS n,
         -- The lead's touch is the last one that is not after it; 0: there is none.
-        count(*) FILTER (WHERE at <= lead_at) OVER of_deal AS lead,
-        (epoch_us(max(at) OVER of_deal) - epoch_us(at))::DOUBLE AS age
+        count(*) FILTER (WHERE touched_at <= lead_at) OVER of_deal AS lead,
+        (epoch_us(max(touched_at) OVER of_deal) - epoch_us(touched_at))::DOUBLE AS age
     FROM pairs
     WINDOW
         of_deal AS (PARTITION BY deal),
-        in_time AS (PARTITION BY deal ORDER BY at, channel, campaign)
+        in_time AS (PARTITION BY deal ORDER BY touched_at, channel, campaign)
 ),
 weighted AS (
     SELECT

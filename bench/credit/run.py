@@ -20,7 +20,7 @@ import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-DUCKDB = "duckdb==1.4.1"
+DUCKDB = "duckdb==2.0.0"
 MODELS = ["first", "last", "linear", "time_decay", "w_shaped"]
 
 
@@ -49,11 +49,13 @@ def main():
         ours = best([exe, "run", data, *options, "--out", ours_csv], given.runs)
         line = {"touches_millions": millions, "ours": ours}
         if python:
-            peer = best([python, HERE / "run.py", "peer", data, str(given.threads), peer_csv], given.runs)
-            same &= tables_agree(ours_csv, peer_csv, int(ours["amount_minor"]))
+            command = [python, HERE / "run.py", "peer", data, str(given.threads), peer_csv]
+            peer = best(command, given.runs)
+            agree = tables_agree(ours_csv, peer_csv, int(ours["amount_minor"]))
+            same &= agree
             line |= {
                 "peer": peer,
-                "tables_agree": same,
+                "tables_agree": agree,
                 "cpu_ours_by_peer": round(ours["cpu_s"] / peer["cpu_s"], 3),
                 "peak_ours_by_peer": round(ours["peak_mib"] / peer["peak_mib"], 3),
             }
@@ -78,7 +80,7 @@ def environment(folder):
 def best(command, n_runs):
     runs = []
     for _ in range(n_runs):
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         runs.append(json.loads(done.stdout))
     return min(runs, key=lambda run: run["cpu_s"])
 
