@@ -4,7 +4,8 @@
 //! Chamandy et al. 2012). The number of units is thereby uncertain as well, which is right for totals:
 //! next quarter will not have exactly as many deals. Limits are percentiles over the replicates.
 //! Replicate *r* of a seed has its own stream of numbers, so that results do not depend on how the work
-//! is divided. 200 replicates make limits good to about a tenth of the interval's width.
+//! is divided. With 200 replicates a limit has a standard
+//! error of about a twentieth of the interval's width.
 
 #![expect(clippy::indexing_slicing, reason = "channels and offsets are checked at the start")]
 

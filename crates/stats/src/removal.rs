@@ -657,8 +657,9 @@ B,0,0.0,5
         assert!((value - expected).abs() <= 1e-12 * expected.abs().max(1e-3), "{value} {expected}");
     }
 
-    /// By hand for order 1. From A: 15 departures in 5 + 4 + 3 + 3, 5 to B, 3 to itself, 1 converts,
-    /// and so on; the fractions below come from solving the three equations.
+    /// Order 1 in fractions. Of 16 visits to A, 5 go on to B, 3 stay, 1 converts; of 13 to B, 8 go on
+    /// to C; of 11 to C, 3 go on to A, 5 convert. Starts are 10, 8 and 3. Solving the equations with and
+    /// without each channel gives 2/7 and the effects below.
     #[test]
     fn a_chain_that_can_be_solved_by_hand_is() {
         let result = removal(&read(TINY), 1).unwrap();
