@@ -1,5 +1,7 @@
 //! Loads: what is kept, what changes, what was known when.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 mod common;
 
 use common::{at, deal, fact, request, row, versioned};

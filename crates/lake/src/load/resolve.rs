@@ -262,11 +262,11 @@ impl Settled {
         // Position of a fact, and of another one that contradicts it.
         let mut conflicts: Vec<(u32, u32)> = Vec::new();
         for (_, group) in self.groups().filter(|(_, group)| group.len() > 1) {
-            let fresh = |position: &&u32| {
-                self.candidate(**position)
-                    .is_some_and(|c| c.version != NO_VERSION && c.fate != Fate::Older)
+            // Also where a later version is stored: a row is judged alike whenever it comes.
+            let dated = |position: &&u32| {
+                self.candidate(**position).is_some_and(|c| c.version != NO_VERSION)
             };
-            let group: Vec<u32> = group.iter().filter(fresh).copied().collect();
+            let group: Vec<u32> = group.iter().filter(dated).copied().collect();
             let version = |position: &u32| self.candidate(*position).map(|c| c.version);
             for same in group.chunk_by(|a, b| version(a) == version(b)) {
                 for &position in same {
@@ -428,12 +428,17 @@ impl Settled {
                 let Some(candidate) = self.staged.candidates.get_mut(position as usize) else {
                     continue;
                 };
-                if candidate.fate == Fate::Older || rows.refused(candidate.row) {
+                if rows.refused(candidate.row) {
                     continue;
                 }
                 let mask = self.staged.masks.get(usize::from(candidate.mask)).copied().unwrap_or(0);
+                if candidate.fate == Fate::Older {
+                    // What it says is stored, or was overruled: either way it has been heard.
+                    covered |= mask;
+                    continue;
+                }
                 let said = (candidate.mask, candidate.content, candidate.deleted);
-                if later.is_some() && mask & !covered == 0 {
+                if mask & !covered == 0 {
                     let same = later == Some(said);
                     candidate.fate = if same { Fate::Repeated } else { Fate::Superseded };
                 } else {
@@ -450,8 +455,9 @@ impl Settled {
         let mut mixed: Vec<(Stored, Vec<u32>)> = Vec::new();
         for (&start, &stored) in &self.stored {
             let group = self.order.get(start..self.group_end(start)).unwrap_or_default();
-            let facts: Vec<u32> = self.standing(group, rows).collect();
-            if facts.len() > 1 {
+            let facts: Vec<u32> = self.heard(group, rows).collect();
+            let older = |at: &u32| self.candidate(*at).is_some_and(|c| c.fate == Fate::Older);
+            if facts.len() > 1 && !facts.iter().all(older) {
                 mixed.push((stored, facts));
             }
         }
@@ -477,6 +483,9 @@ impl Settled {
                 let Some(candidate) = self.candidate(position) else { continue };
                 let own = self.mask(candidate) & !covered;
                 covered |= own;
+                if candidate.fate == Fate::Older {
+                    continue;
+                }
                 let Ok(row) = positions.binary_search(&(position as usize)) else { continue };
                 let flag = later > 0 || candidate.deleted == stored.withdrawn;
                 let equal = flag && said.equal(row, &kept, stored_row, own);
@@ -491,15 +500,16 @@ impl Settled {
         Ok(())
     }
 
-    /// Returns the facts of a key that have the last word on some column, the latest last.
-    fn standing<'a>(
+    /// Returns the facts of a key that may have the last word on some column, the latest last. An
+    /// older fact has it where the stored value stays.
+    fn heard<'a>(
         &'a self,
         group: &'a [u32],
         rows: &'a SourceRows,
     ) -> impl Iterator<Item = u32> + 'a {
         group.iter().copied().filter(|&position| {
             self.candidate(position).is_some_and(|candidate| {
-                matches!(candidate.fate, Fate::New | Fate::Changed | Fate::Unchanged)
+                !matches!(candidate.fate, Fate::Repeated | Fate::Superseded)
                     && !rows.refused(candidate.row)
             })
         })
@@ -510,7 +520,7 @@ impl Settled {
         let mut plain = vec![false; self.staged.candidates.len()];
         let mut patches = Vec::new();
         for (start, group) in self.groups() {
-            let facts: Vec<usize> = self.standing(group, rows).map(|at| at as usize).collect();
+            let facts: Vec<usize> = self.heard(group, rows).map(|at| at as usize).collect();
             let writes = facts.iter().any(|&position| {
                 let fate = self.staged.candidates.get(position).map(|candidate| candidate.fate);
                 matches!(fate, Some(Fate::New | Fate::Changed))

@@ -171,7 +171,7 @@ impl Staging {
                 self.masks.len() - 1
             }
         };
-        let version = fact.version.map(|at| at.as_microsecond());
+        let version = fact.version.map(jiff::Timestamp::as_microsecond);
         self.pending.push(Candidate {
             key: Hash::default(),
             content: Hash::default(),

@@ -12,7 +12,7 @@ use arrow::compute::{concat_batches, filter_record_batch, interleave, take_recor
 
 use super::Change;
 use super::resolve::{Patch, Settled};
-use super::staging::{Fate, NO_VERSION, SourceRows, Staged};
+use super::staging::{Candidate, Fate, NO_VERSION, SourceRows, Staged};
 use crate::catalog::DataFile;
 use crate::error::LakeError;
 use crate::parquet_file::{self, BATCH_ROWS, FILE_ROWS, Scratch, TableWriter};
@@ -182,22 +182,25 @@ impl Said {
 
 /// Finds the fact of a patch that has the last word on a column; none where it stays as stored.
 fn last_word(staged: &Staged, patch: &Patch, at: usize, name: &str) -> Option<usize> {
-    let candidate = |position: usize| staged.candidates.get(position);
-    let last = |wanted: &dyn Fn(usize) -> bool| {
-        patch.facts.iter().rev().copied().find(|&position| wanted(position))
+    let last = |wanted: &dyn Fn(&Candidate) -> bool| {
+        let facts = patch.facts.iter().rev().copied();
+        let mut facts = facts.filter_map(|at| Some((at, staged.candidates.get(at)?)));
+        facts.find(|(_, candidate)| wanted(candidate))
     };
-    if at < staged.fact.columns.len() {
-        return last(&|position| {
-            let mask = candidate(position).and_then(|c| staged.masks.get(usize::from(c.mask)));
+    let found = if at < staged.fact.columns.len() {
+        last(&|candidate| {
+            let mask = staged.masks.get(usize::from(candidate.mask));
             mask.is_some_and(|mask| mask & (1 << at) != 0)
-        });
-    }
-    match name {
-        "withdrawn" => patch.facts.last().copied(),
-        "version_at" => last(&|at| candidate(at).is_some_and(|c| c.version != NO_VERSION)),
-        // Recorded, by this load, from the last place that said something new.
-        _ => last(&|at| candidate(at).is_some_and(|c| c.fate != Fate::Unchanged)),
-    }
+        })
+    } else {
+        match name {
+            "withdrawn" => last(&|_| true),
+            "version_at" => last(&|candidate| candidate.version != NO_VERSION),
+            // Recorded, by this load, from the last place that said something new.
+            _ => last(&|candidate| matches!(candidate.fate, Fate::New | Fate::Changed)),
+        }
+    };
+    found.filter(|(_, candidate)| candidate.fate != Fate::Older).map(|(position, _)| position)
 }
 
 /// Reads the staged rows at some positions, which ascend.

@@ -1,7 +1,5 @@
 //! Small facts for tests.
 
-#![allow(dead_code, reason = "each test binary uses a part")]
-
 use std::sync::Arc;
 
 use domain::fact::{Fact, FactTable, SourceRow};
@@ -10,12 +8,12 @@ use jiff::Timestamp;
 use lake::{LoadRequest, SourceFile};
 
 /// Reads an instant.
-pub fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
 /// Makes a request for files with these names, whose content is their name and the instant.
-pub fn request(recorded_at: &str, files: &[&str]) -> LoadRequest {
+pub(crate) fn request(recorded_at: &str, files: &[&str]) -> LoadRequest {
     let files = files.iter().map(|name| SourceFile {
         name: Arc::from(*name),
         hash: *blake3::hash(format!("{name} {recorded_at}").as_bytes()).as_bytes(),
@@ -30,7 +28,7 @@ pub fn request(recorded_at: &str, files: &[&str]) -> LoadRequest {
 }
 
 /// Makes a fact with the columns given; the others are not carried.
-pub fn fact(table: &str, cells: &[(&str, Cell)], file: &str, line: u64) -> Fact {
+pub(crate) fn fact(table: &str, cells: &[(&str, Cell)], file: &str, line: u64) -> Fact {
     let table = FactTable::named(table).unwrap();
     let mut fact = Fact {
         table,
@@ -49,12 +47,12 @@ pub fn fact(table: &str, cells: &[(&str, Cell)], file: &str, line: u64) -> Fact 
 }
 
 /// Makes a row of one fact.
-pub fn row(fact: Fact) -> SourceRow {
+pub(crate) fn row(fact: Fact) -> SourceRow {
     SourceRow::Accepted { place: fact.place.clone(), facts: vec![fact] }
 }
 
 /// Makes a deal.
-pub fn deal(id: &str, stage: &str, amount: &str, line: u64) -> Fact {
+pub(crate) fn deal(id: &str, stage: &str, amount: &str, line: u64) -> Fact {
     fact(
         "opportunity",
         &[
@@ -69,7 +67,7 @@ pub fn deal(id: &str, stage: &str, amount: &str, line: u64) -> Fact {
 }
 
 /// The same with a version.
-pub fn versioned(mut fact: Fact, version: &str) -> Fact {
+pub(crate) fn versioned(mut fact: Fact, version: &str) -> Fact {
     fact.version = Some(at(version));
     fact
 }

@@ -1,0 +1,173 @@
+//! Properties of loads, for whatever rows come.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[expect(dead_code, reason = "deals are made here by hand")]
+mod common;
+
+use common::{at, fact, request, row};
+use domain::Cell;
+use domain::fact::{Fact, SourceRow};
+use lake::{Lake, LoadReport, SnapshotId};
+use proptest::prelude::*;
+
+const SUNDAY: &str = "2026-03-01T08:00:00Z";
+const MONDAY: &str = "2026-03-02T08:00:00Z";
+const TUESDAY: &str = "2026-03-03T08:00:00Z";
+
+/// A row as the strategies make it.
+#[derive(Clone, Debug)]
+struct Made {
+    key: u8,
+    /// Name and country: none is not carried, empty empties.
+    name: Option<u8>,
+    country: Option<u8>,
+    version: Option<i64>,
+    deleted: bool,
+    /// Speaks of a deal too.
+    deal: Option<u8>,
+}
+
+fn made() -> impl Strategy<Value = Made> {
+    let cell = || prop::option::weighted(0.8, 0..3_u8);
+    let version = prop::option::weighted(0.7, 0..4_i64);
+    let deal = prop::option::weighted(0.3, 0..4_u8);
+    (0..6_u8, cell(), cell(), version, prop::bool::weighted(0.1), deal).prop_map(
+        |(key, name, country, version, deleted, deal)| Made {
+            key,
+            name,
+            country,
+            version,
+            deleted,
+            deal,
+        },
+    )
+}
+
+/// The row at a line. Its place stays the same wherever the row comes in the stream.
+fn source_row(made: &Made, line: u64) -> SourceRow {
+    let text = |value: u8| match value {
+        0 => Cell::Null,
+        value => Cell::text(format!("v{value}")),
+    };
+    let mut cells = vec![("id", Cell::text(format!("a{}", made.key)))];
+    cells.extend(made.name.map(|value| ("name", text(value))));
+    cells.extend(made.country.map(|value| ("country", text(value))));
+    let mut account = fact("account", &cells, "rows.csv", line);
+    account.version = made.version.map(|days| at(&format!("2026-01-{:02}T00:00:00Z", days + 1)));
+    account.deleted = made.deleted;
+    let mut facts: Vec<Fact> = vec![account];
+    if let Some(deal) = made.deal {
+        // Now and then without what a new deal needs.
+        let mut cells = vec![("id", Cell::text(format!("d{deal}")))];
+        if made.key > 1 {
+            cells.push(("stage", Cell::text(format!("s{}", made.key))));
+            cells.push(("created_at", Cell::Instant(at(MONDAY))));
+        }
+        facts.push(fact("opportunity", &cells, "rows.csv", line));
+    }
+    match row(fact("account", &cells, "rows.csv", line)) {
+        SourceRow::Accepted { place, .. } => SourceRow::Accepted { place, facts },
+        refused => refused,
+    }
+}
+
+fn rows(made: &[Made]) -> Vec<SourceRow> {
+    (2..).zip(made).map(|(line, made)| source_row(made, line)).collect()
+}
+
+fn load(lake: &Lake, when: &str, rows: Vec<SourceRow>) -> LoadReport {
+    let report = lake.load(request(when, &["rows.csv"]), rows.into_iter().map(|row| (0, row)));
+    conserved(report.unwrap())
+}
+
+fn conserved(report: LoadReport) -> LoadReport {
+    for rows in report.files.iter().map(|file| file.rows).chain([report.rows]) {
+        assert_eq!(rows.loaded + rows.known + rows.quarantined, rows.read);
+    }
+    report
+}
+
+/// All facts at a snapshot, provenance of the load left out.
+fn facts(lake: &Lake, snapshot: Option<SnapshotId>) -> Vec<String> {
+    let Some(snapshot) = snapshot else { return Vec::new() };
+    let mut lines = Vec::new();
+    for (table, columns) in [
+        ("account", ["id", "name", "country", "version_at", "withdrawn"]),
+        ("opportunity", ["id", "stage", "created_at", "version_at", "withdrawn"]),
+    ] {
+        let frame = lake.frame(snapshot, table, &columns).unwrap();
+        for row in 0..frame.n_rows() {
+            let cells = columns.map(|column| frame.cell(column, row).to_string());
+            lines.push(format!("{table} {}", cells.join("|")));
+        }
+    }
+    lines.sort();
+    lines
+}
+
+fn new_lake() -> (tempfile::TempDir, Lake) {
+    let dir = tempfile::tempdir().unwrap();
+    let lake = Lake::create(dir.path()).unwrap();
+    (dir, lake)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn the_order_in_which_rows_come_changes_nothing(
+        (made, shuffled) in prop::collection::vec(made(), 0..24)
+            .prop_flat_map(|made| {
+                let numbered: Vec<(u64, Made)> = (2..).zip(made.clone()).collect();
+                (Just(made), Just(numbered).prop_shuffle())
+            }),
+    ) {
+        let (_a, straight) = new_lake();
+        let (_b, other) = new_lake();
+        let first = load(&straight, MONDAY, rows(&made));
+        let second = load(
+            &other,
+            MONDAY,
+            shuffled.iter().map(|(line, made)| source_row(made, *line)).collect(),
+        );
+        prop_assert_eq!(first.rows, second.rows);
+        prop_assert_eq!(&first.tables.len(), &second.tables.len());
+        prop_assert_eq!(facts(&straight, first.snapshot), facts(&other, second.snapshot));
+    }
+
+    #[test]
+    fn splitting_the_rows_over_files_changes_nothing(
+        made in prop::collection::vec(made(), 0..24),
+        cut in 0..24_usize,
+    ) {
+        let (_a, whole) = new_lake();
+        let (_b, split) = new_lake();
+        let first = load(&whole, MONDAY, rows(&made));
+        let parts = rows(&made).into_iter().enumerate().map(|(n, row)| (usize::from(n >= cut), row));
+        let second = split.load(request(MONDAY, &["rows.csv", "more.csv"]), parts);
+        let second = conserved(second.unwrap());
+        prop_assert_eq!(first.rows, second.rows);
+        prop_assert_eq!(first.tables, second.tables);
+        prop_assert_eq!(facts(&whole, first.snapshot), facts(&split, second.snapshot));
+    }
+
+    #[test]
+    fn loading_twice_changes_nothing_and_old_snapshots_never_change(
+        before in prop::collection::vec(made(), 0..12),
+        made in prop::collection::vec(made(), 0..24),
+    ) {
+        let (_dir, lake) = new_lake();
+        let old = load(&lake, SUNDAY, rows(&before)).snapshot;
+        let old_facts = facts(&lake, old);
+        load(&lake, MONDAY, rows(&made));
+        let new_facts = facts(&lake, lake.newest().unwrap());
+        let again = load(&lake, TUESDAY, rows(&made));
+        prop_assert_eq!(again.rows.loaded, 0);
+        prop_assert_eq!(facts(&lake, lake.newest().unwrap()), new_facts);
+        prop_assert_eq!(facts(&lake, old), old_facts);
+        // What a reader who opens the folder anew sees is the same.
+        let opened = Lake::open(lake.dir()).unwrap();
+        prop_assert_eq!(facts(&opened, old), facts(&lake, old));
+    }
+}
