@@ -226,16 +226,16 @@ pub(crate) fn figure(id: &str, label: &str, entry: Entry, meaning: &str) -> Figu
 pub(crate) fn compare(
     ask: &Ask,
     now: Vec<Figure>,
-    previous: Option<Vec<Figure>>,
-    year_ago: Option<Vec<Figure>>,
+    previous: Option<&[Figure]>,
+    year_ago: Option<&[Figure]>,
 ) -> Vec<Figure> {
-    let value_in = |figures: &Option<Vec<Figure>>, id: &str| {
-        figures.as_ref()?.iter().find(|figure| figure.id == id).map(|figure| figure.value.clone())
+    let value_in = |figures: Option<&[Figure]>, id: &str| {
+        figures?.iter().find(|figure| figure.id == id).map(|figure| figure.value.clone())
     };
     now.into_iter()
         .map(|figure| Figure {
-            previous: value_in(&previous, &figure.id),
-            year_ago: value_in(&year_ago, &figure.id),
+            previous: value_in(previous, &figure.id),
+            year_ago: value_in(year_ago, &figure.id),
             target: target(ask, &figure),
             ..figure
         })
@@ -268,10 +268,14 @@ pub(crate) fn caveats(answer: &mut Answer, ask: &Ask, given: &Given) {
         let text = if ask.as_of < ask.period.from {
             format!("{} has not begun on {}.", words::sentence(&ask.period.label), ask.as_of)
         } else {
+            let compared = if answer.figures.iter().any(|figure| figure.previous.is_some()) {
+                ", and it is compared with whole periods"
+            } else {
+                ""
+            };
             let elapsed = Period::days(ask.period.from, ask.as_of).n_days();
             format!(
-                "{} is not over: {elapsed} of its {} days had passed on {}, and it is compared with \
-                 whole periods.",
+                "{} is not over: {elapsed} of its {} days had passed on {}{compared}.",
                 words::sentence(&ask.period.label),
                 ask.period.n_days(),
                 ask.as_of
@@ -331,4 +335,17 @@ pub(crate) fn largest_first(table: &mut Table, columns: &[&str]) {
             .find(|order| order.is_ne())
             .unwrap_or_else(|| (&a.label, &a.id).cmp(&(&b.label, &b.id)))
     });
+}
+
+/// Returns the count of an entry; 0 where it is none.
+pub(crate) fn count(entry: &Entry) -> i64 {
+    if let Value::Count(count) = entry.value { count } else { 0 }
+}
+
+/// Returns the amount of an entry; nothing where it is none.
+pub(crate) fn money(entry: &Entry) -> Money {
+    match &entry.value {
+        Value::Money(money) => *money,
+        _ => Money::zero(domain::Currency::USD),
+    }
 }

@@ -14,6 +14,7 @@ mod slice;
 mod testing;
 mod words;
 
+pub mod attribution;
 pub mod pipeline;
 
 use domain::{Answer, Ask, Given, Need, Question};
@@ -32,12 +33,34 @@ pub struct Entry {
 }
 
 /// All questions, in the order in which they are listed.
-pub const QUESTIONS: &[Entry] =
-    &[Entry { question: &pipeline::QUESTION, needs: pipeline::needs, answer: pipeline::answer }];
+pub const QUESTIONS: &[Entry] = &[
+    Entry { question: &pipeline::QUESTION, needs: pipeline::needs, answer: pipeline::answer },
+    Entry {
+        question: &attribution::QUESTION,
+        needs: attribution::needs,
+        answer: attribution::answer,
+    },
+];
 
 /// Finds a question by its identifier; an error names the nearest one, where one is near.
 pub fn find(id: &str) -> Result<&'static Entry, Option<&'static str>> {
     QUESTIONS.iter().find(|entry| entry.question.id == id).ok_or_else(|| {
         domain::diagnostic::nearest(id, QUESTIONS.iter().map(|entry| entry.question.id))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_found_by_their_names_and_the_nearest_is_named() {
+        for entry in QUESTIONS {
+            assert_eq!(find(entry.question.id).unwrap().question.id, entry.question.id);
+            assert!(entry.question.help.starts_with(|first: char| first.is_uppercase()));
+            assert!(entry.question.asks.ends_with('?'));
+        }
+        assert_eq!(find("pipelines").err(), Some(Some("pipeline")));
+        assert_eq!(find("weather").err(), Some(None));
+    }
 }

@@ -8,7 +8,7 @@ use domain::definition::{Side, SourcedBy, State};
 use domain::{Answer, Ask, Caveat, Figure, Filter, Given, Money, Need, Period, Question, Value};
 
 use crate::chance::{self, Difference};
-use crate::common::{self, Periods, caveat, figure, row, side_name, table};
+use crate::common::{self, Periods, caveat, figure, money, row, side_name, table};
 use crate::slice::{Group, Slice, share_of};
 use crate::words;
 
@@ -65,14 +65,11 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
         deals.known_until(&periods.year_ago).then(|| View::of(&deals, &periods.year_ago));
 
     let mut answer = Answer::new(&QUESTION, ask);
-    let mut figures = figures(&now, ask.seed);
+    let of = |view: &View<'_>| figures(view, ask.seed);
+    let mut figures = of(&now);
     figures.extend(expected(&deals.open));
-    answer.figures = common::compare(
-        ask,
-        figures,
-        before.as_ref().map(|view| self::figures(view, ask.seed)),
-        year_ago.as_ref().map(|view| self::figures(view, ask.seed)),
-    );
+    let (earlier, long_ago) = (before.as_ref().map(of), year_ago.as_ref().map(of));
+    answer.figures = common::compare(ask, figures, earlier.as_deref(), long_ago.as_deref());
     answer.headline = if given.frames.values().all(|frame| frame.n_rows() == 0) {
         format!("Nothing was loaded for this period ({}).", periods.now)
     } else {
@@ -334,8 +331,8 @@ impl Created {
         let ours = view.created.side(Side::Marketing);
         let (part, whole) = (ours.sum("amount"), view.created.all.sum("amount"));
         Self {
-            n: count(&view.created.all),
-            n_ours: count(&ours),
+            n: view.created.all.size(),
+            n_ours: ours.size(),
             share: share_of(&part, &whole, NO_PIPELINE).value.number(),
             all: money(&whole),
             ours: money(&part),
@@ -448,10 +445,10 @@ fn quality(view: &View<'_>) -> String {
 }
 
 fn won(view: &View<'_>) -> String {
-    let n = count(&view.won.all);
+    let n = view.won.all.size();
     let ours = view.won.side(Side::Marketing);
     let (all, part) = (money(&view.won.all.sum("amount")), money(&ours.sum("amount")));
-    match (n, count(&ours)) {
+    match (n, ours.size()) {
         (0, _) => "No deal was won.".to_owned(),
         (n, k) if all.minor <= 0 => {
             let was = if n == 1 { "was" } else { "were" };
@@ -495,17 +492,6 @@ fn against_target(answer: &Answer) -> String {
         Ok(gap) if gap.minor == 0 => format!(" {name} is on its target of {goal}."),
         Ok(gap) => format!(" {name} is {} above its target of {goal}.", words::money(gap)),
         Err(_) => String::new(),
-    }
-}
-
-fn count(slice: &Slice<'_>) -> i64 {
-    i64::try_from(slice.n()).unwrap_or(i64::MAX)
-}
-
-fn money(entry: &Entry) -> Money {
-    match &entry.value {
-        Value::Money(money) => *money,
-        _ => Money::zero(domain::Currency::USD),
     }
 }
 
@@ -708,7 +694,7 @@ fn trend(view: &View<'_>, ask: &Ask) -> Chart {
 /// What a reader should know before believing the figures.
 fn doubts(view: &View<'_>, deals: &Deals<'_>, compared: bool, periods: &Periods) -> Vec<Caveat> {
     let mut found = Vec::new();
-    let (created, n) = (&view.created.all, count(&view.created.all));
+    let (created, n) = (&view.created.all, view.created.all.size());
     let unknown = view.created.side(Side::Unknown);
     if unknown.n() > 0 {
         let (part, whole) = (unknown.sum("amount"), created.sum("amount"));
@@ -718,7 +704,7 @@ fn doubts(view: &View<'_>, deals: &Deals<'_>, compared: bool, periods: &Periods)
         });
         let text = format!(
             "The source of {} of the {} created is unknown ({}{of}): no touch or lead source says it.",
-            words::grouped(count(&unknown)),
+            words::grouped(unknown.size()),
             words::deals(n),
             words::money(money(&part))
         );
@@ -729,7 +715,7 @@ fn doubts(view: &View<'_>, deals: &Deals<'_>, compared: bool, periods: &Periods)
         (&view.won.all, "amount", "amount_missing", "won"),
     ] {
         let missing = slice.only(Filter::missing(column));
-        if let n @ 1.. = count(&missing) {
+        if let n @ 1.. = missing.size() {
             let (are, add) = if n == 1 { ("is", "adds") } else { ("are", "add") };
             let text = format!(
                 "{} {what} without amount {are} counted and {add} nothing.",
@@ -739,7 +725,7 @@ fn doubts(view: &View<'_>, deals: &Deals<'_>, compared: bool, periods: &Periods)
         }
     }
     let open = deals.open.all.only(Filter::missing("expected"));
-    if let n @ 1.. = count(&open) {
+    if let n @ 1.. = open.size() {
         let (have, add) = if n == 1 { ("has", "adds") } else { ("have", "add") };
         let text = format!(
             "{} open now {have} no amount or no probability and {add} nothing to the expected value.",

@@ -99,9 +99,9 @@ impl<'a> Slice<'a> {
         self.at.len()
     }
 
-    /// Returns the query.
-    pub(crate) fn rows(&self) -> Rows {
-        self.rows.clone()
+    /// Returns the number of rows as counts are kept.
+    pub(crate) fn size(&self) -> i64 {
+        i64::try_from(self.n()).unwrap_or(i64::MAX)
     }
 
     /// Returns the texts of a column, row by row.
@@ -130,8 +130,7 @@ impl<'a> Slice<'a> {
 
     /// The number of rows.
     pub(crate) fn count(&self) -> Entry {
-        let count = i64::try_from(self.n()).unwrap_or(i64::MAX);
-        self.entry(Value::Count(count), Measure::Count, None)
+        self.entry(Value::Count(self.size()), Measure::Count, None)
     }
 
     /// The number of different texts of a column.

@@ -1,0 +1,676 @@
+#![doc = include_str!("attribution.md")]
+//!
+//! For: analysts, CMO. Grain: one row per deal, channel and program, for each model. Money: exact.
+//! Method: Poisson bootstrap over deals for the ranges; everything else is adding.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::answer::{Chart, ChartForm, Entry, Series, Table};
+use domain::definition::check::MODELS;
+use domain::{Answer, Ask, Caveat, Cell, Filter, Given, Money, Need, Question, Rows, Test, Value};
+use stats::bootstrap::{self, CreditInterval, Credits, REPLICATES_DEFAULT};
+
+use crate::chance::{self, LEVEL};
+use crate::common::{self, caveat, count, figure, money, row, table};
+use crate::slice::{Group, Slice, share_of};
+use crate::words;
+
+/// The question.
+pub const QUESTION: Question = Question {
+    id: "attribution",
+    asks: "How does credit for pipeline move between attribution models, and how sure is it?",
+    readers: &["CMO", "analyst"],
+    help: include_str!("attribution.md"),
+};
+
+const UNKNOWN: &str = "unknown";
+const LAST: &str = "last";
+/// The model that credits every touch, so that its rows tell which deals have any.
+const EVERY_TOUCH: &str = "linear";
+const METHOD: &str = "Poisson bootstrap over deals";
+
+/// The credits of the deals created in the period, under each model.
+pub fn needs(ask: &Ask) -> Vec<Need> {
+    let columns = ["opportunity_id", "channel", "n_touches", "credit", "credit_won"];
+    models(ask)
+        .into_iter()
+        .map(|model| Need { name: model, rows: credits(ask, model).columns(&columns) })
+        .collect()
+}
+
+/// Returns the models, the one in force first; `custom` only where its shares are defined.
+fn models(ask: &Ask) -> Vec<&'static str> {
+    let in_force = in_force(ask);
+    let others = MODELS.iter().copied().filter(|model| {
+        *model != in_force && (*model != "custom" || ask.definitions.attribution.custom.is_some())
+    });
+    std::iter::once(in_force).chain(others).collect()
+}
+
+/// The model asked for; linear where there is no such model, which [`doubts`] says.
+fn in_force(ask: &Ask) -> &'static str {
+    MODELS.iter().find(|model| **model == ask.model).copied().unwrap_or(EVERY_TOUCH)
+}
+
+fn credits(ask: &Ask, model: &str) -> Rows {
+    common::counted(ask, "credits").only(Filter::within("created_on", &ask.period)).model(model)
+}
+
+/// Answers the question.
+pub fn answer(ask: &Ask, given: &Given) -> Answer {
+    let lenses: Vec<Lens<'_>> =
+        models(ask).into_iter().map(|model| Lens::of(ask, given, model)).collect();
+    let mut answer = Answer::new(&QUESTION, ask);
+    let (Some(lens), Some(every)) =
+        (lenses.first(), lenses.iter().find(|lens| lens.model == EVERY_TOUCH))
+    else {
+        return answer;
+    };
+    let touched = every.all.only(common::at_least("n_touches", 1)).distinct("opportunity_id");
+    let n_touched = count(&touched);
+    let floor = i64::from(ask.definitions.attribution.sample_floor);
+    let enough = n_touched >= floor.max(1);
+
+    answer.figures = common::compare(ask, figures(lens, touched), None, None);
+    let channels = if enough { channels(ask, &lenses) } else { Vec::new() };
+    let ranges = if enough { ranges(lens, &channels, ask.seed) } else { Vec::new() };
+    answer.tables.push(credit_table(lens, &lenses, &channels, &ranges));
+    answer.tables.push(won_table(&lenses, &channels));
+    if enough {
+        answer.tables.push(moves(lens, &lenses, &channels));
+        answer.charts.push(chart(ask, &lenses, &channels));
+    }
+    let n = count(&lens.all.distinct("opportunity_id"));
+    answer.headline = if n == 0 {
+        format!("Nothing was loaded for this period ({}).", ask.period)
+    } else if enough {
+        headline(ask, lens, &lenses, &channels, &ranges)
+    } else {
+        refusal(ask, n, n_touched, floor)
+    };
+    answer.caveats = doubts(ask, lens);
+    common::caveats(&mut answer, ask, given);
+    answer
+}
+
+/// The credits under one model.
+struct Lens<'a> {
+    model: &'static str,
+    all: Slice<'a>,
+    channels: Vec<Group<'a>>,
+    /// Minor units for each channel.
+    credits: BTreeMap<Arc<str>, i64>,
+}
+
+impl<'a> Lens<'a> {
+    fn of(ask: &Ask, given: &'a Given, model: &'static str) -> Self {
+        let all = Slice::of(given, model, credits(ask, model), ask.currency);
+        let channels = all.split("channel");
+        let credits = channels
+            .iter()
+            .filter_map(|(id, part)| Some((id.clone()?, minor(&part.sum("credit")))))
+            .collect();
+        Self { model, all, channels, credits }
+    }
+
+    fn channel(&self, id: &str) -> Slice<'a> {
+        self.all.part(&self.channels, "channel", Some(id))
+    }
+
+    fn credit(&self, id: &str) -> i64 {
+        self.credits.get(id).copied().unwrap_or(0)
+    }
+}
+
+/// A channel: identifier and name.
+struct Channel {
+    id: String,
+    name: String,
+}
+
+/// All channels that any model credits, those with the most credit in force first, `unknown` last.
+fn channels(ask: &Ask, lenses: &[Lens<'_>]) -> Vec<Channel> {
+    let mut ids: Vec<&str> = lenses
+        .iter()
+        .flat_map(|lens| lens.channels.iter().filter_map(|(id, _)| id.as_deref()))
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let credit = |id: &str| lenses.first().map_or(0, |lens| lens.credit(id));
+    ids.sort_by_cached_key(|id| (*id == UNKNOWN, std::cmp::Reverse(credit(id)), *id));
+    let name = |id: &str| common::label(ask, "channel", id, &[]);
+    ids.into_iter().map(|id| Channel { id: id.to_owned(), name: name(id) }).collect()
+}
+
+/// How sure the credit of each channel is, in the order of the channels.
+fn ranges(lens: &Lens<'_>, channels: &[Channel], seed: u64) -> Vec<CreditInterval> {
+    let place: BTreeMap<&str, u32> =
+        channels.iter().map(|channel| channel.id.as_str()).zip(0..).collect();
+    let deals = lens.all.texts("opportunity_id");
+    let credited = lens.all.moneys("credit").map(|money| money.map_or(0, |money| money.minor));
+    let mut rows: Vec<(&str, u32, i64)> = deals
+        .zip(lens.all.texts("channel"))
+        .zip(credited)
+        .filter_map(|((deal, channel), credit)| Some((&**deal?, *place.get(&**channel?)?, credit)))
+        .collect();
+    // In one order, so that the order of the rows changes no draw.
+    rows.sort_unstable();
+    let mut offsets = vec![0];
+    offsets.extend(rows.chunk_by(|a, b| a.0 == b.0).scan(0, |at, unit| {
+        *at += unit.len();
+        Some(*at)
+    }));
+    let which: Vec<u32> = rows.iter().map(|row| row.1).collect();
+    let amounts: Vec<f64> = rows.iter().map(|row| row.2 as f64).collect();
+    let credits = Credits {
+        offsets: &offsets,
+        channels: &which,
+        amounts: &amounts,
+        n_channels: channels.len(),
+    };
+    let replicates = if rows.len() < 20_000 { 1_000 } else { REPLICATES_DEFAULT };
+    bootstrap::credit_intervals(credits, replicates, LEVEL, seed).unwrap_or_default()
+}
+
+fn figures(lens: &Lens<'_>, touched: Entry) -> Vec<domain::Figure> {
+    let known = lens
+        .all
+        .only(Filter { column: "channel".to_owned(), test: Test::IsNot(Cell::text(UNKNOWN)) });
+    let unknown = lens.all.only(Filter::is("channel", UNKNOWN));
+    let whole = lens.all.sum("credit");
+    vec![
+        figure(
+            "pipeline_created",
+            "Pipeline created",
+            whole.clone(),
+            "Amount of all deals created in the period; the credits of every model add up to it.",
+        ),
+        figure(
+            "opportunities_created",
+            "Deals created",
+            lens.all.distinct("opportunity_id"),
+            "Deals created in the period.",
+        ),
+        figure(
+            "opportunities_with_touches",
+            "Deals with touches",
+            touched,
+            "Deals created in the period with a valid touch on record before.",
+        ),
+        figure(
+            "channels_credited",
+            "Channels with credit",
+            known.distinct("channel"),
+            "Channels that the model in force gives credit to.",
+        ),
+        figure(
+            "unknown_credit",
+            "Pipeline of unknown channel",
+            unknown.sum("credit"),
+            "Pipeline that the model in force can give to no channel.",
+        ),
+        figure(
+            "unknown_share",
+            "Share of unknown channel",
+            share_of(&unknown.sum("credit"), &whole, "no pipeline was created"),
+            "The same as a part of the pipeline created.",
+        ),
+        figure(
+            "won_so_far",
+            "Won so far",
+            lens.all.sum("credit_won"),
+            "Amount of those deals that are won by now.",
+        ),
+    ]
+}
+
+/// Credit of the channels under every model; only the totals where there are too few deals.
+fn credit_table(
+    lens: &Lens<'_>,
+    lenses: &[Lens<'_>],
+    channels: &[Channel],
+    ranges: &[CreditInterval],
+) -> Table {
+    let name = in_force_name(lens);
+    let mut columns = vec![(lens.model, name.as_str()), ("share", "Share"), ("deals", "Deals")];
+    columns.extend(lenses.iter().skip(1).map(|lens| (lens.model, name_of(lens.model))));
+    columns.extend([("spread", "Spread"), ("against_last", "Against last touch")]);
+    let mut table = table("credit", "Credit for pipeline created, by model", "Channel", &columns);
+    let whole = lens.all.sum("credit");
+    for (at, channel) in channels.iter().enumerate() {
+        let range = ranges.get(at);
+        let digits = i32::try_from(money(&whole).currency.digits()).unwrap_or(2);
+        let major = |minor: f64| minor / 10_f64.powi(digits);
+        let part = lens.channel(&channel.id);
+        let credit = part.sum("credit");
+        let share = share_of(&credit, &whole, "no pipeline was created");
+        let mut entries = vec![
+            chance::around(
+                credit,
+                range.map(|range| (major(range.total.low), major(range.total.high))),
+                METHOD,
+            ),
+            chance::around(share, range.map(|range| (range.share.low, range.share.high)), METHOD),
+            part.distinct("opportunity_id"),
+        ];
+        entries.extend(lenses.iter().skip(1).map(|lens| lens.channel(&channel.id).sum("credit")));
+        let credits = || lenses.iter().map(|lens| lens.credit(&channel.id));
+        let spread = credits().max().unwrap_or(0).saturating_sub(credits().min().unwrap_or(0));
+        let gap = last_credit(lenses, &channel.id).saturating_sub(lens.credit(&channel.id));
+        let plain =
+            |minor| Entry::plain(Value::Money(Money::from_minor(minor, money(&whole).currency)));
+        entries.extend([plain(spread), plain(gap)]);
+        table.rows.push(row(&channel.id, &channel.name, entries));
+    }
+    let nothing = || Entry::plain(Value::None("the same under every model".to_owned()));
+    let mut entries = vec![
+        whole.clone(),
+        share_of(&whole, &whole, "no pipeline was created"),
+        lens.all.distinct("opportunity_id"),
+    ];
+    entries.extend(lenses.iter().skip(1).map(|lens| lens.all.sum("credit")));
+    entries.extend([nothing(), nothing()]);
+    table.rows.push(row("all", "All", entries));
+    table.note = Some(
+        "A deal with several channels counts in each of them; credit is never counted twice. Spread \
+         and difference follow from the credits beside them. Credit is not cause."
+            .to_owned(),
+    );
+    table
+}
+
+/// The same for what is won by now.
+fn won_table(lenses: &[Lens<'_>], channels: &[Channel]) -> Table {
+    let columns: Vec<(&str, &str)> =
+        lenses.iter().map(|lens| (lens.model, name_of(lens.model))).collect();
+    let mut table = table("credit_won", "Credit for what is won so far", "Channel", &columns);
+    for channel in channels {
+        let won = |lens: &Lens<'_>| lens.channel(&channel.id).sum("credit_won");
+        table.rows.push(row(&channel.id, &channel.name, lenses.iter().map(won).collect()));
+    }
+    let all = lenses.iter().map(|lens| lens.all.sum("credit_won")).collect();
+    table.rows.push(row("all", "All", all));
+    table.note = Some("Of the deals created in the period, those that are won by now.".to_owned());
+    table
+}
+
+/// How much money changes channel when another model takes the place of the one in force.
+fn moves(lens: &Lens<'_>, lenses: &[Lens<'_>], channels: &[Channel]) -> Table {
+    let columns = [("moved", "Moved"), ("moved_share", "Share of pipeline")];
+    let title = format!("Money that changes channel, from {}", name_of(lens.model).to_lowercase());
+    let mut table = table("moves", &title, "To", &columns);
+    let whole = money(&lens.all.sum("credit"));
+    for other in lenses.iter().skip(1) {
+        let moved = moved(lens, other, channels);
+        let share = if whole.minor > 0 {
+            Value::Share { of: moved, total: whole.minor }
+        } else {
+            Value::None("no pipeline was created".to_owned())
+        };
+        let money = Value::Money(Money::from_minor(moved, whole.currency));
+        let entries = vec![Entry::plain(money), Entry::plain(share)];
+        table.rows.push(row(other.model, name_of(other.model), entries));
+    }
+    common::largest_first(&mut table, &["moved"]);
+    table.note = Some(
+        "Half the sum of the differences over all channels, from the table of credits.".to_owned(),
+    );
+    table
+}
+
+/// Half the sum of absolute differences; whole, because both models have the same total.
+fn moved(a: &Lens<'_>, b: &Lens<'_>, channels: &[Channel]) -> i64 {
+    let differences = channels.iter().map(|c| a.credit(&c.id).saturating_sub(b.credit(&c.id)));
+    differences.fold(0_i64, |sum, d| sum.saturating_add(d.saturating_abs())) / 2
+}
+
+fn chart(ask: &Ask, lenses: &[Lens<'_>], channels: &[Channel]) -> Chart {
+    let widest = channels.iter().max_by_key(|channel| {
+        let credits = || lenses.iter().map(|lens| lens.credit(&channel.id));
+        credits().max().unwrap_or(0).saturating_sub(credits().min().unwrap_or(0))
+    });
+    let series = |lens: &Lens<'_>| Series {
+        name: name_of(lens.model).to_owned(),
+        values: channels
+            .iter()
+            .map(|channel| lens.channel(&channel.id).sum("credit").value.number())
+            .collect(),
+    };
+    Chart {
+        id: "range".to_owned(),
+        title: widest.map_or_else(
+            || "Credit over the models".to_owned(),
+            |channel| format!("The credit of {} depends most on the model", channel.name),
+        ),
+        form: ChartForm::Dumbbell,
+        points: channels.iter().map(|channel| channel.name.clone()).collect(),
+        series: lenses.iter().map(series).collect(),
+        unit: ask.currency.code().to_owned(),
+    }
+}
+
+fn headline(
+    ask: &Ask,
+    lens: &Lens<'_>,
+    lenses: &[Lens<'_>],
+    channels: &[Channel],
+    ranges: &[CreditInterval],
+) -> String {
+    let whole = money(&lens.all.sum("credit"));
+    if whole.minor == 0 {
+        return format!("The deals created in {} carry no amount to give credit for.", ask.period);
+    }
+    let model = name_of(lens.model);
+    let mut credited = channels
+        .iter()
+        .zip(ranges)
+        .filter(|(channel, _)| channel.id != UNKNOWN && lens.credit(&channel.id) > 0);
+    let Some((leader, sure)) = credited.next() else {
+        return format!(
+            "{model} credit gives the {} pipeline created in {} to no channel.",
+            words::money(whole),
+            ask.period
+        );
+    };
+    let credit = Money::from_minor(lens.credit(&leader.id), whole.currency);
+    let range = format!(
+        "{}, 95% range {} to {}",
+        words::percent(sure.share.point),
+        words::percent(sure.share.low.min(sure.share.point)),
+        words::percent(sure.share.high.max(sure.share.point))
+    );
+    // Overlapping ranges are a cautious sign: the lead may hold and yet not be shown.
+    let doubt = credited
+        .next()
+        .filter(|(_, next)| next.share.high >= sure.share.low)
+        .map_or_else(String::new, |(next, _)| {
+            format!("; the lead over {} may be chance", next.name)
+        });
+    let first = format!(
+        "Under {model} credit, {} leads with {} of the {} pipeline created in {} ({range}){doubt}.",
+        leader.name,
+        words::money(credit),
+        words::money(whole),
+        ask.period
+    );
+    format!("{first} {}", replaced(lens, lenses, channels, whole))
+}
+
+/// What last touch (or first touch, where last is in force) would say instead.
+fn replaced(lens: &Lens<'_>, lenses: &[Lens<'_>], channels: &[Channel], whole: Money) -> String {
+    let instead = if lens.model == LAST { "first" } else { LAST };
+    let Some(other) = lenses.iter().find(|lens| lens.model == instead) else {
+        return String::new();
+    };
+    let name = name_of(instead);
+    let moved = moved(lens, other, channels);
+    if moved == 0 {
+        return format!("{name} would say the same.");
+    }
+    let share = Value::Share { of: moved, total: whole.minor }
+        .number()
+        .map_or_else(String::new, |share| format!(" ({})", words::percent(share)));
+    let gap =
+        |channel: &&Channel| other.credit(&channel.id).saturating_sub(lens.credit(&channel.id));
+    let up = channels.iter().max_by_key(gap);
+    let down = channels.iter().min_by_key(gap);
+    let told = |channel: &Channel| {
+        let money = Money::from_minor(gap(&channel).saturating_abs(), whole.currency);
+        (named(channel), words::money(money))
+    };
+    let ((up, more), (down, less)) = match (up.map(told), down.map(told)) {
+        (Some(up), Some(down)) => (up, down),
+        _ => return String::new(),
+    };
+    let moved = words::money(Money::from_minor(moved, whole.currency));
+    format!("{name} would move {moved} of it{share}: {more} more to {up}, {less} less to {down}.")
+}
+
+fn named(channel: &Channel) -> String {
+    if channel.id == UNKNOWN { "no known channel".to_owned() } else { channel.name.clone() }
+}
+
+/// Says why no shares by channel are shown.
+fn refusal(ask: &Ask, n: i64, touched: i64, floor: i64) -> String {
+    let period = &ask.period;
+    let of = match (touched, n) {
+        (0, 1) => format!("The one deal created in {period} has no touch on record"),
+        (0, n) => {
+            format!("None of the {} created in {period} has a touch on record", words::deals(n))
+        }
+        (1, 1) => format!("The one deal created in {period} has touches on record"),
+        (1, n) => format!("1 of the {} created in {period} has touches on record", words::deals(n)),
+        (touched, n) if touched == n => {
+            format!("{} with touches on record were created in {period}", words::deals(n))
+        }
+        (touched, n) => format!(
+            "{} of the {} created in {period} have touches on record",
+            words::grouped(touched),
+            words::deals(n)
+        ),
+    };
+    format!(
+        "{of}; {} are needed before credit by channel says more than chance, so only the totals are \
+         shown.",
+        words::grouped(floor.max(1))
+    )
+}
+
+fn doubts(ask: &Ask, lens: &Lens<'_>) -> Vec<Caveat> {
+    let mut found = Vec::new();
+    if lens.model != ask.model {
+        let text = format!(
+            "There is no model `{}`; {} is shown in its place.",
+            ask.model,
+            name_of(lens.model).to_lowercase()
+        );
+        found.push(Caveat::new("model", text));
+    }
+    let unknown = lens.all.only(Filter::is("channel", UNKNOWN));
+    if unknown.n() > 0 {
+        let (part, whole) = (unknown.sum("credit"), lens.all.sum("credit"));
+        let n = count(&unknown.distinct("opportunity_id"));
+        let share = share_of(&part, &whole, "").value.number();
+        let of = share.map_or_else(String::new, |share| format!(", {}", words::percent(share)));
+        let (stand, have) = if n == 1 { ("stands", "it has") } else { ("stand", "they have") };
+        let text = format!(
+            "{} ({}{of}) {stand} under unknown: {have} no touch that the model can credit.",
+            words::sentence(&words::deals(n)),
+            words::money(money(&part))
+        );
+        found.push(caveat("unknown_channel", text, &unknown));
+    }
+    let missing = lens.all.only(Filter::missing("credit"));
+    let n = count(&missing.distinct("opportunity_id"));
+    if n > 0 {
+        let (are, add) = if n == 1 { ("is", "adds") } else { ("are", "add") };
+        let text = format!("{} without amount {are} counted and {add} nothing.", words::deals(n));
+        found.push(caveat("amount_missing", text, &missing));
+    }
+    found
+}
+
+fn last_credit(lenses: &[Lens<'_>], channel: &str) -> i64 {
+    lenses.iter().find(|lens| lens.model == LAST).map_or(0, |lens| lens.credit(channel))
+}
+
+fn in_force_name(lens: &Lens<'_>) -> String {
+    format!("{} (in force)", name_of(lens.model))
+}
+
+/// What people call a model.
+fn name_of(model: &'static str) -> &'static str {
+    match model {
+        "first" => "First touch",
+        "last" => "Last touch",
+        "last_non_direct" => "Last non-direct",
+        "lead_creation" => "Lead creation",
+        "opportunity_creation" => "Opportunity creation",
+        "linear" => "Linear",
+        "time_decay" => "Time decay",
+        "u_shaped" => "U-shaped",
+        "u_split" => "U-split",
+        "w_shaped" => "W-shaped",
+        "full_path" => "Full-path",
+        "j_shaped" => "J-shaped",
+        "inverse_j" => "Inverse J",
+        "custom" => "Custom",
+        "markov" => "Markov",
+        "shapley" => "Shapley",
+        other => other,
+    }
+}
+
+fn minor(entry: &Entry) -> i64 {
+    money(entry).minor
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::*;
+
+    const ENTRY: &crate::Entry = &crate::Entry { question: &QUESTION, needs, answer };
+
+    fn ask_from(floor: u32) -> Ask {
+        let mut ask = ask("2026Q3");
+        Arc::make_mut(&mut ask.definitions).attribution.sample_floor = floor;
+        ask
+    }
+
+    /// Six deals: four with a webinar first and a call last, one with a call, one without a touch.
+    fn small() -> Company {
+        let mut deals = Vec::new();
+        for n in 0_i8..6 {
+            let created = date(2026, 8, 1 + n);
+            let mut deal = Deal::new(&format!("deal{n}"), "marketing", created, 100_000);
+            if n < 4 {
+                deal = deal.first_touch(date(2026, 6, 1), "spring webinar");
+                let (webinar, call) = (("webinar", Some("spring webinar")), ("outbound", None));
+                for model in MODELS {
+                    let part = match *model {
+                        "first" | "lead_creation" => 100_000,
+                        LAST | "last_non_direct" => 0,
+                        _ => 60_000,
+                    };
+                    let split =
+                        vec![(webinar.0, webinar.1, part), (call.0, call.1, 100_000 - part)];
+                    deal.credits.insert(model, split);
+                }
+            } else if n == 4 {
+                deal.touches = 1;
+                deal.channel = "outbound";
+            }
+            deals.push(if n == 0 { deal.closed(date(2026, 9, 1), true) } else { deal });
+        }
+        Company { deals, ..Company::default() }
+    }
+
+    #[test]
+    fn a_small_company_is_told_in_full() {
+        let answer = answered_by(ENTRY, &ask_from(3), &small());
+        assert_told(&answer, include_str!("../goldens/attribution.txt"));
+    }
+
+    #[test]
+    fn below_the_floor_only_totals_are_shown_and_the_headline_says_what_is_missing() {
+        let told = |deals: Vec<Deal>, floor| {
+            let company = Company { deals, ..Company::default() };
+            let answer = answered_by(ENTRY, &ask_from(floor), &company);
+            assert!(answer.charts.is_empty());
+            for table in &answer.tables {
+                assert_eq!(table.rows.iter().map(|row| &*row.id).collect::<Vec<_>>(), ["all"]);
+            }
+            answer.headline
+        };
+        let touched = |n| small().deals.into_iter().take(n).collect::<Vec<_>>();
+        let bare = |n: u32| Deal::new(&format!("b{n}"), "unknown", date(2026, 8, 1), 100);
+        let rest =
+            "needed before credit by channel says more than chance, so only the totals are shown.";
+        let table = [
+            (vec![bare(1)], 30, "The one deal created in 2026Q3 has no touch on record; 30 are"),
+            (
+                vec![bare(1), bare(2)],
+                30,
+                "None of the 2 deals created in 2026Q3 has a touch on record; 30 are",
+            ),
+            (touched(1), 30, "The one deal created in 2026Q3 has touches on record; 30 are"),
+            (
+                [touched(1), vec![bare(1)]].concat(),
+                30,
+                "1 of the 2 deals created in 2026Q3 has touches on record; 30 are",
+            ),
+            (touched(4), 5, "4 deals with touches on record were created in 2026Q3; 5 are"),
+            (touched(6), 30, "5 of the 6 deals created in 2026Q3 have touches on record; 30 are"),
+        ];
+        for (deals, floor, expected) in table {
+            assert_eq!(told(deals, floor), format!("{expected} {rest}"));
+        }
+    }
+
+    #[test]
+    fn without_rows_it_says_that_nothing_was_loaded() {
+        let bare = super::answer(&ask("2026Q3"), &Given::default());
+        assert_eq!(bare.headline, "Nothing was loaded for this period (2026Q3).");
+        let answer = answered_by(ENTRY, &ask("2026Q3"), &Company::default());
+        assert_eq!(bare.figures, answer.figures);
+    }
+
+    #[test]
+    fn the_model_asked_for_stands_first_and_custom_only_where_it_is_defined() {
+        let mut ask = ask("2026Q3");
+        assert_eq!(models(&ask).len(), MODELS.len());
+        ask.model = "markov".to_owned();
+        Arc::make_mut(&mut ask.definitions).attribution.custom = None;
+        let models = models(&ask);
+        assert_eq!((models[0], models.len()), ("markov", MODELS.len() - 1));
+        assert!(!models.contains(&"custom"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn every_figure_opens_and_each_model_gives_away_the_whole_pipeline(
+            seed in any::<u64>(), n in 0_u64..100, model in prop::sample::select(MODELS),
+        ) {
+            let mut ask = ask_from(1);
+            ask.model = model.to_owned();
+            let company = Company::drawn(seed, n);
+            let answer = answered_by(ENTRY, &ask, &company);
+            let whole = value(&answer, "pipeline_created");
+            for table in ["credit", "credit_won"] {
+                let rows = &answer.tables.iter().find(|t| t.id == table).unwrap().rows;
+                for model in models(&ask) {
+                    let all = entry(&answer, table, "all", model);
+                    let parts = rows.iter().filter(|row| row.id != "all");
+                    let parts: i64 = parts
+                        .map(|row| match entry(&answer, table, &row.id, model) {
+                            Value::Money(money) => money.minor,
+                            _ => 0,
+                        })
+                        .sum();
+                    if rows.len() > 1 {
+                        prop_assert_eq!(&usd_value(parts), all);
+                    }
+                    prop_assert!(table == "credit_won" || all == whole);
+                }
+            }
+        }
+
+        #[test]
+        fn the_order_of_rows_changes_nothing_and_money_scales(
+            seed in any::<u64>(), n in 0_u64..100, k in 2_i64..9,
+        ) {
+            let ask = ask_from(1);
+            let company = Company::drawn(seed, n);
+            let once = answered_by(ENTRY, &ask, &company);
+            prop_assert_eq!(&once, &answered_by(ENTRY, &ask, &company.shuffled(seed)));
+            assert_scales(&once, &answered_by(ENTRY, &ask, &company.scaled(k)), k);
+        }
+    }
+}
