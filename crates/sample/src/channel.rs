@@ -139,7 +139,7 @@ pub(crate) static CHANNELS: [Truth; 15] = [
         )
     },
     Truth {
-        per_year: 1.7,
+        per_year: 2.0,
         machine: 0.38,
         form: 0.03,
         mql: 0.05,
@@ -188,8 +188,8 @@ pub(crate) static CHANNELS: [Truth; 15] = [
         )
     },
     Truth {
-        per_year: 1.7,
-        effect: 0.011,
+        per_year: 1.9,
+        effect: 0.010,
         lag_days: 25.0,
         win: 0.1,
         form: 0.1,
@@ -198,7 +198,7 @@ pub(crate) static CHANNELS: [Truth; 15] = [
         ..truth(Channel::OrganicSearch, "organic_search", "marketing", Shape::Web, "Web", "organic")
     },
     Truth {
-        per_year: 1.4,
+        per_year: 1.6,
         form: 0.06,
         mql: 0.3,
         machine: 0.02,
@@ -214,9 +214,9 @@ pub(crate) static CHANNELS: [Truth; 15] = [
         ..truth(Channel::WebReferral, "web_referral", "marketing", Shape::Web, "Web", "referral")
     },
     Truth {
-        per_year: 2.2,
+        per_year: 2.5,
         respond: 0.22,
-        effect: 0.016,
+        effect: 0.032,
         lag_days: 20.0,
         form: 1.0,
         mql: 0.12,
@@ -301,7 +301,7 @@ pub(crate) static CHANNELS: [Truth; 15] = [
     },
     Truth {
         per_year: 0.2,
-        effect: 0.16,
+        effect: 0.13,
         lag_days: 6.0,
         win: -0.2,
         value: 0.95,

@@ -4,7 +4,7 @@
 //! cut its history at their day.
 
 use crate::channel::Channel;
-use crate::clock::{DAY, quarter_end, work_instant, workday};
+use crate::clock::{DAY, quarter_end, workday};
 use crate::market::{Firm, SIZES};
 use crate::random::{Random, pick, whole};
 use crate::world::{World, digits, rough_rate};
@@ -25,7 +25,7 @@ pub(crate) const WON: usize = 5;
 pub(crate) const LOST: usize = 6;
 
 /// Log-odds of passing each open stage at average fit and without a channel's help.
-const PASS: [f64; 5] = [1.25, 1.1, 0.95, 0.95, 0.95];
+const PASS: [f64; 5] = [1.15, 1.0, 0.85, 0.85, 0.85];
 /// Median days in each open stage for a company of middle size.
 const DAYS: [f64; 5] = [7.0, 13.0, 23.0, 21.0, 17.0];
 
@@ -167,7 +167,8 @@ pub(crate) fn play(world: &World, firm: &Firm, trigger: &Trigger, currency: &'st
     let list = whole(base / 50.0).max(4) * 50 * unit;
     let amount = (!dirt.missing_amounts || !random.chance(0.03)).then_some(list);
 
-    let created = work_instant(trigger.at);
+    // Deals are entered in working hours.
+    let created = workday(trigger.at.div_euclid(DAY)) * DAY + 8 * 3600 + trigger.at.rem_euclid(36_000);
     let expected: f64 = DAYS.iter().sum::<f64>() * pace * 1.25;
     let guess = created.div_euclid(DAY) + whole(expected * random.lognormal(0.9, 0.25)).max(14);
     let planned = if random.chance(0.5) { quarter_end(guess) } else { workday(guess) };

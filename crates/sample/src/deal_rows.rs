@@ -42,6 +42,12 @@ fn furthest(deal: &Deal, as_of: i64) -> usize {
     reached.map(|version| version.stage).max().unwrap_or(0)
 }
 
+/// Returns how much better or worse than the deal one answer of its qualification looks.
+fn noise(deal: &Deal, place: u64) -> f64 {
+    let bits = crate::random::mix(deal.created_at().unsigned_abs() ^ (place << 50));
+    (bits & 0xFF) as f64 / 128.0 - 1.0
+}
+
 fn expected(version: &Version) -> Option<i64> {
     let percent = pick(&STAGES, version.stage).1;
     version.amount.map(|minor| (minor * percent + 50) / 100)
@@ -85,7 +91,7 @@ fn opportunity(
     let lost = version.stage == LOST;
     let discount = if furthest >= 4 && deal.discount > 0 { deal.discount.to_string() } else { String::new() };
     // The better the deal, the more of it is confirmed; open answers stay empty.
-    let answer = |need: f64| match (furthest, deal.quality) {
+    let answer = |place: u64, need: f64| match (furthest, deal.quality + noise(deal, place)) {
         (0 | 1, _) => "",
         (_, quality) if quality > need => "Confirmed",
         (_, quality) if quality > need - 0.8 => "Identified",
@@ -122,9 +128,9 @@ fn opportunity(
         .text(if lost { *pick(&LOSS_REASONS, deal.loss_reason) } else { "" })
         .text(deal.competitor.filter(|_| furthest >= 3).map_or("", |c| *pick(&COMPETITORS, c)))
         .text(&discount)
-        .text(answer(0.3))
-        .text(answer(0.1))
-        .text(answer(-0.4))
+        .text(answer(0, 0.3))
+        .text(answer(1, 0.1))
+        .text(answer(2, -0.4))
         .end();
 }
 

@@ -24,6 +24,8 @@ mod shared;
 mod sheets;
 mod soil;
 mod story;
+#[cfg(test)]
+mod tests;
 mod touch_rows;
 mod truth;
 mod world;

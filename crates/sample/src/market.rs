@@ -7,12 +7,12 @@ use crate::random::{Random, key, mix, pick, whole};
 
 /// Industries: name, weight, true fit, whether marketing targets it.
 pub(crate) const INDUSTRIES: [(&str, f64, f64, bool); 6] = [
-    ("Food & Beverage", 0.20, 1.50, false),
-    ("Pharmaceuticals", 0.14, 1.45, true),
-    ("Machinery", 0.22, 1.00, true),
-    ("Chemicals", 0.16, 0.95, false),
-    ("Automotive", 0.16, 0.50, true),
-    ("Energy", 0.12, 0.40, true),
+    ("Food & Beverage", 8.0 / 41.0, 1.50, false),
+    ("Pharmaceuticals", 6.0 / 41.0, 1.45, true),
+    ("Machinery", 9.0 / 41.0, 1.00, true),
+    ("Chemicals", 7.0 / 41.0, 0.95, false),
+    ("Automotive", 6.0 / 41.0, 0.50, true),
+    ("Energy", 5.0 / 41.0, 0.40, true),
 ];
 
 /// Sizes: name, weight, true fit, fewest and most employees, people known, median deal in US dollars,
@@ -94,7 +94,7 @@ pub(crate) fn fit(industry: usize, size: usize) -> f64 {
 /// Makes the company with a number.
 pub(crate) fn firm(seed: u64, index: u64) -> Firm {
     let mut random = Random::keyed(seed, &[index, 1]);
-    let industry = random.weighted(INDUSTRIES.iter().map(|i| i.1));
+    let (name, domain, industry) = name(index);
     let size = random.weighted(SIZES.iter().map(|s| s.weight));
     let country = random.weighted(COUNTRIES.iter().map(|c| c.1));
     let (fewest, most) = pick(&SIZES, size).employees;
@@ -111,7 +111,6 @@ pub(crate) fn firm(seed: u64, index: u64) -> Firm {
     let reach = random.lognormal((-spread * spread / 2.0).exp(), spread) * (0.7 + 0.3 * fit);
     let believed = pick(&INDUSTRIES, industry).3 && size > 0;
     let targeted = random.chance(if believed { 0.6 } else { 0.08 });
-    let (name, domain) = name(index);
     Firm {
         index,
         name,
@@ -127,8 +126,8 @@ pub(crate) fn firm(seed: u64, index: u64) -> Firm {
     }
 }
 
-/// Returns a name and a web domain, both unique in the number.
-fn name(index: u64) -> (String, String) {
+/// Returns a name and a web domain, both unique in the number, and the industry that they tell.
+fn name(index: u64) -> (String, String, usize) {
     let (heads, tails, trades) = (key(HEADS.len()), key(TAILS.len()), key(TRADES.len()));
     let total = heads * tails * trades;
     // A step that shares no factor with the total visits every combination once.
@@ -138,14 +137,14 @@ fn name(index: u64) -> (String, String) {
     };
     let head = at(&HEADS, spot);
     let tail = at(&TAILS, spot / heads);
-    let trade = at(&TRADES, spot / (heads * tails));
+    let place = usize::try_from(spot / (heads * tails)).unwrap_or(0);
+    let &(trade, industry) = pick(&TRADES, place);
     let round = index / total;
     let number = if round > 0 { format!(" {}", round + 1) } else { String::new() };
     let serial = if round > 0 { (round + 1).to_string() } else { String::new() };
     let name = format!("{head}{tail} {trade}{number}");
-    let slug: String =
-        trade.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-    (name, format!("{}{tail}-{slug}{serial}.example", head.to_lowercase()))
+    let slug = trade.to_lowercase();
+    (name, format!("{}{tail}-{slug}{serial}.example", head.to_lowercase()), industry)
 }
 
 /// Returns first name, family name and job title of the person with a number at an account.
@@ -180,12 +179,15 @@ const TAILS: [&str; 31] = [
     "ford", "gate", "grove", "ham", "haven", "hurst", "land", "ley", "mere", "mont", "mouth", "ridge",
     "shaw", "stead", "ton", "vale", "water", "wick", "worth",
 ];
-const TRADES: [&str; 41] = [
-    "Foods", "Dairies", "Bakeries", "Beverages", "Pharma", "Biologics", "Labs", "Machinery", "Tooling",
-    "Castings", "Pumps", "Valves", "Bearings", "Controls", "Drives", "Chemicals", "Polymers", "Coatings",
-    "Resins", "Motors", "Axles", "Brakes", "Energy", "Power", "Turbines", "Paper", "Packaging", "Glass",
-    "Ceramics", "Textiles", "Steel", "Metals", "Alloys", "Optics", "Filters", "Seals", "Hydraulics",
-    "Robotics", "Presses", "Mills", "Works",
+/// What companies make, and the place of their industry.
+const TRADES: [(&str, usize); 41] = [
+    ("Foods", 0), ("Pharma", 1), ("Machinery", 2), ("Chemicals", 3), ("Automotive", 4), ("Energy", 5),
+    ("Dairies", 0), ("Biologics", 1), ("Tooling", 2), ("Polymers", 3), ("Motors", 4), ("Power", 5),
+    ("Bakeries", 0), ("Labs", 1), ("Castings", 2), ("Coatings", 3), ("Axles", 4), ("Turbines", 5),
+    ("Beverages", 0), ("Therapeutics", 1), ("Pumps", 2), ("Resins", 3), ("Brakes", 4), ("Grid", 5),
+    ("Breweries", 0), ("Vaccines", 1), ("Valves", 2), ("Adhesives", 3), ("Seating", 4), ("Solar", 5),
+    ("Mills", 0), ("Remedies", 1), ("Presses", 2), ("Pigments", 3), ("Gearboxes", 4), ("Drives", 2),
+    ("Provisions", 0), ("Bearings", 2), ("Solvents", 3), ("Juices", 0), ("Robotics", 2),
 ];
 const FIRST: [&str; 48] = [
     "Ada", "Aiko", "Alan", "Amelie", "Anders", "Anna", "Anton", "Beatriz", "Bram", "Carla", "Chiara",
@@ -214,6 +216,14 @@ mod tests {
         let made: BTreeSet<_> = (0..many).map(name).collect();
         let domains: BTreeSet<_> = made.iter().map(|pair| pair.1.clone()).collect();
         assert_eq!((made.len() as u64, domains.len() as u64), (many, many));
+    }
+
+    #[test]
+    fn industries_have_their_shares() {
+        for (place, industry) in INDUSTRIES.iter().enumerate() {
+            let n = TRADES.iter().filter(|trade| trade.1 == place).count();
+            assert!((n as f64 / TRADES.len() as f64 - industry.1).abs() < 1e-9, "{}", industry.0);
+        }
     }
 
     #[test]

@@ -309,7 +309,7 @@ fn sessions(story: &mut Story, exposures: &[Exposure]) {
                 person: exposure.person,
                 at: exposure.known_at,
                 machine: exposure.machine,
-                form: exposure.form && !exposure.machine,
+                form: exposure.form && !exposure.machine && exposure.channel != Channel::Email,
                 detail: exposure.detail,
             });
         }

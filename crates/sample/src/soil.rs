@@ -61,7 +61,7 @@ fn merge(world: &World, random: &mut Random, story: &mut Story) {
 
 /// Makes up a deal in the last days of a quarter, at an account that nobody had met for half a year.
 fn stuff(world: &World, random: &mut Random, story: &mut Story) {
-    let (chosen, day) = (random.chance(0.3), random.between(world.from, world.to));
+    let (chosen, day) = (random.chance(0.18), random.between(world.from, world.to));
     let end = quarter_end(day);
     let back = random.between(0, 2);
     let created = (end - back) * DAY + 61_200 + random.between(0, 3000);

@@ -276,13 +276,13 @@ fn deals(
     let mut random = Random::keyed(world.plan.seed, &[firm.index, 50]);
     let end = (world.to + 1) * DAY - 1;
     let span = (world.from * DAY, end);
-    let own = if firm.manner == Manner::Dark { 0.11 } else { 0.028 };
+    let own = if firm.manner == Manner::Dark { 0.1 } else { 0.024 };
     for number in 0..random.count(own * world.years * firm.fit) {
         let at = random.between(span.0, span.1);
         let trigger = by_itself(at, Kind::New, (1 << 40) | key(number), None);
         triggers.insert((at, trigger.key), trigger);
     }
-    let mut customer = account_at.is_some() && random.chance(0.09);
+    let mut customer = account_at.is_some() && random.chance(0.05);
     if customer {
         let since = (world.from - random.between(1, 365)) * DAY;
         types.push((since, "Customer"));
@@ -352,7 +352,7 @@ fn follow(
     let renewal = (3 << 40) | (round << 8);
     triggers.insert((at, renewal), by_itself(at, Kind::Renewal, renewal, None));
     let years = ((end - since) as f64 / (365.0 * DAY as f64)).max(0.0);
-    for number in 0..random.count(0.45 * years * firm.fit.min(1.6)) {
+    for number in 0..random.count(0.3 * years * firm.fit.min(1.6)) {
         let at = random.between(since + 60 * DAY, end.max(since + 61 * DAY));
         let wish = (2 << 40) | (round << 20) | key(number);
         triggers.insert((at, wish), by_itself(at, Kind::Existing, wish, None));

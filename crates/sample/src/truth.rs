@@ -136,6 +136,19 @@ impl Tally {
         self.causes.values().fold((0, 0), |(n, won), cause| (n + cause[0], won + cause[1]))
     }
 
+    /// Returns how many deals there are and how many are won, those made up to fill a quarter left out.
+    fn real(&self) -> (u64, u64) {
+        let (n, won) = self.outcome();
+        (n - self.causes.get("stuffed").map_or(0, |cause| cause[0]), won)
+    }
+
+    /// Returns what is missing in a world without a channel, compared with this one.
+    pub(crate) fn lost_without(&self, other: &Self) -> Value {
+        let ((n, won), (fewer, fewer_won)) = (self.real(), other.real());
+        let lost = |n: u64, fewer: u64| i128::from(n) - i128::from(fewer);
+        json!({"opportunities_lost": lost(n, fewer), "won_lost": lost(won, fewer_won)})
+    }
+
     /// Returns how many touches there are: members, visits, calls, e-mails and meetings.
     pub(crate) fn touches(&self) -> u64 {
         let channels: u64 = self.channels.iter().map(|t| t.members + t.sessions).sum();

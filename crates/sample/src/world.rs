@@ -327,7 +327,7 @@ fn capacity(world: &World, n_months: i64) -> Vec<Capacity> {
                 .map(|&channel| world.level(channel, day))
                 .sum();
             // Leads for each seat against what a seat can work; waiting grows without bound near 1.
-            let load = (season(day) * (3.0 + demand) / 6.0 * (4.6 + offset as f64 / 14.0) / sdrs).min(1.6);
+            let load = (season(day) * (3.0 + demand) / 6.0 * (3.7 + offset as f64 / 18.0) / sdrs).min(1.6);
             Capacity {
                 month,
                 sdrs: whole(sdrs * scale).max(1),

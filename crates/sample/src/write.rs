@@ -12,7 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::civil::Date;
 use rayon::prelude::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::clock::{DAY, day_of};
 use crate::rows::Row;
@@ -154,7 +154,6 @@ fn round(world: &World, start: u64, end: u64, as_of: i64) -> Vec<Batch> {
 
 /// Plays the same world without each channel in turn: what would truly be missing.
 fn replays(world: &World, as_of: i64, whole: &Tally) -> Value {
-    let (deals, won) = whole.outcome();
     let lost = Channel::all().map(|channel| {
         let mut plan = world.plan.clone();
         plan.without = Some(channel);
@@ -163,12 +162,7 @@ fn replays(world: &World, as_of: i64, whole: &Tally) -> Value {
         for batch in round(&other, 0, other.n_accounts, as_of) {
             tally.merge(&batch.tally);
         }
-        let (fewer, fewer_won) = tally.outcome();
-        let value = json!({
-            "opportunities": fewer, "won": fewer_won,
-            "opportunities_lost": i128::from(deals) - i128::from(fewer),
-            "won_lost": i128::from(won) - i128::from(fewer_won),
-        });
+        let value = whole.lost_without(&tally);
         (channel.key().to_owned(), value)
     });
     Value::Object(lost.collect())
