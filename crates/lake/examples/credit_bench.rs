@@ -165,7 +165,7 @@ fn deals(path: &Path) -> Fallible<Vec<Deal>> {
     Ok(deals)
 }
 
-/// Reads every `n_threads`-th row group into the store.
+/// Reads one of `n_threads` parts of the row groups into the store.
 fn read_touches(
     path: &Path,
     thread: usize,
@@ -173,23 +173,22 @@ fn read_touches(
     store: &mut TouchStore,
 ) -> Fallible<()> {
     let reader = reader(path, &["account", "campaign", "channel", "at"])?;
-    let groups = (thread..reader.metadata().num_row_groups()).step_by(n_threads).collect();
-    let n_accounts = store.n_accounts();
+    // Neighbours to the same thread: then the touches of an account stay in order of time.
+    let n_groups = reader.metadata().num_row_groups();
+    let groups = (n_groups * thread / n_threads..n_groups * (thread + 1) / n_threads).collect();
+    let (mut unsigned, mut payloads) = (Vec::new(), Vec::new());
     for batch in reader.with_row_groups(groups).with_batch_size(8192).build()? {
         let batch = batch?;
         let accounts = column::<Int32Array>(&batch, "account")?.values();
         let campaigns = column::<Int32Array>(&batch, "campaign")?.values();
         let channels = column::<Int16Array>(&batch, "channel")?.values();
         let at = column::<TimestampMicrosecondArray>(&batch, "at")?.values();
-        for (((account, campaign), channel), at) in
-            accounts.iter().zip(campaigns).zip(channels).zip(at)
-        {
-            // Accounts beyond the last one with a deal have no number in the store.
-            let account = account.cast_unsigned();
-            if account < n_accounts {
-                store.push(account, *at, payload(*channel, *campaign))?;
-            }
-        }
+        unsigned.clear();
+        unsigned.extend(accounts.iter().map(|account| account.cast_unsigned()));
+        payloads.clear();
+        let pairs = channels.iter().zip(campaigns);
+        payloads.extend(pairs.map(|(channel, campaign)| payload(*channel, *campaign)));
+        store.push_columns(&unsigned, at, &payloads)?;
     }
     Ok(())
 }

@@ -122,7 +122,13 @@ impl AccountSet {
     }
 }
 
+/// Rows of which [`TouchStore::push_columns`] first decides which ones it keeps.
+const BLOCK_ROWS: usize = 1024;
+
 /// Touches as they come, by partition.
+///
+/// An account that is not below the number of accounts is nobody: its touches are dropped and its
+/// windows are empty. `u32::MAX` stands for *no account* therefore.
 #[derive(Debug)]
 pub struct TouchStore {
     n_accounts: u32,
@@ -172,17 +178,18 @@ impl TouchStore {
         }
     }
 
-    /// Takes one touch.
-    ///
-    /// Fails only where the disk refuses a spill. The account must be below `n_accounts`.
+    /// Takes one touch. Fails only where the disk refuses a spill.
     #[inline]
     pub fn push(&mut self, account: u32, at: i64, payload: u64) -> Result<(), LakeError> {
-        assert!(account < self.n_accounts, "account {account} of {}", self.n_accounts);
-        if let Some(wanted) = &self.wanted
-            && !wanted.contains(account, at)
-        {
-            return Ok(());
-        }
+        let wanted = match &self.wanted {
+            Some(wanted) => wanted.contains(account, at),
+            None => account < self.n_accounts,
+        };
+        if wanted { self.keep(account, at, payload) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn keep(&mut self, account: u32, at: i64, payload: u64) -> Result<(), LakeError> {
         let index = (account & self.mask) as usize;
         let local = account >> self.bits;
         match self.partitions.get_mut(index) {
@@ -205,8 +212,31 @@ impl TouchStore {
             accounts.len() == at.len() && at.len() == payloads.len(),
             "columns differ in length"
         );
-        for ((account, at), payload) in accounts.iter().zip(at).zip(payloads) {
-            self.push(*account, *at, *payload)?;
+        // First which rows, without a branch, then those: mostly two of three are dropped, and guessing
+        // which ones costs more than writing an index in vain.
+        let mut chosen = [0_u16; BLOCK_ROWS];
+        let blocks = accounts.chunks(BLOCK_ROWS).zip(at.chunks(BLOCK_ROWS));
+        for ((accounts, at), payloads) in blocks.zip(payloads.chunks(BLOCK_ROWS)) {
+            let Some(wanted) = &self.wanted else {
+                for ((account, at), payload) in accounts.iter().zip(at).zip(payloads) {
+                    self.push(*account, *at, *payload)?;
+                }
+                continue;
+            };
+            let mut n_chosen = 0;
+            for (row, (account, at)) in (0_u16..).zip(accounts.iter().zip(at)) {
+                if let Some(place) = chosen.get_mut(n_chosen) {
+                    *place = row;
+                }
+                n_chosen += usize::from(wanted.contains(*account, *at));
+            }
+            for row in chosen.iter().take(n_chosen).map(|row| usize::from(*row)) {
+                if let (Some(account), Some(at), Some(payload)) =
+                    (accounts.get(row), at.get(row), payloads.get(row))
+                {
+                    self.keep(*account, *at, *payload)?;
+                }
+            }
         }
         Ok(())
     }
@@ -437,8 +467,10 @@ impl Journeys {
             let Some(window) = windows.get(index) else { continue };
             let touches = scratch.account_mut(local as usize);
             if sorted != Some(local) {
+                // The stable sort, because it merges runs that are sorted already: those of two
+                // threads, or of two files.
                 if !touches.is_sorted() {
-                    touches.sort_unstable();
+                    touches.sort();
                 }
                 sorted = Some(local);
             }

@@ -182,15 +182,29 @@ impl Tally {
             close: touch_of(deal.close_at),
         };
         for (index, model) in models.iter().enumerate() {
-            let credited = weights(*model, &journey, &mut self.weights)
-                && split(deal.amount_minor, &self.weights, &mut self.parts);
-            if credited {
-                for (place, part) in self.places.iter().zip(&self.parts) {
-                    if let Some(minor) = self.minor.get_mut(place + index) {
-                        *minor += i128::from(*part);
+            let parts = &mut self.parts;
+            let credited = match sharing(*model, &journey) {
+                // One touch gets everything, mostly: no need to share.
+                Sharing::Sole(touch) => {
+                    let place = touch.and_then(|touch| self.places.get(touch));
+                    if let Some(minor) = place.and_then(|place| self.minor.get_mut(place + index)) {
+                        *minor += i128::from(deal.amount_minor);
                     }
+                    parts.clear();
+                    place.is_some()
                 }
-            } else if let Some(minor) = self.unknown_minor.get_mut(index) {
+                Sharing::Equal => split_equal(deal.amount_minor, touches.len(), parts),
+                Sharing::Weighted => {
+                    weights(*model, &journey, &mut self.weights)
+                        && split(deal.amount_minor, &self.weights, parts)
+                }
+            };
+            for (place, part) in self.places.iter().zip(&*parts) {
+                if let Some(minor) = self.minor.get_mut(place + index) {
+                    *minor += i128::from(*part);
+                }
+            }
+            if !credited && let Some(minor) = self.unknown_minor.get_mut(index) {
                 *minor += i128::from(deal.amount_minor);
             }
         }
@@ -235,6 +249,38 @@ impl Tally {
             n_pairs: self.n_pairs,
         }
     }
+}
+
+/// What is known of a model's weights without computing them: shortcuts that change no result.
+enum Sharing {
+    /// One touch gets everything, or nobody does.
+    Sole(Option<usize>),
+    Equal,
+    Weighted,
+}
+
+fn sharing(model: Model, journey: &Journey<'_>) -> Sharing {
+    match model {
+        Model::First => Sharing::Sole(Some(0)),
+        Model::Last => Sharing::Sole(journey.at.len().checked_sub(1)),
+        Model::LeadCreation => Sharing::Sole(journey.lead_creation),
+        Model::OpportunityCreation => Sharing::Sole(journey.opportunity_creation),
+        Model::Linear => Sharing::Equal,
+        _ => Sharing::Weighted,
+    }
+}
+
+/// Splits among `n` equal weights: all remainders are equal, so the earlier touches get the units that
+/// are left.
+fn split_equal(amount_minor: i64, n: usize, out: &mut Vec<i64>) -> bool {
+    out.clear();
+    // There are far fewer touches than 2^63. Division rounds towards zero, whatever the sign.
+    let Ok(divisor @ 1..) = i64::try_from(n) else { return false };
+    let (part, left) = (amount_minor / divisor, amount_minor % divisor);
+    let n_left = usize::try_from(left.unsigned_abs()).unwrap_or(n);
+    out.resize(n_left, part + left.signum());
+    out.resize(n, part);
+    true
 }
 
 /// Spreads whole numbers by one multiplication: every touch is looked up, and keys are not chosen by

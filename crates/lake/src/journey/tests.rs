@@ -17,7 +17,8 @@ struct How {
     limit_bytes: Option<usize>,
     n_threads: usize,
     wanted: bool,
-    /// Every third touch goes into a second store that is taken in at the end.
+    /// Every third touch goes into a second store that is taken in at the end; the others come as
+    /// columns.
     halves: bool,
 }
 
@@ -38,10 +39,19 @@ fn journeys(n_accounts: u32, touches: &[Pushed], windows: &[Window], how: How) -
         TouchStore::new(n_accounts, wanted.as_ref(), how.limit_bytes.unwrap_or(0), dir)
     };
     let (mut store, mut other) = (new(), new());
+    let (mut accounts, mut times, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (account, at, payload)) in touches.iter().enumerate() {
-        let store = if how.halves && index % 3 == 0 { &mut other } else { &mut store };
-        store.push(*account, *at, *payload).unwrap();
+        if !how.halves {
+            store.push(*account, *at, *payload).unwrap();
+        } else if index % 3 == 0 {
+            other.push(*account, *at, *payload).unwrap();
+        } else {
+            accounts.push(*account);
+            times.push(*at);
+            payloads.push(*payload);
+        }
     }
+    store.push_columns(&accounts, &times, &payloads).unwrap();
     store.append(other);
     store.finish().unwrap()
 }
@@ -265,7 +275,7 @@ fn what_no_window_wants_is_dropped_at_once() {
 }
 
 #[test]
-fn a_window_of_an_account_beyond_all_has_no_touches() {
+fn an_account_beyond_all_is_nobody() {
     let windows = [
         Window { account: 130, from: 0, to: 9 },
         Window { account: u32::MAX, from: 0, to: 9 },
@@ -273,6 +283,8 @@ fn a_window_of_an_account_beyond_all_has_no_touches() {
     ];
     let mut store = TouchStore::new(129, None, usize::MAX, None);
     store.push(128, 5, 0).unwrap();
+    store.push(130, 5, 0).unwrap();
+    store.push(u32::MAX, 5, 0).unwrap();
     let mut counts = [0; 3];
     let mut journeys = store.finish().unwrap();
     journeys.visit(&windows, &mut |index, touches| counts[index] += 1 + touches.len()).unwrap();
