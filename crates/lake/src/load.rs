@@ -148,7 +148,7 @@ pub struct TableReport {
 /// A load that takes rows. Dropped before the commit, it leaves nothing behind.
 pub struct Loading<'a> {
     lake: &'a Lake,
-    _lock: WriterLock,
+    lock: WriterLock,
     request: LoadRequest,
     load_id: i64,
     files: Vec<FileReport>,
@@ -163,6 +163,7 @@ pub struct Loading<'a> {
 /// A load whose files are on disk and whose report is known, but that no snapshot lists yet.
 pub struct Prepared<'a> {
     lake: &'a Lake,
+    // Held until the commit.
     _lock: WriterLock,
     request: LoadRequest,
     load_id: i64,
@@ -241,7 +242,7 @@ impl Lake {
         )?;
         Ok(Loading {
             lake: self,
-            _lock: lock,
+            lock,
             load_id,
             files,
             rows: SourceRows::default(),
@@ -290,7 +291,7 @@ impl Loading<'_> {
                 return self.quarantine.add(&refusal);
             }
         };
-        if let Some(refusal) = facts.iter().find_map(|fact| misfit(fact)) {
+        if let Some(refusal) = facts.iter().find_map(misfit) {
             report.rows.quarantined += 1;
             return self.quarantine.add(&refusal);
         }
@@ -371,7 +372,7 @@ impl<'a> Loading<'a> {
         }
         Ok(Prepared {
             lake: self.lake,
-            _lock: self._lock,
+            _lock: self.lock,
             request: self.request,
             load_id: self.load_id,
             changes,

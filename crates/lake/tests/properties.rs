@@ -5,9 +5,9 @@
 #[expect(dead_code, reason = "deals are made here by hand")]
 mod common;
 
-use common::{at, fact, request, row};
-use domain::Cell;
+use common::{at, fact, request};
 use domain::fact::{Fact, SourceRow};
+use domain::{Cell, Place};
 use lake::{Lake, LoadReport, SnapshotId};
 use proptest::prelude::*;
 
@@ -66,10 +66,7 @@ fn source_row(made: &Made, line: u64) -> SourceRow {
         }
         facts.push(fact("opportunity", &cells, "rows.csv", line));
     }
-    match row(fact("account", &cells, "rows.csv", line)) {
-        SourceRow::Accepted { place, .. } => SourceRow::Accepted { place, facts },
-        refused => refused,
-    }
+    SourceRow::Accepted { place: Place::line("rows.csv", line), facts }
 }
 
 fn rows(made: &[Made]) -> Vec<SourceRow> {

@@ -164,13 +164,11 @@ impl Staging {
         let width = self.fact.columns.len();
         // The key is part of what a row says, also where the source does not list it.
         let carried = (fact.carried | self.key_mask) & (u64::MAX >> (64 - width.min(64)));
-        let mask = match self.masks.iter().position(|&mask| mask == carried) {
-            Some(mask) => mask,
-            None => {
-                self.masks.push(carried);
-                self.masks.len() - 1
-            }
-        };
+        let known = self.masks.iter().position(|&mask| mask == carried);
+        let mask = known.unwrap_or(self.masks.len());
+        if known.is_none() {
+            self.masks.push(carried);
+        }
         let version = fact.version.map(jiff::Timestamp::as_microsecond);
         self.pending.push(Candidate {
             key: Hash::default(),

@@ -40,7 +40,7 @@ pub(crate) fn fact(table: &str, cells: &[(&str, Cell)], file: &str, line: u64) -
     };
     for (name, cell) in cells {
         let column = table.position(name).unwrap();
-        fact.cells[column] = cell.clone();
+        *fact.cells.get_mut(column).unwrap() = cell.clone();
         fact.carried |= 1 << column;
     }
     fact
