@@ -143,6 +143,9 @@ pub enum LakeError {
     /// A text of the ledger could not be read or written.
     #[error("cannot read or write a JSON text of the ledger")]
     Json(#[from] serde_json::Error),
+    /// Rows were asked for that no relation has.
+    #[error(transparent)]
+    Request(#[from] crate::relation::RequestError),
     /// Whoever takes the rows stopped.
     #[error("the reader of the rows stopped")]
     Sink(#[source] Box<dyn std::error::Error + Send + Sync>),

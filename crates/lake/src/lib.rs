@@ -9,6 +9,9 @@ pub mod catalog;
 pub mod store;
 pub mod load;
 pub mod journey;
+pub mod build;
+pub mod relation;
+pub mod derived;
 
 mod cells;
 mod lock;
@@ -18,3 +21,5 @@ pub use catalog::{DataFile, Snapshot, SnapshotId};
 pub use error::LakeError;
 pub use load::{LoadReport, LoadRequest, Loading, Prepared, SourceFile};
 pub use store::Lake;
+pub use build::{BuildRequest, BuildSummary, Facts, LakeFacts, MemoryFacts, build};
+pub use relation::{Built, RELATIONS, RequestError};

@@ -1,0 +1,698 @@
+//! The tables of a build: relations without what depends on the currency asked for.
+//!
+//! Columns whose name starts with `_` are for the relations themselves and are never shown. The
+//! touches of journeys are a record batch of their own, since there may be many millions.
+
+#![expect(clippy::indexing_slicing, reason = "dense codes index arrays of their own number")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Int64Array, RecordBatch, StringBuilder, UInt16Array, UInt32Array,
+};
+use arrow::datatypes::{DataType, Field, Schema};
+use domain::definition::{SourcedBy, State};
+use domain::{Column, Definitions, Frame, MixedMoney, Money};
+use jiff::civil::Date;
+
+use super::caveats::{BuildSummary, Notes, Pile};
+use super::channels::{Channel, Channels, Look, side_text};
+use super::days::{self, Days, Micros, PeriodNames};
+use super::deals::{Deal, Deals};
+use super::identity::Identity;
+use super::journeys::{self, Hops, Journey, Reach, Sources};
+use super::money::Rates;
+use super::names::NONE;
+use super::programs::Programs;
+use super::spend::{Spend, Spends};
+use super::touches::Gathered;
+use crate::error::LakeError;
+
+/// Columns of the touches of journeys.
+pub(crate) mod hop {
+    pub(crate) const AT: usize = 0;
+    pub(crate) const CHANNEL: usize = 1;
+    pub(crate) const PROGRAM: usize = 2;
+    pub(crate) const PERSON_ID: usize = 3;
+    pub(crate) const KIND: usize = 4;
+    pub(crate) const TOUCH_ID: usize = 5;
+}
+
+/// All tables.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    pub(crate) frames: BTreeMap<&'static str, Frame>,
+    pub(crate) hops: RecordBatch,
+    pub(crate) notes: Notes,
+    pub(crate) summary: BuildSummary,
+}
+
+/// Names of the frames.
+pub(crate) const FRAMES: &[&str] = &[
+    "opportunities", "paths", "touch_days", "leads", "spend", "spend_left_out", "programs", "rates",
+    "accounts", "account_ids", "person_ids",
+];
+
+/// What the tables are made of.
+pub(crate) struct Making<'a> {
+    pub(crate) definitions: &'a Definitions,
+    pub(crate) days: &'a Days,
+    pub(crate) as_of: Date,
+    pub(crate) end: Micros,
+    pub(crate) identity: &'a Identity,
+    pub(crate) programs: &'a Programs,
+    pub(crate) deals: &'a Deals,
+    pub(crate) spends: &'a Spends,
+    pub(crate) gathered: &'a Gathered,
+    pub(crate) kinds: &'a [Arc<str>],
+    pub(crate) rates: &'a Rates,
+    pub(crate) n_future_rates: u64,
+}
+
+type Text = Option<Arc<str>>;
+
+fn texts<T>(rows: &[T], of: impl FnMut(&T) -> Text) -> Column {
+    Column::Text(rows.iter().map(of).collect())
+}
+
+fn whole<T>(rows: &[T], mut of: impl FnMut(&T) -> Option<usize>) -> Column {
+    Column::Integer(rows.iter().map(|row| of(row).and_then(|n| i64::try_from(n).ok())).collect())
+}
+
+fn dates<T>(rows: &[T], of: impl FnMut(&T) -> Option<Date>) -> Column {
+    Column::Day(rows.iter().map(of).collect())
+}
+
+/// Sums amounts by currency into a text.
+fn pile(amounts: impl Iterator<Item = Option<Money>>) -> Pile {
+    let mut found = Pile::default();
+    let mut total = MixedMoney::default();
+    for money in amounts {
+        found.n += 1;
+        // A sum beyond 64 bits of cents stays out of the text; the rows show it.
+        if let Some(Err(_)) = money.map(|money| total.add(money)) {
+            continue;
+        }
+    }
+    let parts: Vec<String> = total.amounts().map(|money| money.to_string()).collect();
+    found.amounts = parts.join(", ");
+    found
+}
+
+/// A deal with its journey and its sources.
+struct Row<'a> {
+    deal: &'a Deal,
+    journey: Journey,
+    sources: Sources,
+}
+
+impl Making<'_> {
+    /// Makes all tables.
+    pub(crate) fn tables(&self, channels: &mut Channels) -> Result<Tables, LakeError> {
+        let (rows, hops) = self.journeys(channels);
+        let mut frames = BTreeMap::new();
+        let (paths, n_null) = self.paths(&rows, &hops, channels)?;
+        let notes = self.notes(&rows);
+        frames.insert("opportunities", self.opportunities(&rows, &hops, channels)?);
+        frames.insert("paths", paths);
+        frames.insert("touch_days", self.touch_days(channels)?);
+        frames.insert("leads", self.leads(channels)?);
+        frames.insert("spend", self.spend(&self.spends.rows, &[], channels)?);
+        let (left, why): (Vec<Spend>, Vec<&str>) = self.spends.left_out.iter().cloned().unzip();
+        frames.insert("spend_left_out", self.spend(&left, &why, channels)?);
+        frames.insert("programs", self.programs(channels)?);
+        frames.insert("rates", self.rates.frame()?);
+        self.lookups(&mut frames)?;
+        let summary = BuildSummary {
+            accounts: self.identity.accounts.len() as u64,
+            people: self.identity.people.len() as u64,
+            programs: self.programs.rows.iter().filter(|p| p.found).count() as u64,
+            touches: self.gathered.counts,
+            deals: rows.len() as u64,
+            journeys: rows.iter().filter(|row| row.journey.n_before > 0).count() as u64,
+            null_paths: n_null,
+            hops: hops.at.len() as u64,
+        };
+        Ok(Tables { frames, hops: self.hops(&hops)?, notes, summary })
+    }
+
+    fn journeys(&self, channels: &mut Channels) -> (Vec<Row<'_>>, Hops) {
+        let reach = Reach::new(self.definitions, self.end);
+        let created = journeys::people_created(self.identity);
+        let rule = self.definitions.attribution.sourced_by;
+        let store = &self.gathered.store;
+        let mut hops = Hops::default();
+        let mut rows = Vec::with_capacity(self.deals.rows.len());
+        for deal in &self.deals.rows {
+            let journey =
+                hops.add(deal, store, self.identity, &created, channels, self.days, reach);
+            let sources = journeys::sources(deal, hops.before(&journey), channels, rule);
+            rows.push(Row { deal, journey, sources });
+        }
+        (rows, hops)
+    }
+
+    fn opportunities(
+        &self,
+        rows: &[Row<'_>],
+        hops: &Hops,
+        channels: &Channels,
+    ) -> Result<Frame, LakeError> {
+        let mut names = PeriodNames::default();
+        let calendar = &self.days.calendar;
+        let account = |row: &Row<'_>| self.identity.accounts.get(row.deal.account as usize);
+        let open: Vec<&str> = self
+            .definitions
+            .stages
+            .iter()
+            .filter(|stage| stage.state == State::Open)
+            .map(|stage| stage.name.as_str())
+            .collect();
+        let stage = |row: &Row<'_>| self.definitions.stages.get(row.deal.stage?);
+        let probability = |row: &Row<'_>| match row.deal.state {
+            State::Won => Some(domain::Decimal::ONE),
+            State::Lost => Some(domain::Decimal::ZERO),
+            State::Open => {
+                stage(row).and_then(|stage| stage.probability).or(row.deal.probability)
+            }
+        };
+        let created_on: Vec<Date> =
+            rows.iter().map(|row| days::date(self.days.day(row.deal.created))).collect();
+        let on = |row: usize| created_on.get(row).copied();
+        let first_touch_on = |row: &Row<'_>| {
+            (row.journey.n_before > 0)
+                .then(|| days::date(self.days.day(hops.at[row.journey.start])))
+        };
+        let program = |row: &Row<'_>| {
+            row.sources.touch.map(|touch| hops.program[row.journey.start + touch])
+                .filter(|code| *code != NONE)
+        };
+        let primary = |row: &Row<'_>| {
+            let id = row.deal.program_id.as_deref()?;
+            self.programs.find(id).and_then(|code| self.programs.get(code)).filter(|p| *p.id == *id)
+        };
+        let side = |at: usize| texts(rows, move |row| Some(side_text(row.sources.sides[at])));
+        let rule = self.definitions.attribution.sourced_by;
+        let in_force = SourcedBy::ALL.iter().position(|known| *known == rule).unwrap_or(0);
+        let months = created_on.iter().map(|day| Some(names.month(*day))).collect();
+        let quarters = created_on.iter().map(|day| Some(names.quarter(calendar, *day))).collect();
+        let days_between = |from: Option<Date>, to: Option<Date>| {
+            let n = days::number(to?) - days::number(from?);
+            (n >= 0).then_some(i64::from(n))
+        };
+        let cycle = rows.iter().zip(&created_on);
+        super::frame(vec![
+            ("id", texts(rows, |row| Some(Arc::clone(&row.deal.id)))),
+            ("name", texts(rows, |row| row.deal.name.clone())),
+            ("account_id", texts(rows, |row| account(row).map(|a| Arc::clone(&a.id)))),
+            (
+                "account",
+                texts(rows, |row| {
+                    account(row).and_then(|a| a.name.clone()).or(row.deal.account_name.clone())
+                }),
+            ),
+            (
+                "segment",
+                texts(rows, |row| {
+                    Some(account(row).map_or_else(|| "unknown".into(), |a| Arc::clone(&a.segment)))
+                }),
+            ),
+            ("industry", texts(rows, |row| account(row)?.industry.clone())),
+            ("country", texts(rows, |row| account(row)?.country.clone())),
+            ("owner", texts(rows, |row| row.deal.owner.clone())),
+            ("kind", texts(rows, |row| row.deal.kind.clone())),
+            ("lead_source", texts(rows, |row| row.deal.lead_source.clone())),
+            ("counted", Column::Boolean(rows.iter().map(|row| Some(self.counts(row.deal))).collect())),
+            (
+                "stage",
+                texts(rows, |row| {
+                    stage(row).map(|s| Arc::clone(&s.id)).or(row.deal.stage_text.clone())
+                }),
+            ),
+            ("state", texts(rows, |row| Some(row.deal.state.id().into()))),
+            ("stage_reached", whole(rows, |row| row.deal.reached)),
+            (
+                "stage_reached_name",
+                texts(rows, |row| {
+                    open.get(row.deal.reached?.checked_sub(1)?).map(|name| Arc::from(*name))
+                }),
+            ),
+            ("amount_native", Column::Money(rows.iter().map(|row| row.deal.amount).collect())),
+            (
+                "probability",
+                Column::Number(
+                    rows.iter()
+                        .map(|row| probability(row).and_then(|p| f64::try_from(p).ok()))
+                        .collect(),
+                ),
+            ),
+            (
+                "created_at",
+                Column::Instant(rows.iter().map(|r| Some(days::instant(r.deal.created))).collect()),
+            ),
+            ("created_on", Column::Day(created_on.iter().copied().map(Some).collect())),
+            ("close_on", dates(rows, |row| row.deal.close_on)),
+            ("closed_on", dates(rows, |row| row.deal.closed_on)),
+            (
+                "won",
+                Column::Boolean(
+                    rows.iter()
+                        .map(|row| match row.deal.state {
+                            State::Open => None,
+                            state => Some(state == State::Won),
+                        })
+                        .collect(),
+                ),
+            ),
+            (
+                "cycle_days",
+                Column::Integer(
+                    cycle.map(|(row, on)| days_between(Some(*on), row.deal.closed_on)).collect(),
+                ),
+            ),
+            ("month", Column::Text(months)),
+            ("quarter", Column::Text(quarters)),
+            ("source_first_touch", side(0)),
+            ("source_lead_source", side(1)),
+            ("source_pre_sales", side(2)),
+            ("source", side(in_force)),
+            ("channel", texts(rows, |row| Some(channels.id(row.sources.channel)))),
+            (
+                "program_id",
+                texts(rows, |row| match program(row) {
+                    Some(code) => self.programs.id(code),
+                    None => row.deal.program_id.clone(),
+                }),
+            ),
+            (
+                "program",
+                texts(rows, |row| match program(row) {
+                    Some(code) => self.programs.name(code),
+                    None => primary(row)
+                        .and_then(|p| p.name.clone())
+                        .or(row.deal.program_name.clone()),
+                }),
+            ),
+            (
+                "influenced",
+                Column::Boolean(rows.iter().map(|row| Some(row.journey.influenced)).collect()),
+            ),
+            ("n_touches", whole(rows, |row| Some(row.journey.n_before))),
+            ("first_touch_on", dates(rows, first_touch_on)),
+            (
+                "days_from_first_touch",
+                Column::Integer(
+                    rows.iter()
+                        .map(|row| match row.deal.state {
+                            State::Won => days_between(first_touch_on(row), row.deal.closed_on),
+                            _ => None,
+                        })
+                        .collect(),
+                ),
+            ),
+            (
+                "_rate_on",
+                Column::Day(
+                    rows.iter()
+                        .enumerate()
+                        .map(|(at, row)| {
+                            row.deal.close_on.or(on(at)).map(|day| day.min(self.as_of))
+                        })
+                        .collect(),
+                ),
+            ),
+            ("_probability", Column::Decimal(rows.iter().map(probability).collect())),
+            ("_start", whole(rows, |row| Some(row.journey.start))),
+            ("_n", whole(rows, |row| Some(row.journey.n))),
+            ("_lead", whole(rows, |row| row.journey.lead)),
+            ("_close", whole(rows, |row| row.journey.close)),
+        ])
+    }
+
+    fn counts(&self, deal: &Deal) -> bool {
+        deal.kind.as_ref().is_none_or(|kind| {
+            let kind = kind.trim().to_lowercase();
+            !self.definitions.excluded_kinds.iter().any(|out| out.trim().to_lowercase() == kind)
+        })
+    }
+
+    fn hops(&self, hops: &Hops) -> Result<RecordBatch, LakeError> {
+        let person = |code: u32| {
+            let people = &self.identity.people;
+            match people.get(code as usize) {
+                Some(person) => Some(&person.id),
+                None => {
+                    let stranger = code.checked_sub(u32::try_from(people.len()).ok()?)?;
+                    self.gathered.strangers.text(stranger)
+                }
+            }
+        };
+        let mut persons = StringBuilder::new();
+        let mut kinds = StringBuilder::new();
+        let mut ids = StringBuilder::new();
+        for at in 0..hops.at.len() {
+            persons.append_option(person(hops.person[at]));
+            kinds.append_option(self.kinds.get(hops.kind[at] as usize));
+            ids.append_value(hops.id.get(at));
+        }
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("at", Arc::new(Int64Array::from(hops.at.clone()))),
+            ("channel", Arc::new(UInt16Array::from(hops.channel.clone()))),
+            ("program", Arc::new(UInt32Array::from(hops.program.clone()))),
+            ("person_id", Arc::new(persons.finish())),
+            ("kind", Arc::new(kinds.finish())),
+            ("touch_id", Arc::new(ids.finish())),
+        ];
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|(name, array)| Field::new(*name, array.data_type().clone(), true))
+            .collect();
+        debug_assert!(fields.get(hop::TOUCH_ID).is_some_and(|f| *f.data_type() == DataType::Utf8));
+        let arrays = columns.into_iter().map(|(_, array)| array).collect();
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+    }
+
+    fn paths(
+        &self,
+        rows: &[Row<'_>],
+        hops: &Hops,
+        channels: &Channels,
+    ) -> Result<(Frame, u64), LakeError> {
+        let ids: Vec<Arc<str>> =
+            (0..channels.len()).map(|at| channels.id(Channel::try_from(at).unwrap_or(0))).collect();
+        let joined = |path: &mut dyn Iterator<Item = Channel>| -> Arc<str> {
+            let mut text = String::new();
+            for channel in path {
+                if !text.is_empty() {
+                    text.push_str(" > ");
+                }
+                text.push_str(&ids[usize::from(channel)]);
+            }
+            text.into()
+        };
+        let accounts = &self.identity.accounts;
+        let mut columns: [Vec<Text>; 4] = Default::default();
+        let [deal_ids, account_ids, segments, paths] = &mut columns;
+        let (mut converted, mut on, mut deal_rows) = (Vec::new(), Vec::new(), Vec::new());
+        let mut has_deal = vec![false; accounts.len()];
+        for (at, row) in rows.iter().enumerate() {
+            if let Some(account) = accounts.get(row.deal.account as usize) {
+                has_deal[row.deal.account as usize] = true;
+                if row.journey.n_before > 0 {
+                    deal_ids.push(Some(Arc::clone(&row.deal.id)));
+                    account_ids.push(Some(Arc::clone(&account.id)));
+                    segments.push(Some(Arc::clone(&account.segment)));
+                    paths.push(Some(joined(&mut hops.before(&row.journey).iter().copied())));
+                    converted.push(Some(true));
+                    on.push(Some(days::date(self.days.day(row.deal.created))));
+                    deal_rows.push(i64::try_from(at).ok());
+                }
+            }
+        }
+        let store = &self.gathered.store;
+        let lookback = Reach::new(self.definitions, self.end).lookback;
+        let mut without: Vec<u32> =
+            (0..).take(accounts.len()).filter(|code| !has_deal[*code as usize]).collect();
+        without.sort_by(|a, b| accounts[*a as usize].id.cmp(&accounts[*b as usize].id));
+        let mut n_null = 0;
+        for code in without {
+            let Some(&last) = store.of(code).last() else { continue };
+            let until = store.at[last as usize];
+            let touches = store.within(code, until.saturating_sub(lookback), until);
+            let account = &accounts[code as usize];
+            deal_ids.push(None);
+            account_ids.push(Some(Arc::clone(&account.id)));
+            segments.push(Some(Arc::clone(&account.segment)));
+            let mut path = touches.iter().map(|touch| store.channel[*touch as usize]);
+            paths.push(Some(joined(&mut path)));
+            converted.push(Some(false));
+            on.push(Some(days::date(self.days.day(until))));
+            deal_rows.push(None);
+            n_null += 1;
+        }
+        let [deal_ids, account_ids, segments, paths] = columns;
+        let frame = super::frame(vec![
+            ("opportunity_id", Column::Text(deal_ids)),
+            ("account_id", Column::Text(account_ids)),
+            ("segment", Column::Text(segments)),
+            ("path", Column::Text(paths)),
+            ("converted", Column::Boolean(converted)),
+            ("created_on", Column::Day(on)),
+            ("_deal", Column::Integer(deal_rows)),
+        ])?;
+        Ok((frame, n_null))
+    }
+
+    fn touch_days(&self, channels: &Channels) -> Result<Frame, LakeError> {
+        let mut rows: Vec<_> = self.gathered.days.iter().map(|(key, n)| (*key, *n)).collect();
+        // Programs are numbered by identifier, none last; channels by identifier here.
+        rows.sort_by_cached_key(|((program, channel, day), _)| {
+            (*program, channels.id(*channel), *day)
+        });
+        let mut names = PeriodNames::default();
+        let months =
+            rows.iter().map(|((_, _, day), _)| Some(names.month(days::date(*day)))).collect();
+        let count = |of: fn(&super::touches::DayCounts) -> u64| {
+            Column::Integer(rows.iter().map(|(_, n)| i64::try_from(of(n)).ok()).collect())
+        };
+        super::frame(vec![
+            ("program_id", texts(&rows, |((program, _, _), _)| self.programs.id(*program))),
+            ("program", texts(&rows, |((program, _, _), _)| self.programs.name(*program))),
+            ("channel", texts(&rows, |((_, channel, _), _)| Some(channels.id(*channel)))),
+            ("side", texts(&rows, |((_, c, _), _)| Some(side_text(channels.side(*c))))),
+            ("day", dates(&rows, |((_, _, day), _)| Some(days::date(*day)))),
+            ("month", Column::Text(months)),
+            ("n_touches", count(|n| n.counted)),
+            ("n_invalid", count(|n| n.invalid)),
+            ("n_sends", count(|n| n.sends)),
+        ])
+    }
+
+    fn leads(&self, channels: &mut Channels) -> Result<Frame, LakeError> {
+        let people = &self.identity.people;
+        let mut from = Vec::with_capacity(people.len());
+        for (person, code) in people.iter().zip(0_usize..) {
+            from.push(match &self.gathered.first[code] {
+                Some(first) => (first.channel, first.program),
+                None => self.origin(person, channels),
+            });
+        }
+        let mut names = PeriodNames::default();
+        let calendar = &self.days.calendar;
+        let on: Vec<Option<Date>> = people
+            .iter()
+            .map(|person| person.created.map(|at| days::date(self.days.day(at))))
+            .collect();
+        let months = on.iter().map(|day| day.map(|day| names.month(day))).collect();
+        let quarters = on.iter().map(|day| day.map(|day| names.quarter(calendar, day))).collect();
+        let account =
+            |person: &super::identity::Person| self.identity.accounts.get(person.account as usize);
+        super::frame(vec![
+            ("id", texts(people, |person| Some(Arc::clone(&person.id)))),
+            ("created_on", Column::Day(on)),
+            ("month", Column::Text(months)),
+            ("quarter", Column::Text(quarters)),
+            ("account_id", texts(people, |person| account(person).map(|a| Arc::clone(&a.id)))),
+            (
+                "segment",
+                texts(people, |person| {
+                    let segment = account(person).map(|a| Arc::clone(&a.segment));
+                    Some(segment.unwrap_or_else(|| "unknown".into()))
+                }),
+            ),
+            ("channel", texts(&from, |(channel, _)| Some(channels.id(*channel)))),
+            ("side", texts(&from, |(channel, _)| Some(side_text(channels.side(*channel))))),
+            ("program_id", texts(&from, |(_, program)| self.programs.id(*program))),
+            ("program", texts(&from, |(_, program)| self.programs.name(*program))),
+            ("lead_source", texts(people, |person| person.lead_source.clone())),
+            ("status", texts(people, |person| person.status.clone())),
+            ("converted", Column::Boolean(people.iter().map(|p| Some(p.converted)).collect())),
+            ("opportunity_id", texts(people, |person| person.opportunity.clone())),
+        ])
+    }
+
+    /// Channel and program of a person without a touch: by the visit that made the record, else by its
+    /// lead source.
+    fn origin(&self, person: &super::identity::Person, channels: &mut Channels) -> (Channel, u32) {
+        let [source, medium, campaign] = &person.utm;
+        if person.utm.iter().any(Option::is_some) {
+            let program =
+                campaign.as_deref().and_then(|text| self.programs.find(text)).unwrap_or(NONE);
+            let mut look = self.programs.get(program).map_or_else(Look::default, |p| p.look());
+            look.source = source.as_deref();
+            look.medium = medium.as_deref();
+            look.campaign = campaign.as_deref();
+            let channel = channels.of(&look);
+            if channel != channels.unknown() {
+                return (channel, program);
+            }
+        }
+        (channels.of_lead_source(person.lead_source.as_deref()), NONE)
+    }
+
+    fn spend(
+        &self,
+        rows: &[Spend],
+        reasons: &[&str],
+        channels: &Channels,
+    ) -> Result<Frame, LakeError> {
+        let mut names = PeriodNames::default();
+        let months = rows.iter().map(|row| Some(names.month(row.day))).collect();
+        let count = |of: fn(&Spend) -> Option<i64>| Column::Integer(rows.iter().map(of).collect());
+        let mut columns = vec![
+            ("day", dates(rows, |row| Some(row.day))),
+            ("month", Column::Text(months)),
+            ("platform", texts(rows, |row| Some(Arc::clone(&row.platform)))),
+            ("program_id", texts(rows, |row| Some(Arc::clone(&row.program_id)))),
+            ("program", texts(rows, |row| row.program.clone())),
+            ("channel", texts(rows, |row| Some(channels.id(row.channel)))),
+            ("side", texts(rows, |row| Some(side_text(channels.side(row.channel))))),
+            ("amount_native", Column::Money(rows.iter().map(|row| row.amount).collect())),
+            ("impressions", count(|row| row.impressions)),
+            ("clicks", count(|row| row.clicks)),
+            ("invalid_clicks", count(|row| row.invalid_clicks)),
+            ("n", count(|_| Some(1))),
+        ];
+        if !reasons.is_empty() || rows.is_empty() {
+            columns.push(("reason", texts(reasons, |reason| Some(Arc::from(*reason)))));
+        }
+        super::frame(columns)
+    }
+
+    fn programs(&self, channels: &Channels) -> Result<Frame, LakeError> {
+        let rows = &self.programs.rows;
+        let currency = |program: &super::programs::Program| match &program.currency {
+            Some(code) => super::money::currency(code),
+            None => Some(self.definitions.currency),
+        };
+        let money = |of: fn(&super::programs::Program) -> Option<domain::Decimal>| {
+            let native = |p| super::deals::native(of(p), currency(p));
+            Column::Money(rows.iter().map(native).collect())
+        };
+        let rate_on = |program: &super::programs::Program| {
+            let created = program.created.map(|at| days::date(self.days.day(at)));
+            let day = program.start.or(created).unwrap_or(self.as_of);
+            Some(day.min(self.as_of))
+        };
+        super::frame(vec![
+            ("id", texts(rows, |p| Some(Arc::clone(&p.id)))),
+            ("name", texts(rows, |p| p.name.clone())),
+            ("channel", texts(rows, |p| Some(channels.id(p.channel)))),
+            ("side", texts(rows, |p| Some(side_text(channels.side(p.channel))))),
+            ("kind", texts(rows, |p| p.kind.clone())),
+            ("platform", texts(rows, |p| p.platform.clone())),
+            ("owner", texts(rows, |p| p.owner.clone())),
+            ("status", texts(rows, |p| p.status.clone())),
+            ("start_on", dates(rows, |p| p.start)),
+            ("end_on", dates(rows, |p| p.end)),
+            ("_budget", money(|p| p.budget)),
+            ("_actual_cost", money(|p| p.actual_cost)),
+            ("_rate_on", dates(rows, rate_on)),
+            ("_found", Column::Boolean(rows.iter().map(|p| Some(p.found)).collect())),
+            ("_channel_text", texts(rows, |p| p.channel_text.clone())),
+        ])
+    }
+
+    /// What identifiers mean, for the relation `touches`, which reads the facts again.
+    fn lookups(&self, frames: &mut BTreeMap<&'static str, Frame>) -> Result<(), LakeError> {
+        let mut accounts: Vec<&super::identity::Account> = self.identity.accounts.iter().collect();
+        accounts.sort_by(|a, b| a.id.cmp(&b.id));
+        let frame = super::frame(vec![
+            ("id", texts(&accounts, |a| Some(Arc::clone(&a.id)))),
+            ("name", texts(&accounts, |a| a.name.clone())),
+        ])?;
+        frames.insert("accounts", frame);
+        let all = &self.identity.accounts;
+        let pairs = self.identity.account_codes.iter();
+        let mut others: Vec<(&Arc<str>, &Arc<str>)> = pairs
+            .filter_map(|(id, code)| Some((id, &all.get(*code as usize)?.id)))
+            .filter(|(id, of)| id != of)
+            .collect();
+        others.sort_unstable();
+        let frame = super::frame(vec![
+            ("id", texts(&others, |(id, _)| Some(Arc::clone(id)))),
+            ("of", texts(&others, |(_, of)| Some(Arc::clone(of)))),
+        ])?;
+        frames.insert("account_ids", frame);
+        let people = &self.identity.people;
+        let pairs = self.identity.person_codes.iter();
+        let mut others: Vec<(&Arc<str>, &Arc<str>)> = pairs
+            .filter_map(|(id, code)| Some((id, &people.get(*code as usize)?.id)))
+            .filter(|(id, of)| id != of)
+            .collect();
+        others.sort_unstable();
+        let frame = super::frame(vec![
+            ("id", texts(&others, |(id, _)| Some(Arc::clone(id)))),
+            ("of", texts(&others, |(_, of)| Some(Arc::clone(of)))),
+        ])?;
+        frames.insert("person_ids", frame);
+        Ok(())
+    }
+
+    fn notes(&self, rows: &[Row<'_>]) -> Notes {
+        let of = |test: &dyn Fn(&Row<'_>) -> bool| {
+            pile(rows.iter().filter(|row| test(row)).map(|row| row.deal.amount))
+        };
+        let account = |row: &Row<'_>| self.identity.accounts.get(row.deal.account as usize);
+        let reporting = self.definitions.currency;
+        let mut stages: BTreeMap<String, Vec<Option<Money>>> = BTreeMap::new();
+        let mut lead_sources: BTreeMap<String, u64> = BTreeMap::new();
+        for row in rows {
+            if let (None, Some(text)) = (row.deal.stage, &row.deal.stage_text) {
+                stages.entry(text.to_string()).or_default().push(row.deal.amount);
+            }
+            if let (true, Some(text)) = (row.sources.lead_source_unmapped, &row.deal.lead_source) {
+                *lead_sources.entry(text.to_string()).or_default() += 1;
+            }
+        }
+        let converts = |money: Money, day: Date| {
+            let day = days::number(day.min(self.as_of));
+            self.rates.convert(money, reporting, day).is_some()
+        };
+        let future = [
+            ("accounts and people", self.identity.n_future),
+            ("programs", self.programs.n_future),
+            ("deals", self.deals.n_future),
+            ("touches", self.gathered.counts.future),
+            ("spend", self.spends.n_future),
+            ("rates", self.n_future_rates),
+        ];
+        let spend_native = |rows: &mut dyn Iterator<Item = &Spend>| {
+            pile(rows.map(|row| row.amount))
+        };
+        Notes {
+            not_converted: of(&|row| {
+                let created = days::date(self.days.day(row.deal.created));
+                let day = row.deal.close_on.unwrap_or(created);
+                row.deal.amount.is_some_and(|money| !converts(money, day))
+            }),
+            amount_unknown: of(&|row| row.deal.amount.is_none() && !row.deal.amount_refused).n,
+            amount_refused: of(&|row| row.deal.amount_refused).n,
+            currency_assumed: of(&|row| row.deal.currency_assumed),
+            stages_undefined: stages
+                .into_iter()
+                .map(|(stage, amounts)| (stage, pile(amounts.into_iter())))
+                .collect(),
+            closes_later: of(&|row| row.deal.closes_later),
+            closed_without_day: of(&|row| {
+                row.deal.state != State::Open && row.deal.closed_on.is_none()
+            }),
+            no_account: of(&|row| account(row).is_none()),
+            account_not_found: of(&|row| account(row).is_some_and(|account| !account.found)),
+            lead_sources_unmapped: lead_sources.into_iter().collect(),
+            spend_not_converted: spend_native(&mut self.spends.rows.iter().filter(|row| {
+                row.amount.is_none_or(|money| !converts(money, row.day))
+            })),
+            spend_currency_assumed: self.spends.n_currency_assumed,
+            spend_left_out: spend_native(&mut self.spends.left_out.iter().map(|(row, _)| row)),
+            account_cycles: self.identity.n_account_cycles,
+            person_cycles: self.identity.n_person_cycles,
+            future: future
+                .into_iter()
+                .filter(|(_, n)| *n > 0)
+                .map(|(table, n)| (table.to_owned(), n))
+                .collect(),
+        }
+    }
+}

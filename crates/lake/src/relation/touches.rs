@@ -1,0 +1,244 @@
+//! `touches`: one row per touch, read from the facts again.
+//!
+//! The rows of a batch are made and filtered before the next one is read, so that only what is asked
+//! for is held. A touch that is invalid, or a mere send where only responses count, is not counted.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::{Column, Filter, Frame};
+
+use super::{Built, joined};
+use crate::build::{
+    Batch, Channels, Days, Look, NONE, PeriodNames, Program, Programs, TouchClasses, date, instant,
+    number, side_text,
+};
+use crate::error::LakeError;
+
+pub(super) const COLUMNS: &[&str] = &[
+    "touch_id", "at", "day", "month", "person_id", "account_id", "account", "channel", "side",
+    "program_id", "program", "kind", "source", "medium", "campaign", "status", "responded",
+    "invalid", "invalid_reason", "counted", "n",
+];
+
+const FACT_COLUMNS: &[&str] = &[
+    "id", "person_id", "account_id", "at", "kind", "program_id", "channel", "source", "medium",
+    "campaign", "responded", "invalid", "status", "invalid_reason",
+];
+
+/// What the identifiers in touches mean.
+struct Lookups {
+    /// Identifier of a person to its own identifier and that of its account.
+    people: HashMap<Arc<str>, (Arc<str>, Option<Arc<str>>)>,
+    /// Identifier of a merged account to the one that it is now.
+    merged: HashMap<Arc<str>, Arc<str>>,
+    names: HashMap<Arc<str>, Option<Arc<str>>>,
+    programs: Programs,
+    channels: Channels,
+    classes: TouchClasses,
+}
+
+type Text = Option<Arc<str>>;
+
+impl Lookups {
+    fn new(built: &Built) -> Result<Self, LakeError> {
+        let pairs = |frame: &Frame, a: &str, b: &str| -> Vec<(Arc<str>, Text)> {
+            let rows = frame.texts(a).iter().zip(frame.texts(b));
+            rows.filter_map(|(a, b)| Some((a.clone()?, b.clone()))).collect()
+        };
+        let leads = built.table("leads")?;
+        let mut people: HashMap<_, _> = pairs(&leads, "id", "account_id")
+            .into_iter()
+            .map(|(id, account)| (Arc::clone(&id), (id, account)))
+            .collect();
+        for (id, of) in pairs(&*built.table("person_ids")?, "id", "of") {
+            if let Some(person) = of.and_then(|of| people.get(&of).cloned()) {
+                people.insert(id, person);
+            }
+        }
+        let merged = pairs(&*built.table("account_ids")?, "id", "of");
+        let merged = merged.into_iter().filter_map(|(id, of)| Some((id, of?))).collect();
+        let names = pairs(&*built.table("accounts")?, "id", "name").into_iter().collect();
+        let mut channels = built.channels();
+        let programs = programs(&*built.table("programs")?, &mut channels);
+        let classes = TouchClasses::default();
+        Ok(Self { people, merged, names, programs, channels, classes })
+    }
+}
+
+fn programs(frame: &Frame, channels: &mut Channels) -> Programs {
+    let text = |column: &str, row: usize| frame.texts(column).get(row).cloned().flatten();
+    let rows = (0..frame.n_rows()).filter_map(|row| {
+        let mut program = Program {
+            id: text("id", row)?,
+            name: text("name", row),
+            kind: text("kind", row),
+            platform: text("platform", row),
+            channel_text: text("_channel_text", row),
+            ..Program::default()
+        };
+        program.channel = channels.of(&program.look());
+        Some(program)
+    });
+    Programs::from_rows(rows.collect())
+}
+
+pub(super) fn fetch(
+    built: &Built,
+    filters: &[Filter],
+    columns: &[&str],
+) -> Result<Frame, LakeError> {
+    let mut lookups = Lookups::new(built)?;
+    let days = Days::new(built.definitions().calendar(), built.as_of());
+    let end = days.end(number(built.as_of()));
+    let responses_only = built.definitions().attribution.responses_only;
+    // The identifier is kept for the order.
+    let mut kept: Vec<&str> = columns.to_vec();
+    kept.push("touch_id");
+    let mut maker = Maker { days: &days, end, responses_only, shared: HashMap::new() };
+    // An empty part gives the columns where there is no touch.
+    let mut parts = vec![Maker::none()?.select(&kept)];
+    built.facts().scan("touch", FACT_COLUMNS, &mut |batch| {
+        let frame = maker.part(&Batch(&batch), batch.num_rows(), &mut lookups)?;
+        let rows = frame.matching(filters);
+        if !rows.is_empty() {
+            parts.push(frame.select(&kept).take(&rows));
+        }
+        Ok(())
+    })?;
+    let all = joined(parts)?;
+    let ids = all.texts("touch_id");
+    let mut order: Vec<usize> = (0..all.n_rows()).collect();
+    order.sort_by(|a, b| ids.get(*a).cmp(&ids.get(*b)));
+    Ok(all.take(&order).select(columns))
+}
+
+/// Makes rows of batches.
+struct Maker<'a> {
+    days: &'a Days,
+    end: i64,
+    responses_only: bool,
+    shared: HashMap<Box<str>, Arc<str>>,
+}
+
+/// The most texts that are kept to be shared.
+const SHARED_MAX: usize = 100_000;
+
+impl Maker<'_> {
+    fn share(&mut self, text: Option<&str>) -> Text {
+        let text = text?;
+        if let Some(shared) = self.shared.get(text) {
+            return Some(Arc::clone(shared));
+        }
+        let made: Arc<str> = text.into();
+        if self.shared.len() < SHARED_MAX {
+            self.shared.insert(text.into(), Arc::clone(&made));
+        }
+        Some(made)
+    }
+
+    fn none() -> Result<Frame, LakeError> {
+        assembled(Default::default(), Vec::new(), &[], Default::default())
+    }
+
+    fn part(
+        &mut self,
+        view: &Batch<'_>,
+        n_rows: usize,
+        lookups: &mut Lookups,
+    ) -> Result<Frame, LakeError> {
+        let fact = |column: usize, row: usize| Batch::text(view.texts(column), row);
+        let mut texts: [Vec<Text>; 14] = Default::default();
+        let mut instants = Vec::new();
+        let mut on = Vec::new();
+        let mut flags: [Vec<Option<bool>>; 3] = Default::default();
+        for row in 0..n_rows {
+            let Some(at) = Batch::instant(view.instants(3), row).filter(|at| *at <= self.end) else {
+                continue;
+            };
+            let look = Look {
+                kind: fact(4, row),
+                source: fact(7, row),
+                medium: fact(8, row),
+                campaign: fact(9, row),
+                channel_text: fact(6, row),
+                ..Look::default()
+            };
+            let Lookups { programs, channels, classes, .. } = lookups;
+            let class = classes.of(&look, fact(5, row), programs, channels);
+            let person = fact(1, row).and_then(|id| lookups.people.get(id));
+            let account = person.and_then(|(_, account)| account.clone()).or_else(|| {
+                let id = fact(2, row)?;
+                Some(lookups.merged.get(id).cloned().unwrap_or_else(|| id.into()))
+            });
+            let invalid = Batch::flag(view.booleans(11), row) == Some(true);
+            let responded = Batch::flag(view.booleans(10), row);
+            let name = account.as_ref().and_then(|id| lookups.names.get(id).cloned().flatten());
+            let program = (class.program != NONE).then_some(class.program);
+            let row_texts = [
+                fact(0, row).map(Arc::from),
+                person.map(|(id, _)| Arc::clone(id)).or_else(|| fact(1, row).map(Arc::from)),
+                account,
+                name,
+                Some(lookups.channels.id(class.channel)),
+                Some(side_text(lookups.channels.side(class.channel))),
+                program.and_then(|code| lookups.programs.id(code)),
+                program.and_then(|code| lookups.programs.name(code)),
+                self.share(look.kind),
+                self.share(look.source),
+                self.share(look.medium),
+                self.share(look.campaign),
+                self.share(fact(12, row)),
+                self.share(fact(13, row)),
+            ];
+            for (column, text) in texts.iter_mut().zip(row_texts) {
+                column.push(text);
+            }
+            instants.push(Some(instant(at)));
+            on.push(self.days.day(at));
+            let counted = !invalid && !(self.responses_only && responded == Some(false));
+            for (column, flag) in flags.iter_mut().zip([responded, Some(invalid), Some(counted)]) {
+                column.push(flag);
+            }
+        }
+        assembled(texts, instants, &on, flags)
+    }
+}
+
+fn assembled(
+    texts: [Vec<Text>; 14],
+    instants: Vec<Option<jiff::Timestamp>>,
+    on: &[i32],
+    flags: [Vec<Option<bool>>; 3],
+) -> Result<Frame, LakeError> {
+    let mut names = PeriodNames::default();
+    let months = on.iter().map(|day| Some(names.month(date(*day)))).collect();
+    let [
+        ids, persons, account_ids, accounts, channel, side, program_ids, programs, kinds, sources,
+        mediums, campaigns, statuses, reasons,
+    ] = texts;
+    let [responded, invalid, counted] = flags;
+    Ok(Frame::new(vec![
+        ("touch_id", Column::Text(ids)),
+        ("at", Column::Instant(instants)),
+        ("day", Column::Day(on.iter().map(|day| Some(date(*day))).collect())),
+        ("month", Column::Text(months)),
+        ("person_id", Column::Text(persons)),
+        ("account_id", Column::Text(account_ids)),
+        ("account", Column::Text(accounts)),
+        ("channel", Column::Text(channel)),
+        ("side", Column::Text(side)),
+        ("program_id", Column::Text(program_ids)),
+        ("program", Column::Text(programs)),
+        ("kind", Column::Text(kinds)),
+        ("source", Column::Text(sources)),
+        ("medium", Column::Text(mediums)),
+        ("campaign", Column::Text(campaigns)),
+        ("status", Column::Text(statuses)),
+        ("responded", Column::Boolean(responded)),
+        ("invalid", Column::Boolean(invalid)),
+        ("invalid_reason", Column::Text(reasons)),
+        ("counted", Column::Boolean(counted)),
+        ("n", Column::Integer(vec![Some(1); on.len()])),
+    ])?)
+}
