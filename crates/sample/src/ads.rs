@@ -7,8 +7,18 @@ use crate::shared::Paper;
 use crate::world::{Platform, Program, World, digits};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// Writes the report of each ad platform up to an instant.
@@ -73,6 +83,11 @@ fn iso(day: i64) -> String {
     crate::clock::day_text(day)
 }
 
+/// Appends to a text, which cannot fail.
+fn lines_into(text: &mut String, more: std::fmt::Arguments<'_>) {
+    std::fmt::Write::write_fmt(text, more).unwrap_or_default();
+}
+
 /// Google Ads, "Excel .csv": UTF-16 with a byte order mark, tabs, two totals.
 fn google(world: &World, last: i64, lines: &[Line<'_>], total: AdDay) -> Vec<u8> {
     let digits = digits(Platform::Google.currency());
@@ -93,18 +108,22 @@ fn google(world: &World, last: i64, lines: &[Line<'_>], total: AdDay) -> Vec<u8>
     };
     for (program, ad) in lines {
         let state = if program.end >= last { "Enabled" } else { "Paused" };
-        text += &format!(
-            "{state}\t{}\t{}\t{}\t{}\t{}\r\n",
-            program.name,
-            program.platform_id,
-            iso(ad.day),
-            program.currency,
-            numbers(ad),
+        lines_into(
+            &mut text,
+            format_args!(
+                "{state}\t{}\t{}\t{}\t{}\t{}\r\n",
+                program.name,
+                program.platform_id,
+                iso(ad.day),
+                program.currency,
+                numbers(ad),
+            ),
         );
     }
     for label in ["Campaigns", "Account"] {
         let currency = Platform::Google.currency();
-        text += &format!("Total: {label}\t\t\t\t{currency}\t{}\r\n", numbers(&total));
+        let numbers = numbers(&total);
+        lines_into(&mut text, format_args!("Total: {label}\t\t\t\t{currency}\t{numbers}\r\n"));
     }
     let mut bytes = vec![0xFF, 0xFE];
     bytes.extend(text.encode_utf16().flat_map(u16::to_le_bytes));

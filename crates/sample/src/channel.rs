@@ -118,7 +118,14 @@ pub(crate) static CHANNELS: [Truth; 15] = [
         machine: 0.02,
         budget: 11_000_000,
         years: [0.8, 1.0, 1.25],
-        ..truth(Channel::BrandSearch, "paid_search_brand", "marketing", Shape::Ads, "Paid Search", "cpc")
+        ..truth(
+            Channel::BrandSearch,
+            "paid_search_brand",
+            "marketing",
+            Shape::Ads,
+            "Paid Search",
+            "cpc",
+        )
     },
     Truth {
         per_year: 0.9,
@@ -279,7 +286,14 @@ pub(crate) static CHANNELS: [Truth; 15] = [
         form: 1.0,
         mql: 0.7,
         budget: 4_000_000,
-        ..truth(Channel::Partner, "partner", "partner", Shape::Member, "Partner Referral", "partner")
+        ..truth(
+            Channel::Partner,
+            "partner",
+            "partner",
+            Shape::Member,
+            "Partner Referral",
+            "partner",
+        )
     },
     Truth {
         per_year: 0.022,

@@ -168,7 +168,8 @@ pub(crate) fn play(world: &World, firm: &Firm, trigger: &Trigger, currency: &'st
     let amount = (!dirt.missing_amounts || !random.chance(0.03)).then_some(list);
 
     // Deals are entered in working hours.
-    let created = workday(trigger.at.div_euclid(DAY)) * DAY + 8 * 3600 + trigger.at.rem_euclid(36_000);
+    let created =
+        workday(trigger.at.div_euclid(DAY)) * DAY + 8 * 3600 + trigger.at.rem_euclid(36_000);
     let expected: f64 = DAYS.iter().sum::<f64>() * pace * 1.25;
     let guess = created.div_euclid(DAY) + whole(expected * random.lognormal(0.9, 0.25)).max(14);
     let planned = if random.chance(0.5) { quarter_end(guess) } else { workday(guess) };
@@ -220,7 +221,7 @@ pub(crate) fn play(world: &World, firm: &Firm, trigger: &Trigger, currency: &'st
         person: trigger.person,
         versions,
         currency,
-        owner: world.owner(firm.index, &world.executives),
+        owner: World::owner(firm.index, &world.executives),
         roles: Vec::new(),
         program: None,
         lead_source: "",
@@ -253,7 +254,8 @@ fn close_instant(random: &mut Random, at: i64, floor: i64, end: usize) -> i64 {
         LOST if random.chance(0.22) => last + random.between(1, 9),
         _ => return at,
     };
-    let weekday = if end == WON { (moved - 2..=moved).rev().find(|&d| workday(d) == d) } else { None };
+    let weekday =
+        if end == WON { (moved - 2..=moved).rev().find(|&d| workday(d) == d) } else { None };
     let moved = weekday.unwrap_or_else(|| workday(moved)) * DAY + at.rem_euclid(DAY);
     if moved > floor { moved } else { at }
 }

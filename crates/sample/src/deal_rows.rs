@@ -84,12 +84,16 @@ fn opportunity(
         .versions
         .iter()
         .filter(|v| known(v.at))
-        .fold((usize::MAX, 0), |(stage, at), v| if v.stage == stage { (stage, at) } else { (v.stage, v.at) })
+        .fold(
+            (usize::MAX, 0),
+            |(stage, at), v| if v.stage == stage { (stage, at) } else { (v.stage, v.at) },
+        )
         .1;
     let furthest = furthest(deal, as_of);
     let (year, quarter) = fiscal(version.close_on);
     let lost = version.stage == LOST;
-    let discount = if furthest >= 4 && deal.discount > 0 { deal.discount.to_string() } else { String::new() };
+    let discount =
+        if furthest >= 4 && deal.discount > 0 { deal.discount.to_string() } else { String::new() };
     // The better the deal, the more of it is confirmed; open answers stay empty.
     let answer = |place: u64, need: f64| match (furthest, deal.quality + noise(deal, place)) {
         (0 | 1, _) => "",
@@ -97,7 +101,11 @@ fn opportunity(
         (_, quality) if quality > need - 0.8 => "Identified",
         _ => "",
     };
-    let step = if version.stage < WON { *pick(&NEXT_STEPS, furthest + story.firm.domain.len()) } else { "" };
+    let step = if version.stage < WON {
+        *pick(&NEXT_STEPS, furthest + story.firm.domain.len())
+    } else {
+        ""
+    };
     batch
         .row(Sheet::Opportunity)
         .id(ids.opportunity(deal.number))
@@ -125,7 +133,7 @@ fn opportunity(
         .stamp(moved)
         .whole(year)
         .whole(quarter)
-        .text(if lost { *pick(&LOSS_REASONS, deal.loss_reason) } else { "" })
+        .text(if lost { pick::<&str>(&LOSS_REASONS, deal.loss_reason) } else { "" })
         .text(deal.competitor.filter(|_| furthest >= 3).map_or("", |c| *pick(&COMPETITORS, c)))
         .text(&discount)
         .text(answer(0, 0.3))
@@ -160,28 +168,29 @@ fn histories(deal: &Deal, place: usize, ids: Ids, as_of: i64, batch: &mut Batch)
             .flag(deleted)
             .end();
         let serial = (key(place) << 8) | (key(number) << 2);
-        let mut field = |offset: u64, field: &str, kind: &str, write: &dyn Fn(&Version, &mut Vec<u8>)| {
-            let text = |version: Option<&Version>| {
-                let mut out = Vec::new();
-                version.inspect(|version| write(version, &mut out));
-                out.into_iter().map(char::from).collect::<String>()
+        let mut field =
+            |offset: u64, field: &str, kind: &str, write: &dyn Fn(&Version, &mut Vec<u8>)| {
+                let text = |version: Option<&Version>| {
+                    let mut out = Vec::new();
+                    version.inspect(|version| write(version, &mut out));
+                    out.into_iter().map(char::from).collect::<String>()
+                };
+                let (old, new) = (text(before), text(Some(version)));
+                if field != "created" && (old == new || before.is_none()) {
+                    return;
+                }
+                let mut row: Row<'_> = batch.row(Sheet::OpportunityFieldHistory);
+                row.id(ids.other(FIELD_HISTORY, serial | offset))
+                    .flag(deleted)
+                    .id(id)
+                    .id(owner)
+                    .stamp(version.at)
+                    .text(field)
+                    .text(kind)
+                    .text(&old)
+                    .text(&new)
+                    .end();
             };
-            let (old, new) = (text(before), text(Some(version)));
-            if old == new && field != "created" || before.is_none() && field != "created" {
-                return;
-            }
-            let mut row: Row<'_> = batch.row(Sheet::OpportunityFieldHistory);
-            row.id(ids.other(FIELD_HISTORY, serial | offset))
-                .flag(deleted)
-                .id(id)
-                .id(owner)
-                .stamp(version.at)
-                .text(field)
-                .text(kind)
-                .text(&old)
-                .text(&new)
-                .end();
-        };
         if before.is_none() {
             field(0, "created", "Text", &|_, _| {});
         }

@@ -92,7 +92,8 @@ mod tests {
     fn ids_order_as_their_numbers_and_are_distinct_without_case() {
         let ids: Vec<_> = (0..9000).map(|n| Id::new(LEAD, n * 37).text()).collect();
         assert!(ids.windows(2).all(|pair| pair[0][..15] < pair[1][..15]));
-        let folded: std::collections::BTreeSet<_> = ids.iter().map(|id| id.to_lowercase()).collect();
+        let folded: std::collections::BTreeSet<_> =
+            ids.iter().map(|id| id.to_lowercase()).collect();
         assert_eq!(folded.len(), ids.len());
         assert!(ids.iter().all(|id| id.starts_with("00QFn0") && id.len() == 18));
     }

@@ -42,6 +42,16 @@ pub use crate::write::{Layout, WriteError, Written};
 /// The name of the company.
 pub const COMPANY: &str = "Fennmark Industrial";
 
+/// The definitions of the company, as (path, text).
+pub const DEFINITIONS: &[(&str, &str)] = &[
+    ("throughline.toml", include_str!("../definitions/throughline.toml")),
+    ("definitions/attribution.toml", include_str!("../definitions/attribution.toml")),
+    ("definitions/channels.toml", include_str!("../definitions/channels.toml")),
+    ("definitions/goals.toml", include_str!("../definitions/goals.toml")),
+    ("definitions/segments.toml", include_str!("../definitions/segments.toml")),
+    ("definitions/stages.toml", include_str!("../definitions/stages.toml")),
+];
+
 /// What to simulate.
 #[derive(Clone, Debug)]
 pub struct Plan {

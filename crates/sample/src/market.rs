@@ -18,10 +18,42 @@ pub(crate) const INDUSTRIES: [(&str, f64, f64, bool); 6] = [
 /// Sizes: name, weight, true fit, fewest and most employees, people known, median deal in US dollars,
 /// factor on the length of a deal.
 pub(crate) const SIZES: [Size; 4] = [
-    Size { name: "small", weight: 0.34, fit: 0.75, employees: (50, 199), people: 1.8, deal: 17_000.0, pace: 0.7 },
-    Size { name: "mid", weight: 0.36, fit: 1.35, employees: (200, 999), people: 2.8, deal: 46_000.0, pace: 1.0 },
-    Size { name: "large", weight: 0.20, fit: 1.0, employees: (1000, 4999), people: 4.2, deal: 98_000.0, pace: 1.3 },
-    Size { name: "enterprise", weight: 0.10, fit: 0.55, employees: (5000, 42_000), people: 6.5, deal: 190_000.0, pace: 1.7 },
+    Size {
+        name: "small",
+        weight: 0.34,
+        fit: 0.75,
+        employees: (50, 199),
+        people: 1.8,
+        deal: 17_000.0,
+        pace: 0.7,
+    },
+    Size {
+        name: "mid",
+        weight: 0.36,
+        fit: 1.35,
+        employees: (200, 999),
+        people: 2.8,
+        deal: 46_000.0,
+        pace: 1.0,
+    },
+    Size {
+        name: "large",
+        weight: 0.20,
+        fit: 1.0,
+        employees: (1000, 4999),
+        people: 4.2,
+        deal: 98_000.0,
+        pace: 1.3,
+    },
+    Size {
+        name: "enterprise",
+        weight: 0.10,
+        fit: 0.55,
+        employees: (5000, 42_000),
+        people: 6.5,
+        deal: 190_000.0,
+        pace: 1.7,
+    },
 ];
 
 /// Countries: name, weight, currency, region of the ad campaigns.
@@ -148,7 +180,11 @@ fn name(index: u64) -> (String, String, usize) {
 }
 
 /// Returns first name, family name and job title of the person with a number at an account.
-pub(crate) fn person(seed: u64, index: u64, number: usize) -> (&'static str, &'static str, &'static str) {
+pub(crate) fn person(
+    seed: u64,
+    index: u64,
+    number: usize,
+) -> (&'static str, &'static str, &'static str) {
     let bits = mix(seed ^ mix(index ^ (key(number) << 40)));
     let part = |shift: u32| usize::try_from((bits >> shift) & 0xFFFF).unwrap_or(0);
     (*pick(&FIRST, part(0)), *pick(&FAMILY, part(16)), *pick(&TITLES, part(32)))
@@ -168,40 +204,76 @@ pub(crate) const TITLES: [&str; 10] = [
 ];
 
 const HEADS: [&str; 59] = [
-    "Alder", "Amber", "Arden", "Ash", "Birch", "Black", "Brack", "Bright", "Cal", "Cedar", "Clay", "Cold",
-    "Copper", "Crow", "Dale", "Dun", "East", "Elm", "Fair", "Fen", "Fern", "Flint", "Fox", "Glen", "Gold",
-    "Gran", "Green", "Grey", "Hart", "Haven", "Hazel", "High", "Holm", "Iron", "Kel", "Kings", "Lang",
-    "Lark", "Lin", "Long", "Mar", "Mill", "Moor", "North", "Oak", "Pine", "Raven", "Red", "Rook", "Rye",
-    "Salt", "Silver", "South", "Stone", "Thorn", "West", "White", "Wild", "Wind",
+    "Alder", "Amber", "Arden", "Ash", "Birch", "Black", "Brack", "Bright", "Cal", "Cedar", "Clay",
+    "Cold", "Copper", "Crow", "Dale", "Dun", "East", "Elm", "Fair", "Fen", "Fern", "Flint", "Fox",
+    "Glen", "Gold", "Gran", "Green", "Grey", "Hart", "Haven", "Hazel", "High", "Holm", "Iron",
+    "Kel", "Kings", "Lang", "Lark", "Lin", "Long", "Mar", "Mill", "Moor", "North", "Oak", "Pine",
+    "Raven", "Red", "Rook", "Rye", "Salt", "Silver", "South", "Stone", "Thorn", "West", "White",
+    "Wild", "Wind",
 ];
 const TAILS: [&str; 31] = [
-    "berg", "bourne", "bridge", "brook", "burn", "bury", "cliff", "croft", "dale", "dorf", "fell", "field",
-    "ford", "gate", "grove", "ham", "haven", "hurst", "land", "ley", "mere", "mont", "mouth", "ridge",
-    "shaw", "stead", "ton", "vale", "water", "wick", "worth",
+    "berg", "bourne", "bridge", "brook", "burn", "bury", "cliff", "croft", "dale", "dorf", "fell",
+    "field", "ford", "gate", "grove", "ham", "haven", "hurst", "land", "ley", "mere", "mont",
+    "mouth", "ridge", "shaw", "stead", "ton", "vale", "water", "wick", "worth",
 ];
 /// What companies make, and the place of their industry.
 const TRADES: [(&str, usize); 41] = [
-    ("Foods", 0), ("Pharma", 1), ("Machinery", 2), ("Chemicals", 3), ("Automotive", 4), ("Energy", 5),
-    ("Dairies", 0), ("Biologics", 1), ("Tooling", 2), ("Polymers", 3), ("Motors", 4), ("Power", 5),
-    ("Bakeries", 0), ("Labs", 1), ("Castings", 2), ("Coatings", 3), ("Axles", 4), ("Turbines", 5),
-    ("Beverages", 0), ("Therapeutics", 1), ("Pumps", 2), ("Resins", 3), ("Brakes", 4), ("Grid", 5),
-    ("Breweries", 0), ("Vaccines", 1), ("Valves", 2), ("Adhesives", 3), ("Seating", 4), ("Solar", 5),
-    ("Mills", 0), ("Remedies", 1), ("Presses", 2), ("Pigments", 3), ("Gearboxes", 4), ("Drives", 2),
-    ("Provisions", 0), ("Bearings", 2), ("Solvents", 3), ("Juices", 0), ("Robotics", 2),
+    ("Foods", 0),
+    ("Pharma", 1),
+    ("Machinery", 2),
+    ("Chemicals", 3),
+    ("Automotive", 4),
+    ("Energy", 5),
+    ("Dairies", 0),
+    ("Biologics", 1),
+    ("Tooling", 2),
+    ("Polymers", 3),
+    ("Motors", 4),
+    ("Power", 5),
+    ("Bakeries", 0),
+    ("Labs", 1),
+    ("Castings", 2),
+    ("Coatings", 3),
+    ("Axles", 4),
+    ("Turbines", 5),
+    ("Beverages", 0),
+    ("Therapeutics", 1),
+    ("Pumps", 2),
+    ("Resins", 3),
+    ("Brakes", 4),
+    ("Grid", 5),
+    ("Breweries", 0),
+    ("Vaccines", 1),
+    ("Valves", 2),
+    ("Adhesives", 3),
+    ("Seating", 4),
+    ("Solar", 5),
+    ("Mills", 0),
+    ("Remedies", 1),
+    ("Presses", 2),
+    ("Pigments", 3),
+    ("Gearboxes", 4),
+    ("Drives", 2),
+    ("Provisions", 0),
+    ("Bearings", 2),
+    ("Solvents", 3),
+    ("Juices", 0),
+    ("Robotics", 2),
 ];
 const FIRST: [&str; 48] = [
-    "Ada", "Aiko", "Alan", "Amelie", "Anders", "Anna", "Anton", "Beatriz", "Bram", "Carla", "Chiara",
-    "Clara", "Daan", "David", "Elena", "Elias", "Emma", "Erik", "Eva", "Felix", "Fiona", "George",
-    "Grace", "Hana", "Hannah", "Haruto", "Hugo", "Ines", "Ivan", "Jack", "Jonas", "Kenji", "Laura",
-    "Leon", "Lucas", "Maria", "Marta", "Mia", "Noah", "Nora", "Oscar", "Paula", "Rosa", "Ruth", "Simon",
-    "Sofia", "Tom", "Zoe",
+    "Ada", "Aiko", "Alan", "Amelie", "Anders", "Anna", "Anton", "Beatriz", "Bram", "Carla",
+    "Chiara", "Clara", "Daan", "David", "Elena", "Elias", "Emma", "Erik", "Eva", "Felix", "Fiona",
+    "George", "Grace", "Hana", "Hannah", "Haruto", "Hugo", "Ines", "Ivan", "Jack", "Jonas",
+    "Kenji", "Laura", "Leon", "Lucas", "Maria", "Marta", "Mia", "Noah", "Nora", "Oscar", "Paula",
+    "Rosa", "Ruth", "Simon", "Sofia", "Tom", "Zoe",
 ];
 const FAMILY: [&str; 53] = [
-    "Abel", "Adler", "Albrecht", "Arnaud", "Bakker", "Barnes", "Becker", "Bell", "Bianchi", "Brandt",
-    "Carter", "Conti", "Cooper", "Dekker", "Dietz", "Dubois", "Ellis", "Faber", "Fischer", "Foster",
-    "Frost", "Fujita", "Garnier", "Gray", "Hale", "Hayes", "Hoshino", "Ito", "Jansen", "Keller", "Kimura",
-    "Lambert", "Lang", "Marino", "Mercer", "Mori", "Morel", "Nolan", "O'Brien", "Okada", "Olsen", "Price",
-    "Ricci", "Rossi", "Sato", "Schmid", "Stone", "Tanaka", "Vogel", "Walker", "Weber", "Wolf", "Young",
+    "Abel", "Adler", "Albrecht", "Arnaud", "Bakker", "Barnes", "Becker", "Bell", "Bianchi",
+    "Brandt", "Carter", "Conti", "Cooper", "Dekker", "Dietz", "Dubois", "Ellis", "Faber",
+    "Fischer", "Foster", "Frost", "Fujita", "Garnier", "Gray", "Hale", "Hayes", "Hoshino", "Ito",
+    "Jansen", "Keller", "Kimura", "Lambert", "Lang", "Marino", "Mercer", "Mori", "Morel", "Nolan",
+    "O'Brien", "Okada", "Olsen", "Price", "Ricci", "Rossi", "Sato", "Schmid", "Stone", "Tanaka",
+    "Vogel", "Walker", "Weber", "Wolf", "Young",
 ];
 
 #[cfg(test)]
@@ -231,7 +303,9 @@ mod tests {
         let mean: f64 = INDUSTRIES
             .iter()
             .enumerate()
-            .flat_map(|(i, a)| SIZES.iter().enumerate().map(move |(s, b)| a.1 * b.weight * fit(i, s)))
+            .flat_map(|(i, a)| {
+                SIZES.iter().enumerate().map(move |(s, b)| a.1 * b.weight * fit(i, s))
+            })
             .sum();
         assert!((mean - 1.0).abs() < 1e-9);
     }

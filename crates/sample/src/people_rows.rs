@@ -69,7 +69,7 @@ pub(crate) fn rows(world: &World, story: &Story, as_of: i64, batch: &mut Batch) 
 
 fn accounts(world: &World, story: &Story, ids: Ids, as_of: i64, batch: &mut Batch) {
     let firm = &story.firm;
-    let owner = user_id(world.owner(firm.index, &world.executives));
+    let owner = user_id(World::owner(firm.index, &world.executives));
     let kind = story.types.iter().rev().find(|kind| kind.0 <= as_of);
     let kind = kind.map_or((i64::MIN, "Prospect"), |kind| *kind);
     let Some(created) = story.account_at.filter(|&at| at <= as_of) else { return };
@@ -100,9 +100,16 @@ fn accounts(world: &World, story: &Story, ids: Ids, as_of: i64, batch: &mut Batc
     }
 }
 
-fn contacts(world: &World, story: &Story, person: &Person, ids: Ids, as_of: i64, batch: &mut Batch) {
+fn contacts(
+    world: &World,
+    story: &Story,
+    person: &Person,
+    ids: Ids,
+    as_of: i64,
+    batch: &mut Batch,
+) {
     let Some(created) = person.known.contact_at.filter(|&at| at <= as_of) else { return };
-    let owner = user_id(world.owner(story.firm.index, &world.executives));
+    let owner = user_id(World::owner(story.firm.index, &world.executives));
     let apart = story.twin.filter(|twin| person.at_twin && as_of < twin.merged_at);
     let account = if apart.is_some() { ids.twin() } else { ids.account() };
     let moved = story.twin.filter(|twin| person.at_twin && twin.merged_at <= as_of);
@@ -135,14 +142,13 @@ fn contacts(world: &World, story: &Story, person: &Person, ids: Ids, as_of: i64,
 fn leads(world: &World, story: &Story, person: &Person, ids: Ids, as_of: i64, batch: &mut Batch) {
     let Some(created) = person.known.lead_at.filter(|&at| at <= as_of) else { return };
     let firm = &story.firm;
-    let owner = user_id(world.owner(firm.index, &world.sdrs));
+    let owner = user_id(World::owner(firm.index, &world.sdrs));
     let converted = person.known.contact_at.filter(|&at| at <= as_of);
     let status = person.statuses.iter().rev().find(|status| status.0 <= as_of);
     let changed = status.map_or(created, |status| status.0);
     let deal = person.converted_deal.filter(|_| converted.is_some());
-    let (source, medium, campaign) = person.origin.map_or(("", "", ""), |(channel, program)| {
-        utm(world, channel, program)
-    });
+    let (source, medium, campaign) =
+        person.origin.map_or(("", "", ""), |(channel, program)| utm(world, channel, program));
     let country = pick(&COUNTRIES, firm.country).0;
     batch
         .row(Sheet::Lead)

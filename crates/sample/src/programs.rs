@@ -22,12 +22,20 @@ const PARENTS: [(Channel, &str); 8] = [
 ];
 
 /// Ad campaigns of each year: channel, parent, platform, region, name, share of the channel's budget.
-const ADS: [(Channel, usize, Platform, Option<Region>, &str, i64); 11] = [
+type Ad = (Channel, usize, Platform, Option<Region>, &'static str, i64);
+const ADS: [Ad; 11] = [
     (Channel::BrandSearch, 0, Platform::Google, Some(Region::Americas), "SEM_Brand_AMER", 48),
     (Channel::BrandSearch, 0, Platform::Google, Some(Region::Elsewhere), "SEM_Brand_INTL", 42),
     (Channel::BrandSearch, 0, Platform::Microsoft, None, "BING_Brand_Global", 10),
     (Channel::CategorySearch, 0, Platform::Google, Some(Region::Americas), "SEM_Category_AMER", 45),
-    (Channel::CategorySearch, 0, Platform::Google, Some(Region::Elsewhere), "SEM_Category_INTL", 40),
+    (
+        Channel::CategorySearch,
+        0,
+        Platform::Google,
+        Some(Region::Elsewhere),
+        "SEM_Category_INTL",
+        40,
+    ),
     (Channel::CategorySearch, 0, Platform::Microsoft, None, "BING_Category_Global", 15),
     (Channel::Display, 1, Platform::Google, Some(Region::Americas), "GDN_Banner_AMER", 55),
     (Channel::Display, 1, Platform::Google, Some(Region::Elsewhere), "GDN_Banner_INTL", 45),
@@ -71,7 +79,12 @@ const SERIES: [Series; 7] = [
         parent: 4,
         kind: "Trade Show",
         statuses: &TRADE_SHOW,
-        names: &["Maintenance World", "Process Industries Fair", "Smart Factory Expo", "Food Tech Days"],
+        names: &[
+            "Maintenance World",
+            "Process Industries Fair",
+            "Smart Factory Expo",
+            "Food Tech Days",
+        ],
         days: 4,
         share: 84,
     },
@@ -89,7 +102,11 @@ const SERIES: [Series; 7] = [
         parent: 5,
         kind: "Content Syndication",
         statuses: &SYNDICATION,
-        names: &["Syndication: Reliability guide", "Syndication: Downtime report", "Syndication: Buyer's kit"],
+        names: &[
+            "Syndication: Reliability guide",
+            "Syndication: Downtime report",
+            "Syndication: Buyer's kit",
+        ],
         days: 110,
         share: 100,
     },
@@ -98,7 +115,12 @@ const SERIES: [Series; 7] = [
         parent: 6,
         kind: "Email",
         statuses: &EMAIL,
-        names: &["Nurture: Newsletter", "Nurture: Case stories", "Nurture: Product news", "Nurture: Wake-up"],
+        names: &[
+            "Nurture: Newsletter",
+            "Nurture: Case stories",
+            "Nurture: Product news",
+            "Nurture: Wake-up",
+        ],
         days: 360,
         share: 100,
     },
@@ -130,7 +152,8 @@ pub(crate) fn programs(world: &World) -> Vec<Program> {
         let label = year.rem_euclid(100);
         let length = end - start + 1;
         // Budgets are for a whole year; a year cut by the plan gets its part.
-        let part = |cents: i64, percent: i64| world.scaled(cents * percent / 100 * length.min(365) / 365);
+        let part =
+            |cents: i64, percent: i64| world.scaled(cents * percent / 100 * length.min(365) / 365);
         let level = |channel: Channel| *pick(&channel.truth().years, place.min(2));
         let first = made.len();
         let blank = |channel: Channel, name: String, kind, owner| Program {

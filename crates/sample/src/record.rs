@@ -243,7 +243,8 @@ fn cast(world: &World, story: &mut Story, place: usize) {
             };
         }
         if named {
-            let role = Role { person: who, label: *pick(&LABELS, label), primary: number == 0, at };
+            let role =
+                Role { person: who, label: pick::<&str>(&LABELS, label), primary: number == 0, at };
             deal.roles.push(role);
         }
     }
@@ -263,7 +264,8 @@ fn qualify(world: &World, story: &mut Story) {
         let sal = mql + whole(random.lognormal(wait, 0.4) * DAY as f64);
         let out = sal + random.between(8, 45) * DAY;
         let chance = person.origin.map_or(0.2, |(channel, _)| channel.truth().mql);
-        let (ripe, accepted, kept) = (random.chance(chance), random.chance(0.62), random.chance(0.22));
+        let (ripe, accepted, kept) =
+            (random.chance(chance), random.chance(0.62), random.chance(0.22));
         person.statuses = match person.known.contact_at {
             Some(at) if at > lead_at => {
                 let step = |part: i64| lead_at + (at - lead_at) * part / 10;
@@ -298,7 +300,8 @@ fn sessions(story: &mut Story, exposures: &[Exposure]) {
                 exposure.response
                     && !exposure.machine
                     && (exposure.channel == Channel::Email
-                        || exposure.channel == Channel::Webinar && exposure.detail.is_multiple_of(2))
+                        || exposure.channel == Channel::Webinar
+                            && exposure.detail.is_multiple_of(2))
             }
             Shape::Sequence => false,
         };
@@ -351,7 +354,9 @@ fn membership(exposure: &Exposure) -> (i64, Vec<(i64, usize)>) {
     let later = at + 3600 + i64::try_from(detail % 20_000).unwrap_or(0);
     match exposure.channel {
         Channel::Webinar if exposure.response => (known_at, vec![(known_at, 1), (at + 3600, 2)]),
-        Channel::Webinar if share(8) < 0.4 => (asked, vec![(asked, 0), (at - 5 * DAY, 1), (at + 3600, 3)]),
+        Channel::Webinar if share(8) < 0.4 => {
+            (asked, vec![(asked, 0), (at - 5 * DAY, 1), (at + 3600, 3)])
+        }
         Channel::Webinar => (asked, vec![(asked, 0)]),
         // Places 1 and 2 mean booth and meeting at a trade show, attended and declined at a roundtable.
         Channel::Event if exposure.response => (known_at, vec![(at, 1)]),
@@ -367,13 +372,20 @@ fn membership(exposure: &Exposure) -> (i64, Vec<(i64, usize)>) {
 fn activities(world: &World, story: &mut Story, exposures: &[Exposure]) {
     let end = (world.to + 1) * DAY - 1;
     let index = story.firm.index;
-    let sdr = world.owner(index, &world.sdrs);
+    let sdr = World::owner(index, &world.sdrs);
     let mut made = Vec::new();
     for exposure in exposures.iter().filter(|e| e.channel == Channel::SdrOutbound) {
         for (step, talk) in
             [(0, Talk::Mail), (3, Talk::Call), (6, Talk::Mail), (11, Talk::Call), (17, Talk::Mail)]
         {
-            made.push((work_instant(exposure.at + step * DAY), Some(exposure.person), None, talk, sdr, true));
+            made.push((
+                work_instant(exposure.at + step * DAY),
+                Some(exposure.person),
+                None,
+                talk,
+                sdr,
+                true,
+            ));
         }
         if exposure.response {
             let at = work_instant(exposure.at + 20 * DAY);
@@ -396,7 +408,8 @@ fn activities(world: &World, story: &mut Story, exposures: &[Exposure]) {
         let detail = random.bits();
         let known = person.is_none_or(|who| story.people.get(who).is_some_and(|p| p.known.by(at)));
         if at <= end && known {
-            let activity = Activity { at, person, deal, talk, owner, outbound, detail, deleted_at: None };
+            let activity =
+                Activity { at, person, deal, talk, owner, outbound, detail, deleted_at: None };
             story.activities.push(activity);
         }
     }

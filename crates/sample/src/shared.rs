@@ -66,8 +66,18 @@ fn users(world: &World, as_of: i64) -> Paper {
     let mut paper = Paper::new(
         "User.csv",
         &[
-            "Id", "Username", "Name", "Email", "Title", "IsActive", "UserRoleId", "ManagerId",
-            "TimeZoneSidKey", "DefaultCurrencyIsoCode", "CreatedDate", "SystemModstamp",
+            "Id",
+            "Username",
+            "Name",
+            "Email",
+            "Title",
+            "IsActive",
+            "UserRoleId",
+            "ManagerId",
+            "TimeZoneSidKey",
+            "DefaultCurrencyIsoCode",
+            "CreatedDate",
+            "SystemModstamp",
         ],
     );
     for (place, user) in world.users.iter().enumerate().filter(|(_, user)| user.hired_at <= as_of) {
@@ -97,9 +107,23 @@ fn campaigns(world: &World, as_of: i64) -> Paper {
     let mut paper = Paper::new(
         "Campaign.csv",
         &[
-            "Id", "IsDeleted", "Name", "ParentId", "Type", "Status", "StartDate", "EndDate",
-            "BudgetedCost", "ActualCost", "ExpectedRevenue", "NumberSent", "IsActive",
-            "CurrencyIsoCode", "OwnerId", "CreatedDate", "SystemModstamp",
+            "Id",
+            "IsDeleted",
+            "Name",
+            "ParentId",
+            "Type",
+            "Status",
+            "StartDate",
+            "EndDate",
+            "BudgetedCost",
+            "ActualCost",
+            "ExpectedRevenue",
+            "NumberSent",
+            "IsActive",
+            "CurrencyIsoCode",
+            "OwnerId",
+            "CreatedDate",
+            "SystemModstamp",
         ],
     );
     let today = as_of.div_euclid(DAY);
@@ -222,8 +246,7 @@ fn budget(world: &World, as_of: i64) -> Paper {
 }
 
 fn capacity(world: &World, as_of: i64) -> Paper {
-    let mut paper =
-        Paper::new("capacity.csv", &["month", "role", "headcount", "units_per_head"]);
+    let mut paper = Paper::new("capacity.csv", &["month", "role", "headcount", "units_per_head"]);
     for month in &world.capacity {
         let start = month_start(month.month);
         if start * DAY > as_of {

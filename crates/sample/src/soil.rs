@@ -83,7 +83,7 @@ fn stuff(world: &World, random: &mut Random, story: &mut Story) {
     let rate = crate::world::rough_rate(currency);
     let amount = Some(whole(amount * rate / 1000.0).max(5) * 1000 * unit);
     // Two of the executives do this, and only they.
-    let owner = world.owner(story.firm.index % 2, &world.executives);
+    let owner = World::owner(story.firm.index % 2, &world.executives);
     story.deals.push(Deal {
         number: key(story.deals.len()),
         kind: Kind::New,
@@ -122,14 +122,9 @@ fn delete(world: &World, random: &mut Random, story: &mut Story) {
             cause: None,
             touched_at: None,
             person: None,
-            versions: vec![Version {
-                at,
-                stage: 0,
-                amount: Some(123_456_700),
-                close_on: day + 30,
-            }],
+            versions: vec![Version { at, stage: 0, amount: Some(123_456_700), close_on: day + 30 }],
             currency: world.currency("USD"),
-            owner: world.owner(0, &world.executives),
+            owner: World::owner(0, &world.executives),
             roles: Vec::new(),
             program: None,
             lead_source: "",

@@ -362,17 +362,12 @@ fn follow(
 /// Draws what a deal pulls after it: visits before it opens, while it runs and once it is won.
 ///
 /// None of this causes anything. Brand search and display are paid for most of it.
-fn drawn(
-    world: &World,
-    firm: &Firm,
-    deal: &Deal,
-    n_people: usize,
-    exposures: &mut Vec<Exposure>,
-) {
+fn drawn(world: &World, firm: &Firm, deal: &Deal, n_people: usize, exposures: &mut Vec<Exposure>) {
     if deal.silent || firm.manner != Manner::Open {
         return;
     }
-    let mut random = Random::keyed(world.plan.seed, &[firm.index, 70, deal.created_at().unsigned_abs()]);
+    let mut random =
+        Random::keyed(world.plan.seed, &[firm.index, 70, deal.created_at().unsigned_abs()]);
     let created = deal.created_at();
     let closed = deal.closed_at().min((world.to + 1) * DAY);
     let weeks = ((closed - created) / (7 * DAY)) as f64;
@@ -398,7 +393,10 @@ fn drawn(
             known_at: at,
             channel,
             program: program.filter(|_| paid),
-            person: deal.person.filter(|_| random.chance(0.7)).unwrap_or_else(|| random.below(n_people)),
+            person: deal
+                .person
+                .filter(|_| random.chance(0.7))
+                .unwrap_or_else(|| random.below(n_people)),
             response: true,
             machine: random.chance(truth.machine * 0.3),
             form: random.chance(truth.form * 1.5),

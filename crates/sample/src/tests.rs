@@ -46,7 +46,7 @@ impl Export {
     fn table(&self, name: &str, skip: usize) -> Table {
         let (text, _, faulty) = encoding_rs::UTF_8.decode(&self.files[name]);
         assert!(!faulty, "{name}");
-        let text: String = text.lines().skip(skip).map(|line| format!("{line}\n")).collect();
+        let text = text.lines().skip(skip).collect::<Vec<_>>().join("\n");
         let separator = if text.lines().next().unwrap_or("").contains('\t') { b'\t' } else { b',' };
         let mut reader = csv::ReaderBuilder::new()
             .flexible(skip > 0)
@@ -234,7 +234,9 @@ fn histories_end_in_the_present() {
         for row in made.table("Opportunity.csv", 0) {
             let end = &last[&row["Id"]];
             assert_eq!(end["StageName"], row["StageName"].trim_end());
-            for same in ["Amount", "CloseDate", "Probability", "ExpectedRevenue", "ForecastCategory"] {
+            for same in
+                ["Amount", "CloseDate", "Probability", "ExpectedRevenue", "ForecastCategory"]
+            {
                 assert_eq!(end[same], row[same], "{same}");
             }
             for (field, column) in [("StageName", "StageName"), ("Amount", "Amount")] {
@@ -302,7 +304,8 @@ fn the_exports_add_up_to_the_truth() {
 #[test]
 fn spend_adds_up_to_the_truth_and_to_the_totals_of_the_reports() {
     let made = written(&plan(11, 4000, Dirt::none()));
-    let (google, _, _) = encoding_rs::UTF_16LE.decode(&made.files["google_ads_campaign_report.csv"]);
+    let (google, _, _) =
+        encoding_rs::UTF_16LE.decode(&made.files["google_ads_campaign_report.csv"]);
     let lines: Vec<Vec<&str>> =
         google.lines().skip(3).map(|line| line.split('\t').collect()).collect();
     let (totals, days): (Vec<_>, Vec<_>) =
@@ -344,7 +347,10 @@ fn a_drop_is_the_history_up_to_its_day() {
             for file in CRM {
                 for row in drop.table(file, 0) {
                     for stamp in ["CreatedDate", "SystemModstamp", "LastModifiedDate"] {
-                        assert!(row.get(stamp).is_none_or(|at| *at < limit), "{file} {stamp} {row:?}");
+                        assert!(
+                            row.get(stamp).is_none_or(|at| *at < limit),
+                            "{file} {stamp} {row:?}"
+                        );
                     }
                 }
                 let gone: Vec<_> = drop.ids(file).difference(&whole.ids(file)).cloned().collect();
@@ -428,12 +434,17 @@ fn the_company_has_deals_of_every_kind() {
         assert!(has(&|row| row["CurrencyIsoCode"] == currency), "{currency}");
     }
     assert!(has(&|row| row["IsDeleted"] == "true") && has(&|row| row["Amount"].is_empty()));
-    assert!(has(&|row| row["AccountId"].is_empty()) && has(&|row| row["StageName"] == "Closed Won "));
+    assert!(
+        has(&|row| row["AccountId"].is_empty()) && has(&|row| row["StageName"] == "Closed Won ")
+    );
     let accounts = made.table("Account.csv", 0);
-    assert!(accounts.iter().any(|row| row["IsDeleted"] == "true" && !row["MasterRecordId"].is_empty()));
+    assert!(
+        accounts.iter().any(|row| row["IsDeleted"] == "true" && !row["MasterRecordId"].is_empty())
+    );
     let members = made.table("CampaignMember.csv", 0);
     let late = |row: &&BTreeMap<String, String>| {
-        !row["FirstRespondedDate"].is_empty() && row["FirstRespondedDate"].as_str() < &row["CreatedDate"][..10]
+        !row["FirstRespondedDate"].is_empty()
+            && row["FirstRespondedDate"].as_str() < &row["CreatedDate"][..10]
     };
     assert!(members.iter().filter(late).count() > 20);
     let report = made.table("report_open_opportunities.csv", 0);

@@ -39,7 +39,11 @@ fn members(world: &World, story: &Story, as_of: i64, batch: &mut Batch) {
         // Trade shows say booth or meeting, roundtables attended or declined: one list, one place.
         let reached = || member.statuses.iter().filter(|status| status.0 <= as_of);
         let status = reached().next_back().map_or(0, |status| status.1);
-        let status = if program.kind == "Trade Show" && status == 1 && (number & 3) == 1 { 2 } else { status };
+        let status = if program.kind == "Trade Show" && status == 1 && (number & 3) == 1 {
+            2
+        } else {
+            status
+        };
         let (label, responded) = *pick(list, status);
         let first = reached().find(|status| pick(list, status.1).1).map(|status| status.0);
         let last = reached().next_back().map_or(member.created_at, |status| status.0);

@@ -203,9 +203,12 @@ fn sums(sums: &Sums) -> Value {
     let total: u64 = sums.values().map(|sum| sum.n).sum();
     let each = sums.iter().map(|(currency, sum)| {
         let amount = money_text(sum.minor, digits(currency));
-        ((*currency).to_owned(), json!({"n": sum.n, "amount": amount, "without_amount": sum.unknown}))
+        (
+            (*currency).to_owned(),
+            json!({"n": sum.n, "amount": amount, "without_amount": sum.unknown}),
+        )
     });
-    json!({"n": total, "by_currency": Map::from_iter(each)})
+    json!({"n": total, "by_currency": each.collect::<Map<_, _>>()})
 }
 
 /// Returns the truth as a JSON object, all but the list of opportunities.
@@ -243,9 +246,9 @@ pub(crate) fn truth(
             "sales_work": {"calls_and_emails": tally.spoken[1][0], "meetings": tally.spoken[1][1]},
             "outbound": {"calls_and_emails": tally.spoken[0][0], "meetings": tally.spoken[0][1]},
         },
-        "causes": Map::from_iter(causes),
-        "quarters": Map::from_iter(quarters),
-        "open": Map::from_iter(open),
+        "causes": causes.collect::<Map<_, _>>(),
+        "quarters": quarters.collect::<Map<_, _>>(),
+        "open": open.collect::<Map<_, _>>(),
         "channels": channels(tally),
         "segments": segments(),
         "stages": STAGES.iter().map(|s| json!({"stage": s.0, "probability": s.1, "category": s.2})).collect::<Vec<_>>(),
@@ -293,7 +296,8 @@ fn segments() -> Value {
             })
         })
     });
-    let countries: Vec<_> = COUNTRIES.iter().map(|c| json!({"country": c.0, "currency": c.2})).collect();
+    let countries: Vec<_> =
+        COUNTRIES.iter().map(|c| json!({"country": c.0, "currency": c.2})).collect();
     json!({"by_industry_and_size": each.collect::<Vec<_>>(), "countries": countries})
 }
 
@@ -327,8 +331,10 @@ fn spend(world: &World, as_of: i64) -> Value {
                 campaigns.insert(program.name.clone(), value);
             }
         }
-        let quarters: Map<_, _> =
-            quarters.into_iter().map(|(q, minor)| (q, Value::from(money_text(minor, digits)))).collect();
+        let quarters: Map<_, _> = quarters
+            .into_iter()
+            .map(|(q, minor)| (q, Value::from(money_text(minor, digits))))
+            .collect();
         let value = json!({
             "currency": platform.currency(), "total": money_text(total, digits), "rows": rows,
             "quarters": quarters, "campaigns": campaigns,
@@ -366,9 +372,9 @@ fn capacity(world: &World) -> Value {
 
 fn rate_table(world: &World) -> Value {
     let each = crate::shared::currencies(world).into_iter().map(|currency| {
-        let months = rates(world, currency)
-            .into_iter()
-            .map(|(day, rate)| json!({"from": day_text(day), "units_for_one_usd": money_text(rate, 6)}));
+        let months = rates(world, currency).into_iter().map(
+            |(day, rate)| json!({"from": day_text(day), "units_for_one_usd": money_text(rate, 6)}),
+        );
         (currency.to_owned(), Value::Array(months.collect()))
     });
     Value::Object(each.collect())

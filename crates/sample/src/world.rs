@@ -86,7 +86,8 @@ pub(crate) const WEBINAR: [Status; 4] =
     [("Invited", false), ("Registered", true), ("Attended", true), ("No Show", false)];
 pub(crate) const TRADE_SHOW: [Status; 3] =
     [("Invited", false), ("Visited Booth", true), ("Meeting Held", true)];
-pub(crate) const ROUNDTABLE: [Status; 3] = [("Invited", false), ("Attended", true), ("Declined", false)];
+pub(crate) const ROUNDTABLE: [Status; 3] =
+    [("Invited", false), ("Attended", true), ("Declined", false)];
 pub(crate) const EMAIL: [Status; 4] =
     [("Sent", false), ("Opened", false), ("Clicked", true), ("Bot Click", false)];
 pub(crate) const SYNDICATION: [Status; 2] = [("Sent", false), ("Downloaded", true)];
@@ -202,7 +203,7 @@ impl World {
     }
 
     /// Returns the account executive or development representative who works an account.
-    pub(crate) fn owner(&self, account: u64, of: &[usize]) -> usize {
+    pub(crate) fn owner(account: u64, of: &[usize]) -> usize {
         let spot = usize::try_from(crate::random::mix(account ^ 0x5EED) >> 8).unwrap_or(0);
         *pick(of, spot)
     }
@@ -266,25 +267,26 @@ impl World {
         let mut executives = Vec::new();
         let mut sdrs = Vec::new();
         let most = |of: fn(&Capacity) -> i64| self.capacity.iter().map(of).max().unwrap_or(1);
-        let teams: [(&'static str, fn(&Capacity) -> i64, &mut Vec<usize>); 2] = [
+        let teams: [Team<'_>; 2] = [
             ("Account Executive", |c| c.executives, &mut executives),
             ("Sales Development", |c| c.sdrs, &mut sdrs),
         ];
         for (role, count, team) in teams {
             for place in 0..most(count) {
                 let seated: Vec<_> = self.capacity.iter().filter(|c| count(c) > place).collect();
-                let joined = seated.first().map_or(self.from, |c| month_start(c.month));
-                let hired_at =
-                    if joined <= self.from { long_ago } else { joined * DAY + 9 * 3600 };
                 let left = seated.last().map(|c| month_start(c.month + 1));
                 let left_at = left.filter(|&day| day <= self.to).map(|day| day * DAY);
                 team.push(users.len());
-                users.push(person(key(users.len()), role, Some(0), hired_at, left_at));
+                // Everybody has a record from the start: accounts keep their owners through all drops.
+                users.push(person(key(users.len()), role, Some(0), long_ago, left_at));
             }
         }
         (self.users, self.executives, self.sdrs) = (users, executives, sdrs);
     }
 }
+
+/// A sales team: its role, its seats in a month, its members among the users.
+type Team<'a> = (&'static str, fn(&Capacity) -> i64, &'a mut Vec<usize>);
 
 /// Returns how busy a calendar month is, 1 on average.
 pub(crate) fn season(day: i64) -> f64 {
@@ -327,7 +329,8 @@ fn capacity(world: &World, n_months: i64) -> Vec<Capacity> {
                 .map(|&channel| world.level(channel, day))
                 .sum();
             // Leads for each seat against what a seat can work; waiting grows without bound near 1.
-            let load = (season(day) * (3.0 + demand) / 6.0 * (3.7 + offset as f64 / 18.0) / sdrs).min(1.6);
+            let load =
+                (season(day) * (3.0 + demand) / 6.0 * (3.7 + offset as f64 / 18.0) / sdrs).min(1.6);
             Capacity {
                 month,
                 sdrs: whole(sdrs * scale).max(1),
@@ -346,13 +349,17 @@ pub(crate) fn rates(world: &World, currency: &str) -> Vec<(i64, i64)> {
     if currency == "USD" {
         return vec![(day_number(2000, 1, 1), 1_000_000)];
     }
-    let mut random = Random::keyed(world.plan.seed, &[5, currency.bytes().fold(0, |sum, byte| sum * 31 + u64::from(byte))]);
+    let mut random = Random::keyed(
+        world.plan.seed,
+        &[5, currency.bytes().fold(0, |sum, byte| sum * 31 + u64::from(byte))],
+    );
     let mut rate = rough_rate(currency);
     let last = month_of(world.to);
     (world.first_month - 1..=last)
         .map(|month| {
             rate *= (0.012 * random.normal()).exp();
-            let day = if month < world.first_month { day_number(2000, 1, 1) } else { month_start(month) };
+            let day =
+                if month < world.first_month { day_number(2000, 1, 1) } else { month_start(month) };
             (day, whole(rate * 1e6))
         })
         .collect()

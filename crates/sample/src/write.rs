@@ -26,8 +26,9 @@ use crate::{Channel, Company};
 const TASK: u64 = 16;
 const ROUND: u64 = 64 * TASK;
 
-/// Up to so many accounts the truth also says what each channel's absence would have changed.
-const REPLAYED: u64 = 2500;
+/// For so many accounts the truth also says what each channel's absence would have changed: with
+/// fewer the differences are noise, with more the replays take too long.
+const REPLAYED: std::ops::RangeInclusive<u64> = 600..=2000;
 
 /// Where an export could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +73,9 @@ pub(crate) fn write(
     let as_of = (day + 1) * DAY - 1;
     make_dir(dir)?;
     let mut files = BTreeMap::new();
-    for paper in crate::shared::papers(world, as_of).into_iter().chain(crate::ads::papers(world, as_of)) {
+    for paper in
+        crate::shared::papers(world, as_of).into_iter().chain(crate::ads::papers(world, as_of))
+    {
         let path = dir.join(paper.name);
         let mut file = create(&path)?;
         finish(&path, file.write_all(&paper.bytes).and_then(|()| file.flush()))?;
@@ -95,9 +98,8 @@ pub(crate) fn write(
                 out.append(bytes, rows)?;
             }
             for line in batch.causes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-                let written = truth
-                    .write_all(separator.as_bytes())
-                    .and_then(|()| truth.write_all(line));
+                let written =
+                    truth.write_all(separator.as_bytes()).and_then(|()| truth.write_all(line));
                 finish(&truth_path, written)?;
                 separator = ",\n";
             }
@@ -109,7 +111,7 @@ pub(crate) fn write(
     for out in outs {
         out.close(&mut files)?;
     }
-    let without = (world.plan.without.is_none() && world.n_accounts <= REPLAYED)
+    let without = (world.plan.without.is_none() && REPLAYED.contains(&world.n_accounts))
         .then(|| replays(world, as_of, &tally));
     let rest = crate::truth::truth(world, &tally, as_of, &files, without);
     let rest = serde_json::to_string_pretty(&rest).unwrap_or_default();
