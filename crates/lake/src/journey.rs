@@ -51,20 +51,21 @@ pub struct Window {
     pub to: i64,
 }
 
-/// What the windows can want: for each account an interval of time, 4 bytes each.
+/// What the windows can want: for each account an interval of time, 2 bytes each.
 ///
-/// The interval spans all windows of the account and is rounded outwards to 65 536 steps of the whole
-/// span, so that the test is one load and the table stays in the cache.
+/// The interval spans all windows of the account and is rounded outwards to at most 256 steps of the
+/// whole span (about three days of two years), so that the test is one load and the table of a million
+/// accounts stays in the cache.
 #[derive(Debug, Clone)]
 pub struct AccountSet {
     base: i64,
     shift: u32,
     /// First and last step; `NOTHING` where the account has no window.
-    steps: Vec<[u16; 2]>,
+    steps: Vec<[u8; 2]>,
 }
 
 /// No step lies in it.
-const NOTHING: [u16; 2] = [1, 0];
+const NOTHING: [u8; 2] = [1, 0];
 
 impl AccountSet {
     /// Makes the set of what these windows can want.
@@ -77,7 +78,7 @@ impl AccountSet {
         let n_bits = u64::BITS - end.abs_diff(base).leading_zeros();
         let mut set = Self {
             base,
-            shift: n_bits.saturating_sub(u16::BITS),
+            shift: n_bits.saturating_sub(u8::BITS),
             steps: vec![NOTHING; n_accounts as usize],
         };
         for window in wanting() {
@@ -96,10 +97,10 @@ impl AccountSet {
         let mut steps = vec![NOTHING; n_accounts as usize];
         for account in accounts {
             if let Some(steps) = steps.get_mut(account as usize) {
-                *steps = [0, u16::MAX];
+                *steps = [0, u8::MAX];
             }
         }
-        Self { base: i64::MIN, shift: u64::BITS - u16::BITS, steps }
+        Self { base: i64::MIN, shift: u64::BITS - u8::BITS, steps }
     }
 
     /// Returns whether a touch of this account at this time may be wanted.
@@ -116,9 +117,9 @@ impl AccountSet {
         }
     }
 
-    fn step(&self, at: i64) -> u16 {
+    fn step(&self, at: i64) -> u8 {
         let step = at.wrapping_sub(self.base).cast_unsigned() >> self.shift;
-        u16::try_from(step).unwrap_or(u16::MAX)
+        u8::try_from(step).unwrap_or(u8::MAX)
     }
 }
 
@@ -159,9 +160,9 @@ impl TouchStore {
         memory_limit_bytes: usize,
         spill_dir: Option<&Path>,
     ) -> Self {
-        // About a thousand accounts each: small enough for the cache at the usual 50 to 100 touches,
-        // and few enough that the open end of each stays in the first cache while touches come.
-        let n_partitions = (n_accounts >> 10).clamp(64.min(n_accounts.max(1)), 1024);
+        // About five hundred accounts each: small enough for the cache, and few enough that the open
+        // ends of all stay there while touches come.
+        let n_partitions = (n_accounts >> 9).clamp(64.min(n_accounts.max(1)), 1024);
         let n_partitions = n_partitions.next_power_of_two();
         Self {
             n_accounts,
