@@ -1,1 +1,32 @@
 //! Reads what people export: files in, canonical facts or quarantined rows out.
+//!
+//! Three steps. [`survey`] names the files and says how each would be read, before anything is.
+//! [`Lookups::gather`] reads the small files that others need (names of users, stages, currencies).
+//! [`Planned::read`] then streams the rows of one file as facts or refusals.
+//!
+//! This crate knows neither lake nor catalog and keeps no state: what a file says twice, or says
+//! against an earlier load, is settled where facts are stored. An e-mail address never leaves it:
+//! only its hash and domain do. No bytes make it panic; a file counts as a whole or not at all.
+
+pub mod format;
+mod draft;
+mod gather;
+pub mod limits;
+pub mod lookups;
+pub mod mapping;
+pub mod preset;
+pub mod read;
+mod recipe;
+mod recognize;
+pub mod settings;
+mod survey;
+pub mod value;
+
+pub use draft::draft;
+pub use limits::Limits;
+pub use lookups::Lookups;
+pub use mapping::Mapping;
+pub use preset::{Preset, presets};
+pub use read::{Control, FileSummary};
+pub use settings::{DayOrder, Rejected, Settings};
+pub use survey::{Matched, Planned, survey};

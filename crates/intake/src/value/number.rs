@@ -1,0 +1,256 @@
+//! Numbers: which mark is the decimal one, and what may stand around the digits.
+
+use domain::Decimal;
+
+use super::{Fault, shown};
+
+/// How numbers are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NumberStyle {
+    /// The decimal mark.
+    pub decimal: char,
+    /// The mark between thousands, where one may be written.
+    pub group: Option<char>,
+    /// True where currency signs, percent signs, parentheses for negatives and `k`, `M` are read.
+    pub dressed: bool,
+}
+
+impl NumberStyle {
+    /// Digits with a point, nothing else: how programs write numbers.
+    pub const PLAIN: Self = Self { decimal: '.', group: None, dressed: false };
+    /// `1,234.50` with signs around it: how people in English read numbers.
+    pub const POINT: Self = Self { decimal: '.', group: Some(','), dressed: true };
+    /// `1.234,50` with signs around it: how people on the continent read numbers.
+    pub const COMMA: Self = Self { decimal: ',', group: Some('.'), dressed: true };
+}
+
+/// What one text says about the decimal mark of its column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Evidence {
+    /// Says nothing: no mark.
+    None,
+    /// The point is the decimal mark.
+    Point,
+    /// The comma is the decimal mark.
+    Comma,
+    /// Could be either: `1.234`.
+    Open,
+}
+
+/// Weighs one text of a column whose decimal mark is not declared.
+pub fn evidence(text: &str) -> Evidence {
+    let marks: Vec<(usize, char)> =
+        text.char_indices().filter(|(_, c)| matches!(c, '.' | ',')).collect();
+    let Some(&(at, last)) = marks.last() else { return Evidence::None };
+    let as_decimal = |mark| if mark == '.' { Evidence::Point } else { Evidence::Comma };
+    let as_group = |mark| if mark == '.' { Evidence::Comma } else { Evidence::Point };
+    if marks.iter().any(|&(_, mark)| mark != last) {
+        return as_decimal(last);
+    }
+    if marks.len() > 1 {
+        return as_group(last);
+    }
+    let digits = text.get(at + 1..).unwrap_or("").bytes().take_while(u8::is_ascii_digit).count();
+    let before = text.get(..at).unwrap_or("");
+    let lead = before.bytes().rev().take_while(u8::is_ascii_digit).count();
+    // Three digits after one mark may be thousands; `0.123` and `1234.567` can not.
+    if digits == 3 && (1..=3).contains(&lead) && !before.ends_with("0") | (lead > 1) {
+        Evidence::Open
+    } else {
+        as_decimal(last)
+    }
+}
+
+/// Reads an exact decimal in a style.
+pub fn decimal(text: &str, style: NumberStyle) -> Result<Decimal, Fault> {
+    if let Some(value) = plain(text.as_bytes(), style.decimal as u32) {
+        return Ok(value);
+    }
+    if style.dressed || style.group.is_some() {
+        if let Some(value) = dressed(text, style) {
+            return Ok(value);
+        }
+    }
+    let example = match (style.decimal, style.group) {
+        (',', None) => "1234,56",
+        (',', Some(_)) => "1.234,56",
+        (_, Some(_)) => "1,234.56",
+        (_, None) => "1234.56",
+    };
+    Err(Fault::new(
+        "value.number",
+        format!("expected a number such as `{example}`, found `{}`", shown(text)),
+    ))
+}
+
+/// Reads a number of a typed format, where an exponent is exact.
+pub fn typed(text: &str) -> Result<Decimal, Fault> {
+    plain(text.as_bytes(), u32::from('.'))
+        .or_else(|| {
+            text.contains(['e', 'E']).then(|| Decimal::from_scientific(text).ok()).flatten()
+        })
+        .ok_or_else(|| {
+            Fault::new("value.number", format!("expected a finite number, found `{}`", shown(text)))
+        })
+}
+
+/// Reads `-12.50`: an optional sign, digits, one mark at most. The fast path.
+fn plain(bytes: &[u8], mark: u32) -> Option<Decimal> {
+    let (negative, digits) = match bytes.split_first()? {
+        (b'-', rest) => (true, rest),
+        (b'+', rest) => (false, rest),
+        _ => (false, bytes),
+    };
+    let mut mantissa: i128 = 0;
+    let mut scale: Option<u32> = None;
+    let mut n_digits = 0_u32;
+    for &byte in digits {
+        if byte.is_ascii_digit() {
+            n_digits += 1;
+            if n_digits > 28 {
+                return None;
+            }
+            mantissa = mantissa * 10 + i128::from(byte - b'0');
+            scale = scale.map(|s| s + 1);
+        } else if u32::from(byte) == mark && scale.is_none() {
+            scale = Some(0);
+        } else {
+            return None;
+        }
+    }
+    if n_digits == 0 {
+        return None;
+    }
+    let signed = if negative { -mantissa } else { mantissa };
+    Decimal::try_from_i128_with_scale(signed, scale.unwrap_or(0)).ok()
+}
+
+/// Reads a number with thousands marks and, where the style says so, what people put around it.
+fn dressed(text: &str, style: NumberStyle) -> Option<Decimal> {
+    let mut text = text.trim();
+    let mut negative = false;
+    let mut factor = Decimal::ONE;
+    if style.dressed {
+        if let Some(inner) = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
+            negative = true;
+            text = inner.trim();
+        }
+        if let Some(rest) = text.strip_prefix('-') {
+            negative = !negative;
+            text = rest.trim_start();
+        }
+        let signs = ['$', '€', '£', '¥', '\u{a0}', '\u{202f}', ' '];
+        text = text.trim_matches(signs);
+        text = text.strip_suffix('%').unwrap_or(text).trim_end();
+        for (suffix, by) in [("k", 1_000_i64), ("K", 1_000), ("M", 1_000_000), ("B", 1_000_000_000)] {
+            if let Some(rest) = text.strip_suffix(suffix) {
+                text = rest.trim_end();
+                factor = Decimal::from(by);
+                break;
+            }
+        }
+        if let Some((number, code)) = text.rsplit_once([' ', '\u{a0}']) {
+            if code.len() == 3 && code.parse::<domain::Currency>().is_ok() {
+                text = number.trim_end();
+            }
+        }
+    }
+    let (whole, fraction) = match text.split_once(style.decimal) {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (text, None),
+    };
+    let mut compact = String::with_capacity(text.len());
+    let blank = |c: char| matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\'');
+    let groups: Vec<&str> =
+        whole.split(|c: char| Some(c) == style.group || (style.dressed && blank(c))).collect();
+    for (at, group) in groups.iter().enumerate() {
+        // All groups but the first have three digits: `1,23` is not `123`.
+        let signless = if at == 0 { group.strip_prefix('-').unwrap_or(group) } else { group };
+        let fits = if at == 0 {
+            groups.len() == 1 || (1..=3).contains(&signless.len())
+        } else {
+            group.len() == 3
+        };
+        if !fits || !signless.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        compact.push_str(group);
+    }
+    if let Some(fraction) = fraction {
+        if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        compact.push('.');
+        compact.push_str(fraction);
+    }
+    let value = plain(compact.as_bytes(), u32::from('.'))?.checked_mul(factor)?;
+    Some(if negative { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_in_their_style_or_refused() {
+        let table = "
+            # text              plain       point         comma
+            1234.50             1234.50     1234.50       -
+            -0.07               -0.07       -0.07         -
+            1,234.50            -           1234.50       -
+            1.234,50            -           -             1234.50
+            12,5                -           -             12.5
+            1,23                -           -             1.23
+            $1,234              -           1234          1.234
+            (500.00)            -           -500.00       -
+            12k                 -           12000         12000
+            1.2M                -           1200000.0     -
+            65%                 -           65            65
+            €1.234,56           -           -             1234.56
+            1,2345,678          -           -             -
+            N/A                 -           -             -
+            1E5                 -           -             -
+            --                  -           -             -
+        ";
+        for line in table.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
+            let cells: Vec<&str> = line.split_whitespace().collect();
+            for (style, expected) in
+                [(NumberStyle::PLAIN, cells[1]), (NumberStyle::POINT, cells[2]), (NumberStyle::COMMA, cells[3])]
+            {
+                let found = decimal(cells[0], style).map_or("-".to_owned(), |d| d.to_string());
+                assert_eq!(found, expected, "{} in {style:?}", cells[0]);
+            }
+        }
+        assert_eq!(decimal("1\u{a0}234,56", NumberStyle::COMMA).unwrap().to_string(), "1234.56");
+        assert_eq!(decimal("1\u{202f}234,56 €", NumberStyle::COMMA).unwrap().to_string(), "1234.56");
+        assert_eq!(decimal("12,50 EUR", NumberStyle::COMMA).unwrap().to_string(), "12.50");
+    }
+
+    #[test]
+    fn the_decimal_mark_is_decided_by_what_can_only_be_read_one_way() {
+        for (text, expected) in [
+            ("1234", Evidence::None),
+            ("1,234.50", Evidence::Point),
+            ("1.234,50", Evidence::Comma),
+            ("12.50", Evidence::Point),
+            ("12,5", Evidence::Comma),
+            ("1.234", Evidence::Open),
+            ("1,234", Evidence::Open),
+            ("1.234.567", Evidence::Comma),
+            ("0.123", Evidence::Point),
+            ("1234.567", Evidence::Point),
+            ("100.000", Evidence::Open),
+        ] {
+            assert_eq!(evidence(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_typed_formats_are_exact_and_finite() {
+        assert_eq!(typed("19.99").unwrap().to_string(), "19.99");
+        assert_eq!(typed("1e3").unwrap().to_string(), "1000");
+        for text in ["1e400", "NaN", "Infinity", "-Infinity", ""] {
+            assert!(typed(text).is_err(), "{text}");
+        }
+    }
+}
