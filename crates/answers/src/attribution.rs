@@ -49,7 +49,7 @@ fn models(ask: &Ask) -> Vec<&'static str> {
 }
 
 /// The model asked for; linear where there is no such model, which [`doubts`] says.
-fn in_force(ask: &Ask) -> &'static str {
+pub(crate) fn in_force(ask: &Ask) -> &'static str {
     MODELS.iter().find(|model| **model == ask.model).copied().unwrap_or(EVERY_TOUCH)
 }
 
@@ -500,7 +500,7 @@ fn in_force_name(lens: &Lens<'_>) -> String {
 }
 
 /// What people call a model.
-fn name_of(model: &'static str) -> &'static str {
+pub(crate) fn name_of(model: &'static str) -> &'static str {
     match model {
         "first" => "First touch",
         "last" => "Last touch",

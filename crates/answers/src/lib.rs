@@ -16,6 +16,7 @@ mod words;
 
 pub mod attribution;
 pub mod pipeline;
+pub mod programs;
 
 use domain::{Answer, Ask, Given, Need, Question};
 
@@ -40,6 +41,7 @@ pub const QUESTIONS: &[Entry] = &[
         needs: attribution::needs,
         answer: attribution::answer,
     },
+    Entry { question: &programs::QUESTION, needs: programs::needs, answer: programs::answer },
 ];
 
 /// Finds a question by its identifier; an error names the nearest one, where one is near.

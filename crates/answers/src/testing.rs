@@ -101,6 +101,8 @@ pub(crate) struct Company {
     pub deals: Vec<Deal>,
     /// Day, program, channel, minor units, invalid clicks.
     pub spend: Vec<(Date, Option<&'static str>, &'static str, Option<i64>, i64)>,
+    /// The same, left out because it would count twice.
+    pub left_out: Vec<(Date, Option<&'static str>, &'static str, Option<i64>, i64)>,
     /// Day, program, channel, touches, invalid ones.
     pub touches: Vec<(Date, Option<&'static str>, &'static str, i64, i64)>,
     /// Day, program, channel, segment.
@@ -157,6 +159,9 @@ impl Company {
             "opportunities" => self.opportunities(),
             "credits" => self.credits(rows.model.as_deref().expect("credits take a model")),
             "spend" => self.spend_frame(),
+            "spend_left_out" => {
+                Self { spend: self.left_out.clone(), ..Self::default() }.spend_frame()
+            }
             "touch_days" => self.touch_frame(),
             "leads" => self.lead_frame(),
             other => panic!("no relation `{other}`"),

@@ -86,6 +86,23 @@ pub(crate) fn days(days: f64) -> String {
     }
 }
 
+/// Returns months: `1 month`, `9.4 months`.
+pub(crate) fn months(months: f64) -> String {
+    let text = format!("{months:.1}");
+    let text = text.strip_suffix(".0").unwrap_or(&text);
+    if text == "1" { "1 month".to_owned() } else { format!("{text} months") }
+}
+
+/// Returns a multiple: `as much as`, `2.3 times`.
+pub(crate) fn times(times: f64) -> String {
+    let text = if times >= 9.95 { format!("{times:.0}") } else { format!("{times:.1}") };
+    match text.as_str() {
+        "1.0" => "as much as".to_owned(),
+        "0.0" => "less than a twentieth of".to_owned(),
+        text => format!("{} times", text.strip_suffix(".0").unwrap_or(text)),
+    }
+}
+
 /// Writes the first letter large.
 pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.chars();

@@ -1,0 +1,809 @@
+#![doc = include_str!("programs.md")]
+//!
+//! For: CMO, CFO. Grain: one row per program, then per channel. Money: exact; quotients of money and
+//! counts are rounded once, half to even.
+//! Method: spend moved by median lags; everything else is counting and adding.
+
+use domain::answer::{Chart, ChartForm, Entry, QuotientUnit, Series, Table};
+use domain::{
+    Answer, Ask, Caveat, Cell, Decimal, Evidence, Figure, Filter, Given, Need, Period, Question,
+    Rows, Test, Value,
+};
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
+
+use crate::attribution;
+use crate::chance;
+use crate::common::{self, Periods, caveat, count, figure, money, row, table};
+use crate::slice::{Slice, per};
+use crate::words;
+
+/// The question.
+pub const QUESTION: Question = Question {
+    id: "programs",
+    asks: "What do programs cost, what do they bring, and do they pay back?",
+    readers: &["CMO", "CFO"],
+    help: include_str!("programs.md"),
+};
+
+/// The day from which spend is asked for: before all that anybody has on record.
+const EVER: Date = date(1970, 1, 1);
+/// How many programs a chart can show.
+const CHARTED: usize = 10;
+
+const COLUMNS: &[(&str, &str)] = &[
+    ("spend", "Spend"),
+    ("touches", "Touches"),
+    ("invalid_touches", "Invalid touches"),
+    ("invalid_clicks", "Invalid clicks"),
+    ("leads", "Leads"),
+    ("opportunities", "Deals created"),
+    ("pipeline", "Pipeline"),
+    ("won_opportunities", "Deals won"),
+    ("won", "Won"),
+    ("won_credit", "Won credit"),
+    ("cost_per_lead", "Cost per lead"),
+    ("cost_per_opportunity", "Cost per deal"),
+    ("cac", "CAC"),
+    ("roi", "ROI"),
+    ("payback_months", "Payback"),
+];
+
+const MEANINGS: &[&str] = &[
+    "Money of the days in the period.",
+    "Contacts in the period that count.",
+    "Contacts in the period that were found invalid; not among the touches.",
+    "Clicks that the ad platforms called invalid.",
+    "People who became known in the period.",
+    "Deals created in the period.",
+    "Amount of the deals created in the period.",
+    "Deals closed won in the period.",
+    "Amount of the deals closed won in the period.",
+    "What was won in the period, as the model in force credits it.",
+    "Spend of the period for each lead of the period.",
+    "Spend, moved back by the median days from first touch to creation, for each deal created.",
+    "Spend, moved back by the median days from first touch to won, for each customer won.",
+    "Won credit × gross margin / spend moved back by the median days to won, minus 1.",
+    "Months until the gross margin of a customer won has paid for its CAC.",
+];
+
+/// Spend, touches, leads, deals and credits by program; all deals with a first touch for the lags.
+pub fn needs(ask: &Ask) -> Vec<Need> {
+    let span = Periods::of(ask).span();
+    let by = ["program_id", "program", "channel"];
+    let of = |name, rows: Rows, columns: &[&str]| Need {
+        name,
+        rows: rows.columns(&[&by[..], columns].concat()),
+    };
+    vec![
+        of(
+            "spend",
+            Rows::of("spend").only(until(ask.period.to)),
+            &["day", "amount", "amount_native", "invalid_clicks"],
+        ),
+        of(
+            "left_out",
+            Rows::of("spend_left_out").only(Filter::within("day", &ask.period)),
+            &["day", "amount"],
+        ),
+        of(
+            "touches",
+            Rows::of("touch_days").only(Filter::within("day", &span)),
+            &["day", "n_touches", "n_invalid"],
+        ),
+        of("leads", leads(ask).only(Filter::within("created_on", &span)), &["created_on"]),
+        of(
+            "created",
+            deals(ask).only(Filter::within("created_on", &span)),
+            &["created_on", "amount"],
+        ),
+        of(
+            "won",
+            won(ask).only(Filter::within("closed_on", &span)),
+            &["closed_on", "amount", "account_id"],
+        ),
+        of(
+            "credits",
+            credits(ask).only(Filter::within("closed_on", &span)),
+            &["closed_on", "credit_won"],
+        ),
+        Need {
+            name: "history",
+            rows: history(ask).columns(&["created_on", "first_touch_on", "days_from_first_touch"]),
+        },
+    ]
+}
+
+fn until(day: Date) -> Filter {
+    let test = Test::Between(Cell::Day(EVER), Cell::Day(day));
+    Filter { column: "day".to_owned(), test }
+}
+
+fn leads(ask: &Ask) -> Rows {
+    common::in_segment(ask, Rows::of("leads"))
+}
+
+fn deals(ask: &Ask) -> Rows {
+    common::counted(ask, "opportunities")
+}
+
+fn won(ask: &Ask) -> Rows {
+    deals(ask).only(Filter::flag("won", true))
+}
+
+fn credits(ask: &Ask) -> Rows {
+    let model = attribution::in_force(ask);
+    common::counted(ask, "credits").model(model).only(Filter::is("state", "won"))
+}
+
+fn history(ask: &Ask) -> Rows {
+    deals(ask).only(Filter::present("first_touch_on"))
+}
+
+/// Answers the question.
+pub fn answer(ask: &Ask, given: &Given) -> Answer {
+    let periods = Periods::of(ask);
+    let facts = Facts::of(ask, given);
+    let lags = Lags::of(&facts.history);
+    let now = View::of(&facts, &periods.now, &lags);
+    let view =
+        |period| facts.known_until(period).then(|| totals(ask, &View::of(&facts, period, &lags)));
+    let (earlier, long_ago) = (view(&periods.previous), view(&periods.year_ago));
+
+    let mut answer = Answer::new(&QUESTION, ask);
+    let mut figures = totals(ask, &now);
+    figures.push(figure("days_to_won_median", "Median days from first touch to won",
+        chance::median(&facts.history, "days_from_first_touch"),
+        "Over all deals won on record; by so much the spend behind CAC, ROI and payback is earlier."));
+    answer.figures = common::compare(ask, figures, earlier.as_deref(), long_ago.as_deref());
+    let programs = breakdown(ask, &now, "program", "program_id", "programs");
+    answer.charts.push(chart(ask, &programs));
+    answer.tables.push(programs);
+    answer.tables.push(breakdown(ask, &now, "channel", "channel", "channels"));
+    answer.headline = if given.frames.values().all(|frame| frame.n_rows() == 0) {
+        format!("Nothing was loaded for this period ({}).", periods.now)
+    } else {
+        headline(ask, &answer, &now, &periods)
+    };
+    answer.caveats = doubts(ask, &facts, &now, &lags);
+    common::caveats(&mut answer, ask, given);
+    answer
+}
+
+/// The rows that were handed in.
+struct Facts<'a> {
+    spend: Slice<'a>,
+    left_out: Slice<'a>,
+    touches: Slice<'a>,
+    leads: Slice<'a>,
+    created: Slice<'a>,
+    won: Slice<'a>,
+    credits: Slice<'a>,
+    history: Slice<'a>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(ask: &Ask, given: &'a Given) -> Self {
+        let of = |need, rows| Slice::of(given, need, rows, ask.currency);
+        Self {
+            spend: of("spend", Rows::of("spend")),
+            left_out: of(
+                "left_out",
+                Rows::of("spend_left_out").only(Filter::within("day", &ask.period)),
+            ),
+            touches: of("touches", Rows::of("touch_days")),
+            leads: of("leads", leads(ask)),
+            created: of("created", deals(ask)),
+            won: of("won", won(ask)),
+            credits: of("credits", credits(ask)),
+            history: of("history", history(ask)),
+        }
+    }
+
+    /// True where anything is on record at or before the end of a period.
+    fn known_until(&self, period: &Period) -> bool {
+        [
+            (&self.spend, "day"),
+            (&self.touches, "day"),
+            (&self.leads, "created_on"),
+            (&self.created, "created_on"),
+            (&self.won, "closed_on"),
+        ]
+        .into_iter()
+        .any(|(slice, column)| slice.days(column).flatten().any(|day| *day <= period.to))
+    }
+}
+
+/// How long it takes, in whole days: the median over all deals with a first touch.
+struct Lags {
+    to_creation: Option<i64>,
+    to_won: Option<i64>,
+}
+
+impl Lags {
+    fn of(history: &Slice<'_>) -> Self {
+        let created = history.days("created_on");
+        let mut waits: Vec<i64> = created
+            .zip(history.days("first_touch_on"))
+            .filter_map(|(created, first)| first?.until(*created?).ok())
+            .map(|span| i64::from(span.get_days()))
+            .collect();
+        waits.sort_unstable();
+        let middle = waits.len() / 2;
+        let upper = waits.get(middle).copied();
+        let lower = if waits.len().is_multiple_of(2) {
+            middle.checked_sub(1).and_then(|at| waits.get(at)).copied()
+        } else {
+            upper
+        };
+        Self {
+            // The mean of the middle two, rounded up as for the median below.
+            to_creation: lower.zip(upper).map(|(low, high)| (low + high + 1).div_euclid(2)),
+            to_won: history.median("days_from_first_touch").value.number().map(whole_days),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a number of days")]
+fn whole_days(days: f64) -> i64 {
+    (days + 0.5).floor() as i64
+}
+
+fn earlier(period: &Period, days: i64) -> Period {
+    let back = days.clamp(0, 36_500).days();
+    Period::days(period.from.saturating_sub(back), period.to.saturating_sub(back))
+}
+
+/// What happened in one period, and the spend behind it.
+struct View<'a> {
+    spend: Slice<'a>,
+    spend_before_creation: Slice<'a>,
+    spend_before_won: Slice<'a>,
+    touches: Slice<'a>,
+    leads: Slice<'a>,
+    created: Slice<'a>,
+    won: Slice<'a>,
+    credits: Slice<'a>,
+}
+
+impl<'a> View<'a> {
+    fn of(facts: &Facts<'a>, period: &Period, lags: &Lags) -> Self {
+        let spend = |days: Option<i64>| {
+            facts.spend.only(Filter::within("day", &earlier(period, days.unwrap_or(0))))
+        };
+        Self {
+            spend: spend(None),
+            spend_before_creation: spend(lags.to_creation),
+            spend_before_won: spend(lags.to_won),
+            touches: facts.touches.only(Filter::within("day", period)),
+            leads: facts.leads.only(Filter::within("created_on", period)),
+            created: facts.created.only(Filter::within("created_on", period)),
+            won: facts.won.only(Filter::within("closed_on", period)),
+            credits: facts.credits.only(Filter::within("closed_on", period)),
+        }
+    }
+
+    /// The slices in the order of [`View::from_slices`].
+    fn slices(&self) -> [(&Slice<'a>, &'static str); 8] {
+        // The days do not matter: programs and channels are not periods.
+        [
+            &self.spend,
+            &self.spend_before_creation,
+            &self.spend_before_won,
+            &self.touches,
+            &self.leads,
+            &self.created,
+            &self.won,
+            &self.credits,
+        ]
+        .map(|slice| (slice, ""))
+    }
+
+    fn from_slices(slices: Vec<Slice<'a>>) -> Option<Self> {
+        let [spend, spend_before_creation, spend_before_won, touches, leads, created, won, credits] =
+            <[Slice<'a>; 8]>::try_from(slices).ok()?;
+        Some(Self {
+            spend,
+            spend_before_creation,
+            spend_before_won,
+            touches,
+            leads,
+            created,
+            won,
+            credits,
+        })
+    }
+
+    /// True where anything happened in the period itself.
+    fn active(&self) -> bool {
+        [&self.spend, &self.touches, &self.leads, &self.created, &self.won, &self.credits]
+            .into_iter()
+            .any(|slice| slice.n() > 0)
+    }
+}
+
+/// One entry for each of [`COLUMNS`].
+fn entries(ask: &Ask, view: &View<'_>) -> Vec<Entry> {
+    let View { spend, touches, leads, created, won, credits, .. } = view;
+    let by_segment = |entry: Entry| {
+        if ask.segment.is_none() { entry } else { missing("not recorded by segment") }
+    };
+    let mut entries = vec![
+        by_segment(spend.sum("amount")),
+        by_segment(touches.total("n_touches")),
+        by_segment(touches.total("n_invalid")),
+        by_segment(spend.total("invalid_clicks")),
+        leads.count(),
+        created.count(),
+        created.sum("amount"),
+        won.count(),
+        won.sum("amount"),
+        credits.sum("credit_won"),
+    ];
+    entries.extend(costs(ask, view).map(by_segment));
+    entries
+}
+
+/// Cost per lead, per deal and per customer, return, payback.
+fn costs(ask: &Ask, view: &View<'_>) -> [Entry; 5] {
+    let spend = view.spend.sum("amount");
+    let before_creation = view.spend_before_creation.sum("amount");
+    let before_won = view.spend_before_won.sum("amount");
+    let same = |evidence: Evidence| evidence;
+    let over = |spend: &Entry, by: &Entry, none: &str| match money(spend).minor {
+        0 => missing("no spend"),
+        _ => per(spend, by, same, none),
+    };
+    let margin = ask.definitions.gross_margin.and_then(fraction);
+    let (roi, payback) = match margin {
+        None => (missing("no gross margin is defined"), missing("no gross margin is defined")),
+        Some(_) if money(&before_won).minor <= 0 => (missing("no spend"), missing("no spend")),
+        Some((up, down)) => {
+            let gain = |evidence| Evidence { factor: Some((up, down)), plus: Some(-1), ..evidence };
+            let months = i64::from(ask.definitions.contract_months).saturating_mul(down);
+            let paid = |evidence: Evidence| Evidence {
+                factor: Some((months, up)),
+                ..evidence.unit(QuotientUnit::Months)
+            };
+            let won = view.won.sum("amount");
+            let payback = if money(&won).minor > 0 && up > 0 {
+                per(&before_won, &won, paid, "nothing was won")
+            } else {
+                missing("nothing was won")
+            };
+            (per(&view.credits.sum("credit_won"), &before_won, gain, "no spend"), payback)
+        }
+    };
+    [
+        over(&spend, &view.leads.count(), "no leads"),
+        over(&before_creation, &view.created.count(), "no deals were created"),
+        over(&before_won, &view.won.distinct("account_id"), "no customer was won"),
+        roi,
+        payback,
+    ]
+}
+
+fn missing(reason: &str) -> Entry {
+    Entry::plain(Value::None(reason.to_owned()))
+}
+
+/// Returns a decimal as numerator and denominator.
+fn fraction(value: Decimal) -> Option<(i64, i64)> {
+    let value = value.normalize();
+    let numerator = i64::try_from(value.mantissa()).ok()?;
+    Some((numerator, 10_i64.checked_pow(value.scale())?))
+}
+
+fn totals(ask: &Ask, view: &View<'_>) -> Vec<Figure> {
+    COLUMNS
+        .iter()
+        .zip(MEANINGS)
+        .zip(entries(ask, view))
+        .map(|(((id, label), meaning), entry)| figure(id, label, entry, meaning))
+        .collect()
+}
+
+/// A row for each program or channel with any activity in the period.
+fn breakdown(ask: &Ask, view: &View<'_>, dimension: &str, column: &str, id: &str) -> Table {
+    let heading = words::sentence(dimension);
+    let mut table = table(id, &format!("By {dimension}"), &heading, COLUMNS);
+    let mut none = None;
+    for member in common::broken_down(ask, dimension, column, &view.slices()) {
+        let Some(part) = View::from_slices(member.slices).filter(View::active) else { continue };
+        let row = row(&member.id, &member.label, entries(ask, &part));
+        if member.id == common::NONE { none = Some(row) } else { table.rows.push(row) }
+    }
+    common::largest_first(&mut table, &["spend", "won", "pipeline", "leads", "touches"]);
+    table.rows.extend(none);
+    table.rows.push(row("all", "All", entries(ask, view)));
+    table.note = Some(
+        "Counts and amounts add up to the last row; costs do not, since each is computed from its \
+         own sums. Credit is not cause."
+            .to_owned(),
+    );
+    table
+}
+
+fn chart(ask: &Ask, table: &Table) -> Chart {
+    let rows =
+        || table.rows.iter().filter(|row| row.id != "all" && row.id != common::NONE).take(CHARTED);
+    let series = |id: &str, name: &str| {
+        let place = table.columns.iter().position(|column| column.id == id).unwrap_or(0);
+        Series {
+            name: name.to_owned(),
+            values: rows()
+                .map(|row| row.entries.get(place).and_then(|entry| entry.value.number()))
+                .collect(),
+        }
+    };
+    let n = rows().count();
+    let all = table.rows.len().saturating_sub(1);
+    Chart {
+        id: "programs".to_owned(),
+        title: if n < all {
+            format!("Spend and won credit of the {n} largest programs")
+        } else {
+            "Spend and won credit by program".to_owned()
+        },
+        form: ChartForm::Bars,
+        points: rows().map(|row| row.label.clone()).collect(),
+        series: vec![series("spend", "Spend"), series("won_credit", "Won credit")],
+        unit: ask.currency.code().to_owned(),
+    }
+}
+
+fn headline(ask: &Ask, answer: &Answer, now: &View<'_>, periods: &Periods) -> String {
+    let period = &periods.now.label;
+    let brought = format!(
+        "{}, {} created ({}) and {} won ({})",
+        words::count(now.leads.size(), "lead", "leads"),
+        words::deals(now.created.size()),
+        words::money(money(&now.created.sum("amount"))),
+        words::deals(now.won.size()),
+        words::money(money(&now.won.sum("amount")))
+    );
+    if let Some(segment) = &ask.segment {
+        let name = common::label(ask, "segment", segment, &[]);
+        return format!("{name} in {period}: {brought}. What it cost is not recorded by segment.");
+    }
+    let spend = now.spend.sum("amount");
+    if money(&spend).minor == 0 {
+        return format!("No spend is recorded in {period}. Without a known cost: {brought}.");
+    }
+    let n = count(&now.spend.distinct("program_id"));
+    let on = match n {
+        0 => "outside any program".to_owned(),
+        n => format!("on {}", words::count(n, "program", "programs")),
+    };
+    let mut text = format!("{} was spent {on} in {period}", words::money(money(&spend)));
+    text.push_str(&change(answer, &periods.previous.label));
+    text.push('.');
+    text.push_str(&prices(answer));
+    text.push_str(&returns(ask, answer));
+    text
+}
+
+fn change(answer: &Answer, label: &str) -> String {
+    let spend = answer.figures.iter().find(|figure| figure.id == "spend");
+    let (Some(Value::Money(now)), Some(Value::Money(before))) =
+        (spend.map(|figure| &figure.value), spend.and_then(|figure| figure.previous.as_ref()))
+    else {
+        return String::new();
+    };
+    let (new, old) = (words::money(*now), words::money(*before));
+    if before.minor == 0 {
+        format!(", after none in {label}")
+    } else if new == old {
+        format!(", as much as in {label}")
+    } else if now.minor > before.minor {
+        format!(", up from {old} in {label}")
+    } else {
+        format!(", down from {old} in {label}")
+    }
+}
+
+/// What a lead, a deal and a customer cost.
+fn prices(answer: &Answer) -> String {
+    let price = |id: &str, what: &str| match &answer.figures.iter().find(|f| f.id == id)?.value {
+        Value::Money(cost) => Some((what.to_owned(), words::money(*cost))),
+        _ => None,
+    };
+    let known: Vec<(String, String)> = [
+        price("cost_per_lead", "a lead"),
+        price("cost_per_opportunity", "a new deal"),
+        price("cac", "a customer won"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let parts: Vec<String> = known
+        .iter()
+        .enumerate()
+        .map(|(at, (what, cost))| {
+            if at == 0 {
+                format!("{} cost {cost}", words::sentence(what))
+            } else {
+                format!("{what} {cost}")
+            }
+        })
+        .collect();
+    match parts.split_last() {
+        None => " It cannot be set against leads, deals or customers.".to_owned(),
+        Some((last, [])) => format!(" {last}."),
+        Some((last, rest)) => format!(" {} and {last}.", rest.join(", ")),
+    }
+}
+
+fn returns(ask: &Ask, answer: &Answer) -> String {
+    let number = |id: &str| answer.figures.iter().find(|f| f.id == id)?.value.number();
+    let Some(roi) = number("roi") else {
+        return String::new();
+    };
+    let model = attribution::name_of(attribution::in_force(ask));
+    let back = if roi <= -1.0 {
+        format!("Under {model} credit, no gross profit stands against the spend behind it yet")
+    } else {
+        let times = words::times(roi + 1.0);
+        format!("Under {model} credit, gross profit won is {times} the spend behind it")
+    };
+    match number("payback_months") {
+        Some(months) => format!(" {back}, and a customer pays back in {}.", words::months(months)),
+        None => format!(" {back}."),
+    }
+}
+
+fn doubts(ask: &Ask, facts: &Facts<'_>, now: &View<'_>, lags: &Lags) -> Vec<Caveat> {
+    let mut found = Vec::new();
+    let unknown = now.won.only(Filter::missing("account_id"));
+    if let n @ 1.. = unknown.size() {
+        let (has, counts) = if n == 1 { ("has", "counts") } else { ("have", "count") };
+        let text = format!("{} won {has} no account and {counts} as no customer.", words::deals(n));
+        found.push(caveat("account_missing", words::sentence(&text), &unknown));
+    }
+    for (slice, what) in [(&now.created, "created"), (&now.won, "won")] {
+        let missing = slice.only(Filter::missing("amount"));
+        if let n @ 1.. = missing.size() {
+            let (are, add) = if n == 1 { ("is", "adds") } else { ("are", "add") };
+            let text = format!(
+                "{} {what} without amount {are} counted and {add} nothing.",
+                words::deals(n)
+            );
+            found.push(caveat("amount_missing", text, &missing));
+        }
+    }
+    if ask.segment.is_some() {
+        return found;
+    }
+    let window = Lags::window(lags, &ask.period);
+    let behind = facts.spend.only(Filter::within("day", &window));
+    let unconverted = behind.only(Filter::missing("amount"));
+    if let n @ 1.. = unconverted.size() {
+        let rows = words::count(n, "row", "rows");
+        let (has, is) = if n == 1 { ("has", "is") } else { ("have", "are") };
+        let text = format!(
+            "{rows} of spend {has} no amount in {}, for want of a rate, and {is} missing from the costs.",
+            ask.currency
+        );
+        found.push(caveat("spend_missing", text, &unconverted));
+    }
+    if facts.left_out.n() > 0 {
+        let amount = words::money(money(&facts.left_out.sum("amount")));
+        let text = format!(
+            "Costs of {amount} typed in at campaigns are left out, because an ad platform delivers \
+             the same money."
+        );
+        found.push(caveat("spend_left_out", text, &facts.left_out));
+    }
+    let begins = facts.spend.days("day").flatten().min();
+    if let Some(begins) = begins.filter(|begins| **begins > window.from) {
+        let text = format!(
+            "Spend is recorded from {begins} on and asked for from {}: costs per deal and customer \
+             may be too low.",
+            window.from
+        );
+        found.push(Caveat::new("spend_begins_late", text));
+    }
+    found.push(lags.told(facts));
+    found
+}
+
+impl Lags {
+    /// All days whose spend is used for a period.
+    fn window(&self, period: &Period) -> Period {
+        let days = self.to_creation.max(self.to_won).unwrap_or(0);
+        Period::days(earlier(period, days).from, period.to)
+    }
+
+    fn told(&self, facts: &Facts<'_>) -> Caveat {
+        let said = |days: i64| words::days(days as f64);
+        let text = match (self.to_creation, self.to_won) {
+            (Some(creation), Some(won)) => format!(
+                "Spend is taken {} earlier for deals created and {} earlier for deals won, the median \
+                 time from first touch.",
+                said(creation),
+                said(won)
+            ),
+            (Some(creation), None) => format!(
+                "Spend is taken {} earlier for deals created, the median time from first touch; no \
+                 deal with a first touch is won yet, so for deals won it is taken from the period \
+                 itself.",
+                said(creation)
+            ),
+            _ => {
+                let text = "No deal has a first touch on record, so spend is taken from the period \
+                            itself.";
+                return Caveat::new("spend_lag", text);
+            }
+        };
+        caveat("spend_lag", text, &facts.history)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::*;
+
+    const ENTRY: &crate::Entry = &crate::Entry { question: &QUESTION, needs, answer };
+
+    /// A webinar that takes 30 days to a deal and 100 to a customer, and a trade fair that won nothing.
+    fn small() -> Company {
+        let webinar = Some("spring webinar");
+        let deal = |id: &str, created: Date| {
+            Deal::new(id, "marketing", created, 1_200_000)
+                .first_touch(created - 30.days(), "spring webinar")
+        };
+        let won = |id: &str, account, created: Date| Deal {
+            account,
+            ..deal(id, created).closed(created + 70.days(), true)
+        };
+        Company {
+            deals: vec![
+                won("a", Some("acorn"), date(2026, 5, 1)),
+                won("b", Some("birch"), date(2026, 5, 20)),
+                won("c", Some("birch"), date(2026, 6, 1)),
+                deal("d", date(2026, 8, 1)),
+                Deal { program: None, ..deal("e", date(2026, 8, 2)) },
+                Deal::new("f", "sales", date(2026, 8, 3), 500_000),
+            ],
+            spend: vec![
+                (date(2026, 4, 10), webinar, "webinar", Some(600_000), 0),
+                (date(2026, 6, 10), webinar, "webinar", Some(300_000), 2),
+                (date(2026, 8, 10), webinar, "webinar", Some(100_000), 1),
+                (date(2026, 8, 11), webinar, "webinar", None, 1),
+                (date(2026, 9, 1), Some("trade fair"), "event", Some(400_000), 0),
+                (date(2026, 9, 2), None, "display", Some(50_000), 3),
+            ],
+            left_out: vec![(date(2026, 9, 2), webinar, "webinar", Some(70_000), 0)],
+            touches: vec![
+                (date(2026, 8, 1), webinar, "webinar", 40, 2),
+                (date(2026, 8, 2), None, "direct", 5, 9),
+            ],
+            leads: vec![
+                (date(2026, 8, 1), webinar, "webinar", "enterprise"),
+                (date(2026, 8, 2), webinar, "webinar", "small"),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_small_company_is_told_in_full() {
+        let answer = answered_by(ENTRY, &ask("2026Q3"), &small());
+        assert_told(&answer, include_str!("../goldens/programs.txt"));
+    }
+
+    #[test]
+    fn spend_is_moved_by_the_medians_and_set_against_what_it_brought() {
+        let answer = answered_by(ENTRY, &ask("2026Q3"), &small());
+        let of = |column| entry(&answer, "programs", "spring webinar", column);
+        assert_eq!(value(&answer, "days_to_won_median"), &Value::Days(100.0));
+        // 1,000 of the quarter by 2 leads.
+        assert_eq!(of("cost_per_lead"), &usd_value(50_000));
+        // 30 days earlier: 2 June to 31 August holds 3,000 + 1,000, by 1 deal of the program.
+        assert_eq!(of("cost_per_opportunity"), &usd_value(400_000));
+        // 100 days earlier: 23 March to 22 June holds 6,000 + 3,000, by 2 customers.
+        assert_eq!(of("cac"), &usd_value(450_000));
+        // 36,000 won at a margin of 0.8 for 9,000.
+        assert!((of("roi").number().unwrap() - (36.0 * 0.8 / 9.0 - 1.0)).abs() < 1e-12);
+        // 4,500 for a customer who brings 18,000 × 0.8 in 12 months.
+        assert!(
+            (of("payback_months").number().unwrap() - 4500.0 / (18_000.0 * 0.8 / 12.0)).abs()
+                < 1e-12
+        );
+        assert_eq!(of("payback_months").unit(), "months");
+    }
+
+    #[test]
+    fn a_cost_without_spend_or_without_anything_to_divide_by_is_empty_and_says_why() {
+        let answer = answered_by(ENTRY, &ask("2026Q3"), &small());
+        let none = |reason: &str| Value::None(reason.to_owned());
+        let fair = |column| entry(&answer, "programs", "trade fair", column);
+        assert_eq!(fair("cost_per_lead"), &none("no leads"));
+        // The fair was paid in September: no spend lies 30 or 100 days earlier.
+        assert_eq!(fair("cost_per_opportunity"), &none("no spend"));
+        assert_eq!(fair("roi"), &none("no spend"));
+        assert_eq!(fair("payback_months"), &none("no spend"));
+        let mut bare = ask("2026Q3");
+        Arc::make_mut(&mut bare.definitions).gross_margin = None;
+        let answer = answered_by(ENTRY, &bare, &small());
+        assert_eq!(value(&answer, "roi"), &none("no gross margin is defined"));
+    }
+
+    #[test]
+    fn a_segment_has_no_costs() {
+        let ask = Ask { segment: Some("small".to_owned()), ..ask("2026Q3") };
+        let answer = answered_by(ENTRY, &ask, &small());
+        assert!(value(&answer, "spend").is_none() && value(&answer, "cac").is_none());
+        assert_eq!(value(&answer, "leads"), &Value::Count(1));
+        assert_eq!(
+            answer.headline,
+            "Small business in 2026Q3: 1 lead, no deals created ($0) and no deals won ($0). What it \
+             cost is not recorded by segment."
+        );
+    }
+
+    #[test]
+    fn headlines_read_well_without_spend_and_with_little() {
+        let told = |company: &Company| answered_by(ENTRY, &ask("2026Q3"), company).headline;
+        let spend = |amount| (date(2026, 8, 1), None, "display", Some(amount), 0);
+        let one = Company { spend: vec![spend(120_000)], ..Company::default() };
+        assert_eq!(
+            told(&one),
+            "$1.2k was spent outside any program in 2026Q3. It cannot be set against leads, deals or \
+             customers. Under W-shaped credit, no gross profit stands against the spend behind it yet."
+        );
+        let leads = vec![(date(2026, 8, 1), None, "direct", "small")];
+        let free = Company { leads: leads.clone(), ..Company::default() };
+        assert_eq!(
+            told(&free),
+            "No spend is recorded in 2026Q3. Without a known cost: 1 lead, no deals created ($0) and \
+             no deals won ($0)."
+        );
+        let both = Company { leads, ..one };
+        assert!(told(&both).contains("in 2026Q3. A lead cost $1.2k. Under"));
+        assert_eq!(told(&Company::default()), "Nothing was loaded for this period (2026Q3).");
+        let bare = super::answer(&ask("2026Q3"), &Given::default());
+        assert_eq!(bare.headline, "Nothing was loaded for this period (2026Q3).");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn every_figure_opens_and_the_rows_add_up_to_the_last(
+            seed in any::<u64>(), n in 0_u64..100, segment in any::<bool>(),
+            period in prop::sample::select(vec!["2026Q3", "2026", "2026-09", "2026Q4"]),
+        ) {
+            let mut ask = ask(period);
+            ask.segment = segment.then(|| "enterprise".to_owned());
+            let answer = answered_by(ENTRY, &ask, &Company::drawn(seed, n));
+            for table in ["programs", "channels"] {
+                let rows = &answer.tables.iter().find(|t| t.id == table).unwrap().rows;
+                let additive = COLUMNS.iter().take(10).map(|(id, _)| *id);
+                for column in additive {
+                    let of = |row: &str| entry(&answer, table, row, column).number();
+                    let parts: f64 =
+                        rows.iter().filter(|row| row.id != "all").filter_map(|row| of(&row.id)).sum();
+                    let whole = of("all").unwrap_or(0.0);
+                    prop_assert!((parts - whole).abs() < 1e-6, "{table} {column}: {parts} {whole}");
+                    prop_assert_eq!(entry(&answer, table, "all", column), value(&answer, column));
+                }
+            }
+        }
+
+        #[test]
+        fn the_order_of_rows_changes_nothing_and_money_scales(
+            seed in any::<u64>(), n in 0_u64..80, k in 2_i64..9,
+        ) {
+            let ask = ask("2026");
+            let company = Company::drawn(seed, n);
+            let once = answered_by(ENTRY, &ask, &company);
+            prop_assert_eq!(&once, &answered_by(ENTRY, &ask, &company.shuffled(seed)));
+            assert_scales(&once, &answered_by(ENTRY, &ask, &company.scaled(k)), k);
+        }
+    }
+}
