@@ -1,0 +1,270 @@
+//! `throughline load`: exports in, facts kept.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use domain::{Definitions, Diagnostic, Level};
+use intake::{Lookups, Mapping, Planned, Settings};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use lake::load::FileStatus;
+use lake::{Lake, LoadReport, LoadRequest, SourceFile};
+use serde_json::{Value, json};
+
+use super::Common;
+use crate::error::{EXIT_FOUND, EXIT_OK, Failure, Kind, Outcome};
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::project::Project;
+
+/// Load exports: files and folders of CSV (also .gz), XLSX, NDJSON and Parquet
+///
+/// Files are recognized by their headers. Loading the same thing twice changes nothing. Rows that cannot
+/// be read go to quarantine: read = loaded + known + quarantined.
+///
+/// Examples:
+///   throughline load exports/
+///   throughline load --explain deals.csv > mappings/deals.toml
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Load {
+    /// Files and folders
+    #[arg(required_unless_present = "explain")]
+    paths: Vec<PathBuf>,
+    /// Say how a file is read, as the draft of a mapping; nothing is loaded
+    #[arg(long, value_name = "FILE")]
+    explain: Option<PathBuf>,
+    /// Say what would change; nothing is written
+    #[arg(long)]
+    dry_run: bool,
+    /// Record the facts as known at the end of this day: for extracts kept from the past, oldest first
+    #[arg(long, value_name = "DAY")]
+    known_on: Option<Date>,
+    /// Refuse a file that may be cut off
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Loads, or explains.
+pub(crate) fn run(load: &Load, common: &Common, output: &Output) -> Outcome {
+    if let Some(file) = &load.explain {
+        return explain(file, common, output);
+    }
+    let project = Project::find(common.dir.as_deref())?;
+    let definitions = project.definitions()?;
+    let recorded_at = match load.known_on {
+        Some(day) => definitions.calendar().end_of_day(day),
+        None => Timestamp::now(),
+    };
+    let settings = settings(&project, &definitions, load.strict)?;
+    let done = load_paths(&project, &settings, &load.paths, recorded_at, load.dry_run, output)?;
+    report(&done, load.dry_run, output)
+}
+
+/// What a load did, and what was said meanwhile.
+pub(crate) struct Done {
+    pub(crate) report: Option<LoadReport>,
+    planned: Vec<Planned>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads how sources are to be read from definitions and mappings.
+pub(crate) fn settings(
+    project: &Project,
+    definitions: &Definitions,
+    strict: bool,
+) -> Result<Settings, Failure> {
+    let mut mappings = Vec::new();
+    let mut faults = Vec::new();
+    for (file, text) in project.mapping_texts()? {
+        let (mapping, diagnostics) = Mapping::parse(&file, &text);
+        faults.extend(diagnostics);
+        mappings.extend(mapping);
+    }
+    if faults.iter().any(|fault| fault.level == Level::Error) {
+        return Err(Failure { kind: Kind::Usage, diagnostics: faults });
+    }
+    Ok(Settings {
+        currency: definitions.currency,
+        zone: TimeZone::get(&definitions.source_time_zone).unwrap_or(TimeZone::UTC),
+        day_order: definitions.source_day_order,
+        mappings,
+        strict,
+        ..Settings::default()
+    })
+}
+
+/// Loads files and folders in one commit.
+pub(crate) fn load_paths(
+    project: &Project,
+    settings: &Settings,
+    paths: &[PathBuf],
+    recorded_at: Timestamp,
+    dry_run: bool,
+    output: &Output,
+) -> Result<Done, Failure> {
+    for path in paths {
+        if !path.exists() {
+            let message = format!("{} does not exist", path.display());
+            return Err(Failure::usage(message, "Name a file or a folder, for example exports/."));
+        }
+    }
+    let (planned, mut diagnostics) = intake::survey(paths, settings);
+    if planned.is_empty() {
+        let kind = Kind::Input;
+        if diagnostics.is_empty() {
+            let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            let message = format!("{} holds no file that is recognized", names.join(", "));
+            return Err(Failure::new(kind, "load.nothing", message)
+                .hint("Draft a mapping with `throughline load --explain FILE`."));
+        }
+        return Err(Failure { kind, diagnostics });
+    }
+    let (lookups, remarks) = Lookups::gather(&planned, settings);
+    diagnostics.extend(remarks);
+    let lake = open_or_create(&project.lake())?;
+    let request = LoadRequest {
+        recorded_at,
+        author: None,
+        message: Some(paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" ")),
+        files: planned.iter().map(source_file).collect::<Result<_, Failure>>()?,
+    };
+    let mut loading = lake.begin(request)?;
+    let mut progress = Progress::new(output);
+    let mut n_rows = 0;
+    for (at, file) in planned.iter().enumerate() {
+        let new = loading.files().get(at).is_some_and(|report| report.status == FileStatus::New);
+        if !new {
+            continue;
+        }
+        let mut failed = None;
+        let read = file.read(settings, &lookups, &mut |row| {
+            n_rows += 1;
+            if n_rows % 1000 == 0 {
+                progress.step(&file.name, n_rows, n_rows);
+            }
+            match loading.push(at, row) {
+                Ok(()) => std::ops::ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    std::ops::ControlFlow::Break(())
+                }
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        match read {
+            Ok(summary) => {
+                for control in &summary.controls {
+                    let name = format!("{}.{} {}", control.table, control.column, control.currency);
+                    loading.control_total(at, name.trim_end(), control.sum.to_string())?;
+                }
+                diagnostics.extend(summary.warnings);
+            }
+            Err(rejected) => {
+                progress.finish();
+                diagnostics.push(*rejected.0);
+                return Err(Failure { kind: Kind::Input, diagnostics });
+            }
+        }
+    }
+    progress.finish();
+    let prepared = loading.prepare()?;
+    let report = if dry_run { prepared.report().clone() } else { prepared.commit()? };
+    Ok(Done { report: Some(report), planned, diagnostics })
+}
+
+fn source_file(file: &Planned) -> Result<SourceFile, Failure> {
+    let hash = blake3::Hash::from_hex(&file.content_hash).map_err(Failure::bug)?;
+    Ok(SourceFile {
+        name: file.name.clone(),
+        hash: *hash.as_bytes(),
+        preset: file.preset.clone(),
+    })
+}
+
+fn open_or_create(folder: &Path) -> Result<Lake, Failure> {
+    if folder.join("catalog.sqlite").is_file() {
+        Ok(Lake::open(folder)?)
+    } else {
+        Ok(Lake::create(folder)?)
+    }
+}
+
+fn explain(file: &Path, common: &Common, output: &Output) -> Outcome {
+    if !file.is_file() {
+        let message = format!("{} is not a file", file.display());
+        return Err(Failure::usage(message, "Name one export file."));
+    }
+    let settings = match Project::find(common.dir.as_deref()) {
+        Ok(project) => settings(&project, &*project.definitions()?, false)?,
+        Err(_) => Settings::default(),
+    };
+    let draft = intake::draft(file, &settings);
+    if output.json() {
+        output.data(json!({ "file": file.display().to_string(), "mapping": draft }), &[]);
+    } else {
+        output.result(&draft);
+    }
+    Ok(EXIT_OK)
+}
+
+fn report(done: &Done, dry_run: bool, output: &Output) -> Outcome {
+    let Some(report) = &done.report else { return Ok(EXIT_OK) };
+    let refused = done.diagnostics.iter().any(|d| d.level == Level::Error);
+    if output.json() {
+        let mut data = serde_json::to_value(report).map_err(Failure::bug)?;
+        if let Some(data) = data.as_object_mut() {
+            data.insert("dry_run".to_owned(), Value::Bool(dry_run));
+        }
+        output.data(data, &done.diagnostics);
+    } else {
+        output.diagnostics(&done.diagnostics);
+        output.result(&text(done, report, dry_run));
+    }
+    Ok(if refused { EXIT_FOUND } else { EXIT_OK })
+}
+
+/// The summary for people: what each file was recognized as, and what became of its rows.
+fn text(done: &Done, report: &LoadReport, dry_run: bool) -> String {
+    let mut text = String::new();
+    for (file, planned) in report.files.iter().zip(&done.planned) {
+        let rows = file.rows;
+        let outcome = match &file.status {
+            FileStatus::New => format!(
+                "read {} = loaded {} + known {} + quarantined {}",
+                rows.read, rows.loaded, rows.known, rows.quarantined
+            ),
+            FileStatus::LoadedBefore { load_id, recorded_at } => {
+                format!("already loaded as load {load_id} on {recorded_at}")
+            }
+            FileStatus::SameAs { .. } => "the same content as another file of this load".to_owned(),
+        };
+        text.push_str(&format!("{}\n  {}; {outcome}\n", file.name, planned.about));
+    }
+    let mut tables: BTreeMap<&str, (u64, u64, u64)> = BTreeMap::new();
+    for table in &report.tables {
+        tables.insert(table.table, (table.new, table.changed, table.unchanged));
+    }
+    text.push('\n');
+    for (table, (new, changed, unchanged)) in tables {
+        text.push_str(&format!("  {table:<20} {new:>9} new {changed:>9} changed {unchanged:>9} unchanged\n"));
+    }
+    let rows = report.rows;
+    let ending = match (dry_run, report.load_id) {
+        (true, _) => "nothing was written (dry run)".to_owned(),
+        (false, Some(load)) => format!("load {load}"),
+        (false, None) => "nothing is new: nothing was written".to_owned(),
+    };
+    text.push_str(&format!(
+        "\n{ending}: read {} = loaded {} + known {} + quarantined {}\n",
+        rows.read, rows.loaded, rows.known, rows.quarantined
+    ));
+    if rows.quarantined > 0 && !dry_run {
+        text.push_str("See why with `throughline quarantine`.\n");
+    }
+    text
+}

@@ -1,0 +1,63 @@
+//! `throughline loads`: the ledger of loads.
+
+use clap::Args;
+use serde_json::json;
+
+use super::Common;
+use crate::error::{EXIT_OK, Outcome};
+use crate::output::Output;
+use crate::project::Project;
+
+/// List the loads: when, what, how many rows
+///
+/// Example: throughline loads --json
+#[derive(Args, Debug)]
+pub(crate) struct Loads {}
+
+/// Lists them.
+pub(crate) fn run(_loads: &Loads, common: &Common, output: &Output) -> Outcome {
+    let project = Project::find(common.dir.as_deref())?;
+    if !project.lake().join("catalog.sqlite").is_file() {
+        output.remark("nothing has been loaded yet");
+        if output.json() {
+            output.data(json!({ "loads": [] }), &[]);
+        }
+        return Ok(EXIT_OK);
+    }
+    let lake = lake::Lake::open(project.lake())?;
+    let loads = lake.loads()?;
+    if output.json() {
+        let loads: Vec<_> = loads
+            .iter()
+            .map(|load| {
+                json!({
+                    "load": load.load_id,
+                    "recorded_at": load.recorded_at.to_string(),
+                    "message": load.message,
+                    "read": load.n_read,
+                    "loaded": load.n_loaded,
+                    "known": load.n_known,
+                    "quarantined": load.n_quarantined,
+                    "files": load.files,
+                })
+            })
+            .collect();
+        output.data(json!({ "loads": loads }), &[]);
+    } else {
+        let mut text = String::new();
+        for load in &loads {
+            text.push_str(&format!(
+                "load {}  {}  read {} = loaded {} + known {} + quarantined {}  ({} files)\n",
+                load.load_id,
+                load.recorded_at,
+                load.n_read,
+                load.n_loaded,
+                load.n_known,
+                load.n_quarantined,
+                load.files.len()
+            ));
+        }
+        output.result(&text);
+    }
+    Ok(EXIT_OK)
+}

@@ -1,0 +1,129 @@
+//! The commands, one file each; their doc comments are the help texts.
+
+mod ask;
+mod build;
+mod check;
+mod demo;
+mod init;
+mod journey_file;
+mod load;
+mod loads;
+mod method;
+mod open;
+mod quarantine;
+
+pub(crate) use ask::{Scope, not_one_of};
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::{EXIT_OK, EXIT_USAGE, Outcome};
+use crate::output::Output;
+
+/// Revenue marketing that everybody can believe: from spend to touches to pipeline to revenue, to the cent
+///
+/// Exit codes: 0 done, 1 finished and found problems, 2 wrong use or definitions, 3 input that cannot be
+/// read, 4 the world around (disk, lock, permission), 70 a fault of ours.
+#[derive(Parser, Debug)]
+#[command(name = "throughline", version, arg_required_else_help = true)]
+struct Program {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Common {
+    /// The company's folder (default: the nearest at or above the current one with throughline.toml)
+    #[arg(long, short = 'C', global = true, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Write the result as JSON: {"ok", "data", "warnings", "errors"}
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Write no remarks and no progress
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Write without color
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// Write with ASCII characters only
+    #[arg(long, global = true)]
+    pub(crate) ascii: bool,
+    /// Write whole tables
+    #[arg(long, global = true)]
+    pub(crate) full: bool,
+    /// Columns of the page (default: the terminal's, else 100)
+    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(40..=400))]
+    pub(crate) width: Option<u16>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Init(init::Init),
+    Check(check::Check),
+    Load(load::Load),
+    Loads(loads::Loads),
+    Quarantine(quarantine::Quarantine),
+    Build(build::Build),
+    Ask(ask::Ask),
+    Open(open::Open),
+    Method(method::Method),
+    Demo(demo::Demo),
+}
+
+/// Runs a command line and returns the exit code.
+pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let program = match Program::try_parse_from(&args) {
+        Ok(program) => program,
+        Err(error) => return usage(&error, &args),
+    };
+    let common = program.common;
+    let output = Output::new(&common);
+    match program.command.run(&common, &output) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+impl Command {
+    fn run(&self, common: &Common, output: &Output) -> Outcome {
+        match self {
+            Self::Init(init) => init::run(init, common, output),
+            Self::Check(check) => check::run(check, common, output),
+            Self::Load(load) => load::run(load, common, output),
+            Self::Loads(loads) => loads::run(loads, common, output),
+            Self::Quarantine(quarantine) => quarantine::run(quarantine, common, output),
+            Self::Build(build) => build::run(build, common, output),
+            Self::Ask(ask) => ask::run(ask, common, output),
+            Self::Open(open) => open::run(open, common, output),
+            Self::Method(method) => method::run(method, common, output),
+            Self::Demo(demo) => demo::run(demo, common, output),
+        }
+    }
+}
+
+/// Shows help and version on standard output, a fault on standard error (or as JSON).
+fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
+    let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if !wanted && args.iter().any(|arg| arg == "--json") {
+        let common = Common { json: true, ..Common::default() };
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or("").trim_start_matches("error: ").to_owned();
+        let failure = crate::error::Failure::usage(message, "See `throughline --help`.");
+        Output::new(&common).failure(&failure);
+        return ExitCode::from(EXIT_USAGE);
+    }
+    // What cannot be shown has no reader.
+    let _shown: std::io::Result<()> = error.print();
+    ExitCode::from(if wanted { EXIT_OK } else { EXIT_USAGE })
+}

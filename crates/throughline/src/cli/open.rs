@@ -1,0 +1,195 @@
+//! `throughline open`: the rows that make a figure.
+
+use clap::Args;
+use domain::answer::{self, Evidence};
+use domain::{Answer, Cell, Frame, Measure, Value};
+use serde_json::json;
+
+use super::Common;
+use super::ask::Scope;
+use crate::error::{EXIT_OK, Failure, Outcome};
+use crate::output::Output;
+use crate::project::Project;
+use crate::wire;
+
+/// Open a figure: the rows that make it, and that they add up to it
+///
+/// A figure of a table is named `table.row.column`. Without a figure the openable ones are listed.
+///
+/// Examples:
+///   throughline open pipeline marketing_sourced_pipeline
+///   throughline open attribution credit.webinar.linear --csv > rows.csv
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Open {
+    /// The question
+    question: String,
+    /// The figure
+    figure: Option<String>,
+    #[command(flatten)]
+    scope: Scope,
+    /// Write the rows as CSV, all of them
+    #[arg(long)]
+    csv: bool,
+    /// Show what the figure is divided by instead
+    #[arg(long)]
+    per: bool,
+    /// Check every openable figure of the answer against its rows
+    #[arg(long)]
+    verify: bool,
+}
+
+/// Opens the figure.
+pub(crate) fn run(open: &Open, common: &Common, output: &Output) -> Outcome {
+    let question = wire::question(&open.question)?;
+    let project = Project::find(common.dir.as_deref())?;
+    let mut session = wire::Session::open(&project, &open.scope, output)?;
+    let answer = session.answer(question)?;
+    if open.verify {
+        return verify(&mut session, &answer, output);
+    }
+    let openable = answer.openable();
+    let Some(figure) = &open.figure else {
+        return list(&answer, output);
+    };
+    let Some((_, value, evidence)) = openable.iter().find(|(id, ..)| id == figure) else {
+        let known: Vec<&str> = openable.iter().map(|(id, ..)| id.as_str()).collect();
+        let near = domain::diagnostic::nearest(figure, known.iter().copied());
+        let hint = near.map_or_else(
+            || format!("List them with `throughline open {}`.", open.question),
+            |near| format!("Did you mean `{near}`?"),
+        );
+        let message = format!("figure `{figure}` is not in this answer");
+        return Err(Failure::usage(message, hint));
+    };
+    let recomputed = session.recompute(evidence)?;
+    if recomputed != **value {
+        return Err(Failure::bug(format!(
+            "the rows of `{figure}` give {recomputed:?}, the answer says {value:?}"
+        )));
+    }
+    let shown = match (&evidence.per, open.per) {
+        (Some(denominator), true) => denominator,
+        (None, true) => {
+            return Err(Failure::usage(
+                format!("figure `{figure}` is not divided by anything"),
+                "Leave out `--per`.",
+            ));
+        }
+        _ => *evidence,
+    };
+    let rows = session.fetch(&shown.rows)?;
+    if open.csv {
+        output.result(&show::csv::frame(&rows));
+    } else if output.json() {
+        let data = json!({
+            "figure": figure,
+            "value": value,
+            "evidence": evidence,
+            "rows": show::json::frame(&rows),
+        });
+        output.data(data, &[]);
+    } else {
+        output.result(&text(figure, shown, value, &rows, open, output));
+    }
+    Ok(EXIT_OK)
+}
+
+fn text(
+    figure: &str,
+    shown: &Evidence,
+    value: &Value,
+    rows: &Frame,
+    open: &Open,
+    output: &Output,
+) -> String {
+    let table = show::text::frame(rows, output.style(), if output.style().full { None } else { Some(40) });
+    let closing = closing(shown, rows, value, open.per);
+    let quotient = if shown.per.is_some() {
+        format!("Divided by other rows: open them with `--per`. {figure} = {}\n", plain(value))
+    } else {
+        String::new()
+    };
+    format!("{table}\n{closing}\n{quotient}")
+}
+
+/// Says how the rows make the figure.
+fn closing(shown: &Evidence, rows: &Frame, value: &Value, per: bool) -> String {
+    let n = rows.n_rows();
+    let count = format!("{n} row{}", if n == 1 { "" } else { "s" });
+    let currency = match value {
+        Value::Money(money) => money.currency,
+        _ => domain::Currency::USD,
+    };
+    let currency = first_currency(rows).unwrap_or(currency);
+    let part = answer::measure(rows, &shown.measure, currency);
+    let part = part.map_or_else(|error| error.to_string(), |part| plain(&part));
+    let what = match &shown.measure {
+        Measure::Count => format!("{count}."),
+        Measure::CountDistinct(column) => format!("{count}, {part} different values of {column}."),
+        Measure::Sum(column) => format!("{count}, sum of {column} = {part}."),
+        Measure::Share(column) => format!("{count}, {column} is true in {part}."),
+        Measure::Mean(column) => format!("{count}, mean of {column} = {part}."),
+        Measure::Median(column) => format!("{count}, median of {column} = {part}."),
+    };
+    if per { format!("What the figure is divided by: {what}") } else { what }
+}
+
+fn first_currency(rows: &Frame) -> Option<domain::Currency> {
+    rows.columns().iter().find_map(|column| match column {
+        domain::Column::Money(values) => values.iter().flatten().next().map(|m| m.currency),
+        _ => None,
+    })
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Money(money) => money.to_string(),
+        Value::Share { of, total } => format!("{of} of {total}"),
+        Value::None(reason) => reason.clone(),
+        other => match answer::cell(other) {
+            Cell::Null => String::new(),
+            cell => cell.to_string(),
+        },
+    }
+}
+
+fn list(answer: &Answer, output: &Output) -> Outcome {
+    let openable = answer.openable();
+    if output.json() {
+        let ids: Vec<_> = openable
+            .iter()
+            .map(|(id, value, evidence)| json!({"figure": id, "value": value, "evidence": evidence}))
+            .collect();
+        output.data(json!({ "question": answer.question, "openable": ids }), &[]);
+    } else {
+        let lines: String =
+            openable.iter().map(|(id, value, _)| format!("{id}  {}\n", plain(value))).collect();
+        output.result(&lines);
+    }
+    Ok(EXIT_OK)
+}
+
+/// Recomputes every openable figure from its rows.
+fn verify(session: &mut wire::Session, answer: &Answer, output: &Output) -> Outcome {
+    let openable = answer.openable();
+    let mut wrong = Vec::new();
+    for (id, value, evidence) in &openable {
+        if session.recompute(evidence)? != **value {
+            wrong.push(id.as_str());
+        }
+    }
+    if let Some(first) = wrong.first() {
+        return Err(Failure::bug(format!(
+            "{} of {} figures differ from their rows, the first is `{first}`",
+            wrong.len(),
+            openable.len()
+        )));
+    }
+    if output.json() {
+        output.data(json!({ "question": answer.question, "figures": openable.len(), "agree": openable.len() }), &[]);
+    } else {
+        output.result(&format!("{} of {} figures agree with their rows\n", openable.len(), openable.len()));
+    }
+    Ok(EXIT_OK)
+}

@@ -1,0 +1,101 @@
+//! The folder of a company: definitions and mappings in git, facts beside them.
+//!
+//!     throughline.toml          who we are
+//!     definitions/*.toml        what the words mean
+//!     mappings/*.toml           how tables are read that no preset knows
+//!     .throughline/lake         the facts
+//!     .throughline/derived      builds, always reproducible
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use domain::definition::parse;
+use domain::{Definitions, Diagnostic, Level};
+
+use crate::error::{Failure, Kind};
+
+/// A company's folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Project {
+    root: PathBuf,
+}
+
+impl Project {
+    /// Finds the folder: the one given, or the nearest at or above the current one that holds
+    /// `throughline.toml`.
+    pub(crate) fn find(given: Option<&Path>) -> Result<Self, Failure> {
+        let start = match given {
+            Some(folder) => folder.to_path_buf(),
+            None => std::env::current_dir().map_err(|error| Failure::world(&error))?,
+        };
+        let found = start.ancestors().find(|folder| folder.join("throughline.toml").is_file());
+        let found = if given.is_some() {
+            Some(start.as_path()).filter(|folder| folder.join("throughline.toml").is_file())
+        } else {
+            found
+        };
+        found.map(|root| Self { root: root.to_path_buf() }).ok_or_else(|| {
+            Failure::usage(
+                format!("no `throughline.toml` in {} or above it", start.display()),
+                "Make a folder with `throughline init NAME`, or name one with `--dir`.",
+            )
+        })
+    }
+
+    /// The folder itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the facts are.
+    pub(crate) fn lake(&self) -> PathBuf {
+        self.root.join(".throughline").join("lake")
+    }
+
+    /// Where builds are kept.
+    pub(crate) fn derived(&self) -> PathBuf {
+        self.root.join(".throughline").join("derived")
+    }
+
+    /// Reads the definitions and says all faults.
+    pub(crate) fn read_definitions(&self) -> Result<(Definitions, Vec<Diagnostic>), Failure> {
+        let mut files = vec![self.text("throughline.toml")?];
+        files.extend(self.texts("definitions")?);
+        Ok(parse::read(&files))
+    }
+
+    /// Reads the definitions; a fault in them is a failure.
+    pub(crate) fn definitions(&self) -> Result<Arc<Definitions>, Failure> {
+        let (definitions, diagnostics) = self.read_definitions()?;
+        if diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error) {
+            return Err(Failure { kind: Kind::Usage, diagnostics });
+        }
+        Ok(Arc::new(definitions))
+    }
+
+    /// Returns the mapping files as (path from the folder, text), in order of their names.
+    pub(crate) fn mapping_texts(&self) -> Result<Vec<(String, String)>, Failure> {
+        self.texts("mappings")
+    }
+
+    fn texts(&self, folder: &str) -> Result<Vec<(String, String)>, Failure> {
+        let Ok(entries) = fs::read_dir(self.root.join(folder)) else { return Ok(Vec::new()) };
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| Path::new(name).extension().is_some_and(|end| end == "toml"))
+            .collect();
+        names.sort();
+        names.iter().map(|name| self.text(&format!("{folder}/{name}"))).collect()
+    }
+
+    fn text(&self, name: &str) -> Result<(String, String), Failure> {
+        let bytes = fs::read(self.root.join(name)).map_err(|error| {
+            Failure::new(Kind::World, "file", format!("{name} cannot be read: {error}"))
+        })?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            Failure::usage(format!("{name} is not UTF-8 text"), "Save it as UTF-8.")
+        })?;
+        Ok((name.to_owned(), text))
+    }
+}

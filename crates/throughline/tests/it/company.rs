@@ -1,0 +1,1 @@
+//! The sample company against the reference model.
