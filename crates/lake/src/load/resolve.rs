@@ -2,7 +2,7 @@
 //!
 //! All decisions rest on key, version, file and line, never on the order in which rows came.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher as StdHasher};
 
 use arrow::array::RecordBatch;
@@ -29,8 +29,8 @@ pub(super) struct Settled {
     pub(super) staged: Staged,
     /// Positions by key, then version, file and line.
     order: Vec<u32>,
-    /// Where keys of the load are stored now, by the first place of the key in `order`.
-    stored: BTreeMap<usize, Stored>,
+    /// Where keys of the load are stored now, by the first place of the key in `order`, ascending.
+    stored: Vec<(usize, Stored)>,
     /// The files of the table before the load.
     pub(super) live: Vec<DataFile>,
     counts: TableReport,
@@ -39,9 +39,15 @@ pub(super) struct Settled {
 /// Where a fact is stored now.
 #[derive(Clone, Copy)]
 struct Stored {
-    file: usize,
-    row: usize,
+    file: u32,
+    row: u32,
     withdrawn: bool,
+}
+
+impl Stored {
+    fn place(self) -> (usize, usize) {
+        (self.file as usize, self.row as usize)
+    }
 }
 
 /// Facts of one key that together make its next version; the later come last.
@@ -119,7 +125,7 @@ impl Settled {
             older: 0,
             refused: 0,
         };
-        let mut settled = Self { staged, order, stored: BTreeMap::new(), live, counts };
+        let mut settled = Self { staged, order, stored: Vec::new(), live, counts };
         settled.compare_with_stored()?;
         Ok(settled)
     }
@@ -141,7 +147,7 @@ impl Settled {
         let all_columns = table.projection(&names)?;
         let live = std::mem::take(&mut self.live);
         let mut bytes = Vec::new();
-        for (number, file) in live.iter().enumerate() {
+        for (number, file) in (0..).zip(&live) {
             // Row and group, in the order of the rows.
             let mut found: Vec<(usize, usize)> = Vec::new();
             let mut first_row = 0;
@@ -170,17 +176,18 @@ impl Settled {
                     while let Some((row, start)) = found.next_if(|(row, _)| *row < end) {
                         let place = Stored {
                             file: number,
-                            row,
+                            row: u32::try_from(row).unwrap_or(u32::MAX),
                             withdrawn: stored.withdrawn(row - first_row),
                         };
                         self.compare_group(start, place, &stored, row - first_row, &mut bytes);
-                        self.stored.insert(start, place);
+                        self.stored.push((start, place));
                     }
                 }
                 first_row = end;
                 Ok(())
             })?;
         }
+        self.stored.sort_unstable_by_key(|(start, _)| *start);
         self.live = live;
         Ok(())
     }
@@ -223,6 +230,11 @@ impl Settled {
 
     fn candidate(&self, position: u32) -> Option<&Candidate> {
         self.staged.candidates.get(position as usize)
+    }
+
+    fn stored_at(&self, start: usize) -> Option<Stored> {
+        let at = self.stored.binary_search_by_key(&start, |(start, _)| *start).ok()?;
+        self.stored.get(at).map(|(_, stored)| *stored)
     }
 
     fn mask(&self, candidate: &Candidate) -> u64 {
@@ -316,7 +328,7 @@ impl Settled {
         }
         let mut incomplete: Vec<(u32, u64)> = Vec::new();
         for (start, group) in self.groups() {
-            if self.stored.contains_key(&start) {
+            if self.stored_at(start).is_some() {
                 continue;
             }
             let facts: Vec<(u32, &Candidate)> = group
@@ -453,7 +465,7 @@ impl Settled {
     /// that each has the last word on. They are few, so their rows are read into memory.
     fn settle_mixed(&mut self, rows: &SourceRows) -> Result<(), LakeError> {
         let mut mixed: Vec<(Stored, Vec<u32>)> = Vec::new();
-        for (&start, &stored) in &self.stored {
+        for &(start, stored) in &self.stored {
             let group = self.order.get(start..self.group_end(start)).unwrap_or_default();
             let facts: Vec<u32> = self.heard(group, rows).collect();
             let older = |at: &u32| self.candidate(*at).is_some_and(|c| c.fate == Fate::Older);
@@ -468,7 +480,7 @@ impl Settled {
             mixed.iter().flat_map(|(_, facts)| facts.iter().map(|&at| at as usize)).collect();
         positions.sort_unstable();
         let mut places: Vec<(usize, usize)> =
-            mixed.iter().map(|(stored, _)| (stored.file, stored.row)).collect();
+            mixed.iter().map(|(stored, _)| stored.place()).collect();
         places.sort_unstable();
         let width = self.staged.fact.columns.len();
         let said_rows = write::gather_staged(&self.staged, &positions)?;
@@ -477,7 +489,7 @@ impl Settled {
         let kept = Hasher::new(&self.staged.table, &stored_rows, width)?;
         let mut fates = Vec::new();
         for (stored, facts) in &mixed {
-            let Ok(stored_row) = places.binary_search(&(stored.file, stored.row)) else { continue };
+            let Ok(stored_row) = places.binary_search(&stored.place()) else { continue };
             let mut covered = 0;
             for (later, &position) in facts.iter().rev().enumerate() {
                 let Some(candidate) = self.candidate(position) else { continue };
@@ -525,7 +537,7 @@ impl Settled {
                 let fate = self.staged.candidates.get(position).map(|candidate| candidate.fate);
                 matches!(fate, Some(Fate::New | Fate::Changed))
             });
-            let stored = self.stored.get(&start).map(|stored| (stored.file, stored.row));
+            let stored = self.stored_at(start).map(Stored::place);
             match (facts.as_slice(), stored) {
                 _ if !writes => {}
                 ([position], None) => {
