@@ -425,8 +425,8 @@ fn breakdown(ask: &Ask, view: &View<'_>, dimension: &str, column: &str, id: &str
 }
 
 fn chart(ask: &Ask, table: &Table) -> Chart {
-    let rows =
-        || table.rows.iter().filter(|row| row.id != "all" && row.id != common::NONE).take(CHARTED);
+    let named = || table.rows.iter().filter(|row| row.id != "all" && row.id != common::NONE);
+    let rows = || named().take(CHARTED);
     let series = |id: &str, name: &str| {
         let place = table.columns.iter().position(|column| column.id == id).unwrap_or(0);
         Series {
@@ -437,7 +437,7 @@ fn chart(ask: &Ask, table: &Table) -> Chart {
         }
     };
     let n = rows().count();
-    let all = table.rows.len().saturating_sub(1);
+    let all = named().count();
     Chart {
         id: "programs".to_owned(),
         title: if n < all {
