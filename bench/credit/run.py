@@ -37,7 +37,7 @@ def main():
 
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     folder = given.dir or target / "bench-credit"
-    exe = given.exe or built(target)
+    exe = given.exe.resolve() if given.exe else built(target)
     python = None if given.no_peer else environment(folder / "venv")
     same = True
     for millions in given.touches:
