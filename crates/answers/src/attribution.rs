@@ -419,9 +419,8 @@ fn replaced(lens: &Lens<'_>, lenses: &[Lens<'_>], channels: &[Channel], whole: M
         let money = Money::from_minor(gap(&channel).saturating_abs(), whole.currency);
         (named(channel), words::money(money))
     };
-    let ((up, more), (down, less)) = match (up.map(told), down.map(told)) {
-        (Some(up), Some(down)) => (up, down),
-        _ => return String::new(),
+    let (Some((up, more)), Some((down, less))) = (up.map(told), down.map(told)) else {
+        return String::new();
     };
     let moved = words::money(Money::from_minor(moved, whole.currency));
     format!("{name} would move {moved} of it{share}: {more} more to {up}, {less} less to {down}.")

@@ -26,16 +26,20 @@ pub(crate) fn with_rate(entry: Entry) -> Entry {
 
 /// The mean of a money column, with its interval.
 pub(crate) fn mean(slice: &Slice<'_>, column: &str, seed: u64) -> Entry {
+    // In minor units, scaled once at the end: a decimal for each deal would cost more than the rest.
     let mut values: Vec<f64> =
-        slice.moneys(column).flatten().filter_map(|money| Value::Money(*money).number()).collect();
+        slice.moneys(column).flatten().map(|money| money.minor as f64).collect();
     // In one order, so that the order of the rows changes no bit.
-    values.sort_by(f64::total_cmp);
+    values.sort_unstable_by(f64::total_cmp);
     let (found, method) = if values.len() < FEW {
         (interval::mean_bootstrap(&values, LEVEL, REPLICATES, seed), "BCa bootstrap")
     } else {
         (interval::mean(&values, LEVEL), "Student")
     };
-    around(slice.mean(column), found.map(|found| (found.low, found.high)), method)
+    let digits = slice.moneys(column).flatten().next().map_or(0, |money| money.currency.digits());
+    let major = |minor: f64| minor / 10_f64.powi(i32::try_from(digits).unwrap_or(0));
+    let found = found.map(|found| (major(found.low), major(found.high)));
+    around(slice.mean(column), found, method)
 }
 
 /// The median of a column of days, with its interval.

@@ -761,8 +761,8 @@ mod tests {
     /// Twelve deals of 2026Q3, four of the quarter before, one excluded.
     fn small() -> Company {
         let mut deals = Vec::new();
-        for n in 0_i8..12 {
-            let source = ["marketing", "sales", "marketing", "unknown"][n as usize % 4];
+        let sources = ["marketing", "sales", "marketing", "unknown"];
+        for (n, source) in (0_i8..12).zip(sources.into_iter().cycle()) {
             let created = date(2026, 7, 1 + n);
             let deal = Deal::new(&format!("now{n}"), source, created, 100_000 * (i64::from(n) + 1));
             deals.push(match n {
@@ -772,8 +772,7 @@ mod tests {
                 _ => Deal { stage: 3, ..deal },
             });
         }
-        for n in 0_i8..4 {
-            let source = ["sales", "marketing"][n as usize % 2];
+        for (n, source) in (0_i8..4).zip(["sales", "marketing"].into_iter().cycle()) {
             deals.push(Deal::new(&format!("then{n}"), source, date(2026, 5, 1 + n), 250_000));
         }
         deals.push(Deal {

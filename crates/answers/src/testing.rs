@@ -16,6 +16,12 @@ use stats::random::SplitMix64;
 /// The day as of which the companies are asked.
 pub(crate) const AS_OF: Date = date(2026, 10, 15);
 
+/// Channel, program, minor units.
+pub(crate) type Credit = (&'static str, Option<&'static str>, i64);
+
+/// Day, program, channel, minor units, invalid clicks.
+pub(crate) type Spend = (Date, Option<&'static str>, &'static str, Option<i64>, i64);
+
 /// A deal, as far as answers look at it.
 #[derive(Clone, Debug)]
 pub(crate) struct Deal {
@@ -35,8 +41,8 @@ pub(crate) struct Deal {
     pub touches: i64,
     pub first_touch: Option<Date>,
     pub influenced: bool,
-    /// For each model: channel, program, minor units.
-    pub credits: BTreeMap<&'static str, Vec<(&'static str, Option<&'static str>, i64)>>,
+    /// For each model.
+    pub credits: BTreeMap<&'static str, Vec<Credit>>,
 }
 
 impl Deal {
@@ -99,10 +105,9 @@ impl Deal {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Company {
     pub deals: Vec<Deal>,
-    /// Day, program, channel, minor units, invalid clicks.
-    pub spend: Vec<(Date, Option<&'static str>, &'static str, Option<i64>, i64)>,
+    pub spend: Vec<Spend>,
     /// The same, left out because it would count twice.
-    pub left_out: Vec<(Date, Option<&'static str>, &'static str, Option<i64>, i64)>,
+    pub left_out: Vec<Spend>,
     /// Day, program, channel, touches, invalid ones.
     pub touches: Vec<(Date, Option<&'static str>, &'static str, i64, i64)>,
     /// Day, program, channel, segment.
@@ -284,7 +289,7 @@ impl Company {
         let rows = &self.leads;
         let ids: Vec<String> = (0..rows.len()).map(|id| id.to_string()).collect();
         frame(vec![
-            ("id", text(&ids, |id| Some(id))),
+            ("id", text(&ids, Some)),
             ("created_on", Column::Day(rows.iter().map(|row| Some(row.0)).collect())),
             ("account_id", text(rows, |_| Some("acorn"))),
             ("program_id", text(rows, |row| row.1)),
