@@ -1,9 +1,9 @@
 //! The catalog: which files make up which table at which snapshot, in the DuckLake 1.0 tables.
 //!
 //! Files are only ever replaced as a whole, never marked row by row, so a snapshot is a plain list
-//! of files for every engine. A snapshot never changes once it is committed; its time is the instant
-//! at which its load was recorded. All functions here run in the caller's transaction.
-//! The layout is that of the `DuckLake` 1.0 specification, as `DuckDB` 1.5.5 writes it.
+//! of files for every engine. A snapshot never changes once it is committed; its time is the
+//! instant at which its load was recorded. All functions here run in the caller's transaction. The
+//! layout is that of the `DuckLake` 1.0 specification, as `DuckDB` 1.5.5 writes it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -160,8 +160,8 @@ pub(crate) fn create(connection: &Connection, tables: &[StoredTable]) -> Result<
     let time = snapshot_time(Timestamp::UNIX_EPOCH);
     connection.execute("INSERT INTO ducklake_snapshot VALUES (0, ?, 0, 1, 0)", [&time])?;
     connection.execute(
-        "INSERT INTO ducklake_snapshot_changes VALUES (0, 'created_schema:\"main\"', NULL, NULL, NULL)",
-        [],
+        "INSERT INTO ducklake_snapshot_changes VALUES (0, ?, NULL, NULL, NULL)",
+        ["created_schema:\"main\""],
     )?;
     connection.execute(
         "INSERT INTO ducklake_schema VALUES (0, ?, 0, NULL, 'main', 'main/', 1)",
@@ -522,8 +522,8 @@ fn texts(bounds: &Bounds) -> (Option<String>, Option<String>) {
     }
 }
 
-/// Widens the statistics of a table by those of files that are not yet listed. They never narrow, as
-/// they must hold for the files of older snapshots too.
+/// Widens the statistics of a table by those of files that are not yet listed. They never narrow,
+/// as they must hold for the files of older snapshots too.
 fn widen_table(
     connection: &Connection,
     table: &StoredTable,

@@ -5,9 +5,9 @@
 //! contents of one version are a conflict, and both rows go to quarantine. For each file and in
 //! total `loaded + known + quarantined = read`, or nothing is stored.
 //!
-//! Rows are written to disk as they come; in memory stay a hash of the key and a hash of the content
-//! of each fact of the load. What is stored already is read only for tables that the load touches,
-//! and only files with changed facts are written anew.
+//! Rows are written to disk as they come; in memory stay a hash of the key and a hash of the
+//! content of each fact of the load. What is stored already is read only for tables that the load
+//! touches, and only files with changed facts are written anew.
 
 mod resolve;
 mod staging;

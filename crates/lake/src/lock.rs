@@ -53,8 +53,8 @@ impl WriterLock {
         Ok(Self { _file: file, since })
     }
 
-    /// Removes the files that no snapshot names: a writer died before its commit. Files younger than
-    /// the lock stay, as they are the holder's own. Returns what was removed.
+    /// Removes the files that no snapshot names: a writer died before its commit. Files younger
+    /// than the lock stay, as they are the holder's own. Returns what was removed.
     pub(crate) fn sweep(
         &self,
         dir: &Path,

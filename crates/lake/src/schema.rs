@@ -1,8 +1,8 @@
 //! The stored tables: the canonical facts with their provenance, and the quarantine.
 //!
 //! A stored column is a column of the fact or one of [`PROVENANCE`]. The number of a column is its
-//! field number in the Parquet files and its `column_id` in the catalog; it never changes, also when
-//! the model gains columns.
+//! field number in the Parquet files and its `column_id` in the catalog; it never changes, also
+//! when the model gains columns.
 
 use std::collections::HashMap;
 use std::sync::Arc;

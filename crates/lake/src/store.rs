@@ -77,9 +77,9 @@ impl Lake {
         Ok(Self { dir, connection: Mutex::new(connection), tables, uuid })
     }
 
-    /// Opens a lake. Fails where a file of the newest snapshot is gone or has another size. Where no
-    /// one else is writing, removes what a dead writer left, and registers tables and columns that
-    /// the model has gained.
+    /// Opens a lake. Fails where a file of the newest snapshot is gone or has another size. Where
+    /// no one else is writing, removes what a dead writer left, and registers tables and columns
+    /// that the model has gained.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, LakeError> {
         let dir = dir.as_ref();
         let missing = || LakeError::Missing { dir: dir.to_owned() };

@@ -1,6 +1,6 @@
 //! A writer that dies at any point loses nothing that was acknowledged and leaves no half load.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[expect(dead_code, reason = "each test binary uses a part")]
 mod common;

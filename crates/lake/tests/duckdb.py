@@ -52,7 +52,8 @@ def layout(catalog):
     tables = sorted({name for (name,) in names} | {"ducklake_inlined_data_tables"})
     columns = {}
     for table in tables:
-        info = connection.execute(f"SELECT name, type, \"notnull\", pk FROM pragma_table_info('{table}')")
+        info = connection.execute(
+            f"SELECT name, type, \"notnull\", pk FROM pragma_table_info('{table}')")
         columns[table] = [list(column) for column in info]
     return columns
 
@@ -64,8 +65,9 @@ def main(lake):
     snapshots = connection.execute(
         "SELECT snapshot_id, snapshot_time, author FROM ducklake_snapshots('lake') ORDER BY 1"
     ).fetchall()
-    tables = [row[0] for row in connection.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY 1").fetchall()]
+    names = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY 1")
+    tables = [row[0] for row in names.fetchall()]
     seen = {}
     for snapshot, _, _ in snapshots[2:]:
         for table in tables:

@@ -1,6 +1,6 @@
 //! Loads: what is kept, what changes, what was known when.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

@@ -110,7 +110,11 @@ fn new_lake() -> (tempfile::TempDir, Lake) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn the_order_in_which_rows_come_changes_nothing(
@@ -141,7 +145,8 @@ proptest! {
         let (_a, whole) = new_lake();
         let (_b, split) = new_lake();
         let first = load(&whole, MONDAY, rows(&made));
-        let parts = rows(&made).into_iter().enumerate().map(|(n, row)| (usize::from(n >= cut), row));
+        let parts = rows(&made).into_iter().enumerate();
+        let parts = parts.map(|(n, row)| (usize::from(n >= cut), row));
         let second = split.load(request(MONDAY, &["rows.csv", "more.csv"]), parts);
         let second = conserved(second.unwrap());
         prop_assert_eq!(first.rows, second.rows);

@@ -73,8 +73,8 @@ pub(super) fn settle(
     for table in &tables {
         table.refuse_conflicts(rows, files, &mut refusals)?;
     }
-    // A refused row takes its facts in other tables with it, which may leave a new key there without
-    // what it needs; so until nothing more is refused.
+    // A refused row takes its facts in other tables with it, which may leave a new key there
+    // without what it needs; so until nothing more is refused.
     loop {
         let before = refusals.len();
         for table in &tables {
