@@ -19,6 +19,9 @@ mod spend;
 mod tables;
 mod touches;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use domain::{Definitions, Frame};

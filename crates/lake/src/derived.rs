@@ -154,7 +154,8 @@ fn write(path: &PathBuf, batch: &RecordBatch) -> Result<u64, LakeError> {
 
 fn read(path: &Path) -> Result<RecordBatch, LakeError> {
     let input = File::open(path).map_err(LakeError::disk("cannot read", path))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(input).map_err(LakeError::parquet(path))?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(input).map_err(LakeError::parquet(path))?;
     let schema = Arc::clone(builder.schema());
     let reader = builder.with_batch_size(1 << 16).build().map_err(LakeError::parquet(path))?;
     let batches = reader.collect::<Result<Vec<_>, _>>()?;
@@ -187,7 +188,9 @@ fn batch_from_frame(frame: &Frame) -> Result<RecordBatch, LakeError> {
         match column {
             Column::Text(values) => {
                 let mut builder = StringBuilder::new();
-                values.iter().for_each(|text| builder.append_option(text.as_ref()));
+                for text in values {
+                    builder.append_option(text.as_ref());
+                }
                 add(name, "text", Arc::new(builder.finish()));
             }
             Column::Integer(values) => {
@@ -201,22 +204,22 @@ fn batch_from_frame(frame: &Frame) -> Result<RecordBatch, LakeError> {
             }
             Column::Day(values) => {
                 let days = values.iter().map(|day| day.map(number));
-                add(name, "day", Arc::new(Date32Array::from_iter(days)));
+                add(name, "day", Arc::new(days.collect::<Date32Array>()));
             }
             Column::Instant(values) => {
                 let micros = values.iter().map(|at| at.map(jiff::Timestamp::as_microsecond));
-                let array = TimestampMicrosecondArray::from_iter(micros).with_timezone("UTC");
+                let array = micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC");
                 add(name, "instant", Arc::new(array));
             }
             Column::Decimal(values) => {
                 let texts = values.iter().map(|value| value.map(|value| value.to_string()));
-                add(name, "decimal", Arc::new(StringArray::from_iter(texts)));
+                add(name, "decimal", Arc::new(texts.collect::<StringArray>()));
             }
             Column::Money(values) => {
                 let minors = values.iter().map(|money| money.map(|money| money.minor));
-                add(name, "money", Arc::new(Int64Array::from_iter(minors)));
+                add(name, "money", Arc::new(minors.collect::<Int64Array>()));
                 let codes = values.iter().map(|m| m.map(|money| money.currency.code().to_owned()));
-                let codes = Arc::new(StringArray::from_iter(codes));
+                let codes = Arc::new(codes.collect::<StringArray>());
                 add(&format!("{name}{CURRENCY}"), "currency", codes);
             }
         }

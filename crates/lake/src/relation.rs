@@ -13,7 +13,7 @@ mod touches;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::array::RecordBatch;
 use domain::diagnostic::nearest;
@@ -21,7 +21,7 @@ use domain::{Caveat, Currency, Definitions, Frame, Rows};
 use jiff::civil::Date;
 
 use crate::build::caveats::{BuildSummary, Notes, caveats};
-use crate::build::{Channels, Facts, Rates, Tables};
+use crate::build::{Channels, Days, Facts, Rates, Tables};
 use crate::error::LakeError;
 
 /// A relation and its columns, in the order in which they are shown.
@@ -103,6 +103,7 @@ pub struct Built {
     tables: Mutex<BTreeMap<&'static str, Arc<Frame>>>,
     hops: Mutex<Option<Arc<RecordBatch>>>,
     made: Mutex<BTreeMap<Key, Arc<Frame>>>,
+    days: OnceLock<Days>,
 }
 
 impl fmt::Debug for Built {
@@ -134,6 +135,7 @@ impl Built {
             tables: Mutex::new(frames.collect()),
             hops: Mutex::new(Some(Arc::new(tables.hops))),
             made: Mutex::default(),
+            days: OnceLock::new(),
         }
     }
 
@@ -156,6 +158,7 @@ impl Built {
             tables: Mutex::default(),
             hops: Mutex::default(),
             made: Mutex::default(),
+            days: OnceLock::new(),
         }
     }
 
@@ -235,6 +238,10 @@ impl Built {
 
     pub(crate) fn channels(&self) -> Channels {
         Channels::new(Arc::clone(&self.definitions))
+    }
+
+    pub(crate) fn days(&self) -> &Days {
+        self.days.get_or_init(|| Days::new(self.definitions.calendar(), self.as_of))
     }
 
     pub(crate) fn rates(&self) -> Result<Rates, LakeError> {

@@ -59,7 +59,7 @@ fn count(n: u64, one: &str, many: &str) -> String {
     let digits = n.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -170,11 +170,9 @@ fn of_deals(notes: &Notes, said: &mut Vec<Caveat>) {
     }
     if notes.account_not_found.n > 0 {
         let pile = &notes.account_not_found;
-        let text =
-            format!("{}{} of accounts that were not loaded.", deals(pile.n), worth(pile));
-        let rows = rows()
-            .only(Filter::present("account_id"))
-            .only(Filter::is("segment", "unknown"));
+        let text = format!("{}{} of accounts that were not loaded.", deals(pile.n), worth(pile));
+        let rows =
+            rows().only(Filter::present("account_id")).only(Filter::is("segment", "unknown"));
         say("deals-account-not-found", text, rows);
     }
     if !notes.lead_sources_unmapped.is_empty() {
@@ -211,8 +209,7 @@ fn of_touches(touches: &TouchCounts, said: &mut Vec<Caveat>) {
             n(no_account),
             touches.unknown_person
         );
-        let rows =
-            rows().only(Filter::missing("account_id")).only(Filter::flag("counted", true));
+        let rows = rows().only(Filter::missing("account_id")).only(Filter::flag("counted", true));
         say("touches-without-account", text, rows);
     }
     if touches.unmapped > 0 {

@@ -81,10 +81,8 @@ impl Days {
     /// Returns the last microsecond of a day.
     pub(crate) fn end(&self, day: Day) -> Micros {
         let next = usize::try_from(day - self.first + 1).ok();
-        next.and_then(|next| self.starts.get(next)).map_or_else(
-            || self.calendar.end_of_day(date(day)).as_microsecond(),
-            |start| start - 1,
-        )
+        next.and_then(|next| self.starts.get(next))
+            .map_or_else(|| self.calendar.end_of_day(date(day)).as_microsecond(), |start| start - 1)
     }
 }
 

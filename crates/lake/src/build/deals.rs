@@ -87,12 +87,13 @@ impl Turn {
         }
     }
 
-    /// The value at the end of the as-of day, where a later change makes the present one too new.
-    fn earlier(&self) -> Option<Option<&str>> {
+    /// The value at the end of the as-of day, where a later change makes the present one too new;
+    /// empty where the field was.
+    fn earlier(&self) -> Option<&str> {
         let after = self.after.as_ref()?;
         match &self.before {
-            Some(before) => Some(before.new.as_deref()),
-            None => after.old.as_deref().map(Some),
+            Some(before) => Some(before.new.as_deref().unwrap_or("")),
+            None => after.old.as_deref(),
         }
     }
 }
@@ -113,8 +114,9 @@ struct History {
 struct Stages<'a> {
     definitions: &'a Definitions,
     known: HashMap<Box<str>, Option<usize>>,
-    /// For each stage, its place among the open ones, from 1; for a won one the number of open ones.
+    /// For each open stage, its place among them, from 1.
     heights: Vec<Option<usize>>,
+    n_open: usize,
 }
 
 impl<'a> Stages<'a> {
@@ -126,11 +128,10 @@ impl<'a> Stages<'a> {
                 height += 1;
                 Some(height)
             }
-            State::Won => Some(n_open).filter(|n| *n > 0),
-            State::Lost => None,
+            State::Won | State::Lost => None,
         });
         let heights = heights.collect();
-        Self { definitions, known: HashMap::new(), heights }
+        Self { definitions, known: HashMap::new(), heights, n_open }
     }
 
     fn find(&mut self, text: &str) -> Option<usize> {
@@ -167,9 +168,23 @@ pub(crate) fn read(
     let mut deals = Deals::default();
     let history = history(source, &mut stages, end, &mut deals.n_future)?;
     let columns = [
-        "id", "account_id", "account_name", "name", "stage", "amount", "currency", "probability",
-        "created_at", "close_on", "closed", "won", "kind", "lead_source", "program_id",
-        "program_name", "owner",
+        "id",
+        "account_id",
+        "account_name",
+        "name",
+        "stage",
+        "amount",
+        "currency",
+        "probability",
+        "created_at",
+        "close_on",
+        "closed",
+        "won",
+        "kind",
+        "lead_source",
+        "program_id",
+        "program_name",
+        "owner",
     ];
     let frame = facts::frame(source, "opportunity", &columns)?;
     let text = |column: &str, row: usize| frame.texts(column).get(row).cloned().flatten();
@@ -187,7 +202,8 @@ pub(crate) fn read(
 
         let written = text("stage", row);
         let (stage_text, flags) = match earlier(|past| &past.stage) {
-            Some(earlier) => (earlier.map(Arc::from), None),
+            Some("") => (None, None),
+            Some(earlier) => (Some(earlier.into()), None),
             None => (written, Some((flag("closed", row), flag("won", row)))),
         };
         let stage = stage_text.as_ref().and_then(|text| stages.find(text));
@@ -198,13 +214,11 @@ pub(crate) fn read(
             _ => State::Open,
         };
         let close_on = match earlier(|past| &past.close_on) {
-            Some(earlier) => {
-                earlier.and_then(|text| text.get(..10)?.parse().ok())
-            }
+            Some(earlier) => earlier.get(..10).and_then(|text| text.parse().ok()),
             None => frame.days("close_on").get(row).copied().flatten(),
         };
         let amount = match earlier(|past| &past.amount) {
-            Some(earlier) => earlier.and_then(|text| text.trim().parse().ok()),
+            Some(earlier) => earlier.trim().parse().ok(),
             None => frame.decimals("amount").get(row).copied().flatten(),
         };
         let code = text("currency", row);
@@ -220,7 +234,8 @@ pub(crate) fn read(
             (None, Some(name)) => names.get(&name.trim().to_lowercase()).copied().unwrap_or(NONE),
             (None, None) => NONE,
         };
-        let reached = past.and_then(|past| past.reached).max(stages.height(stage));
+        let won = (state == State::Won).then_some(stages.n_open).filter(|n| *n > 0);
+        let reached = past.and_then(|past| past.reached).max(stages.height(stage)).max(won);
         let mut deal = Deal {
             name: text("name", row),
             account,
@@ -360,11 +375,8 @@ fn people(
 ) -> Result<(), LakeError> {
     let rows: HashMap<Arc<str>, usize> =
         deals.rows.iter().enumerate().map(|(at, deal)| (Arc::clone(&deal.id), at)).collect();
-    let roles = facts::frame(
-        source,
-        "opportunity_role",
-        &["opportunity_id", "person_id", "created_at"],
-    )?;
+    let roles =
+        facts::frame(source, "opportunity_role", &["opportunity_id", "person_id", "created_at"])?;
     for row in 0..roles.n_rows() {
         let created = roles.instants("created_at").get(row).copied().flatten();
         if created.is_some_and(|at| at.as_microsecond() > end) {
@@ -373,7 +385,8 @@ fn people(
         }
         let text = |column: &str| roles.texts(column).get(row).and_then(Option::as_ref);
         if let (Some(deal), Some(person)) = (text("opportunity_id"), text("person_id"))
-            && let (Some(&deal), Some(&person)) = (rows.get(deal), identity.person_codes.get(person))
+            && let (Some(&deal), Some(&person)) =
+                (rows.get(deal), identity.person_codes.get(person))
         {
             deals.rows[deal].people.push(person);
         }

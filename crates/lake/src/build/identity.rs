@@ -174,8 +174,16 @@ fn accounts(
     identity: &mut Identity,
 ) -> Result<BTreeMap<Arc<str>, Vec<u32>>, LakeError> {
     let columns = [
-        "id", "name", "domain", "industry", "employees", "country", "targeted", "merged_into",
-        "created_at", "withdrawn",
+        "id",
+        "name",
+        "domain",
+        "industry",
+        "employees",
+        "country",
+        "targeted",
+        "merged_into",
+        "created_at",
+        "withdrawn",
     ];
     let frame: Frame = super::facts::frame(facts, "account", &columns)?;
     let text = |column: &str, row: usize| frame.texts(column).get(row).cloned().flatten();
@@ -315,9 +323,23 @@ fn person_records(
     n_future: &mut u64,
 ) -> Result<PersonRecords, LakeError> {
     let columns = [
-        "id", "kind", "account_id", "email_hash", "email_domain", "lead_source", "status",
-        "utm_source", "utm_medium", "utm_campaign", "converted_account_id", "converted_person_id",
-        "converted_opportunity_id", "merged_into", "converted_at", "created_at", "withdrawn",
+        "id",
+        "kind",
+        "account_id",
+        "email_hash",
+        "email_domain",
+        "lead_source",
+        "status",
+        "utm_source",
+        "utm_medium",
+        "utm_campaign",
+        "converted_account_id",
+        "converted_person_id",
+        "converted_opportunity_id",
+        "merged_into",
+        "converted_at",
+        "created_at",
+        "withdrawn",
     ];
     let mut out = PersonRecords::default();
     // Texts that repeat are kept once; the others cost one allocation each.

@@ -69,22 +69,26 @@ pub(crate) fn people_created(identity: &Identity) -> Vec<Vec<Micros>> {
             created[person.account as usize].push(at);
         }
     }
-    created.iter_mut().for_each(|all: &mut Vec<Micros>| all.sort_unstable());
+    for all in &mut created {
+        all.sort_unstable();
+    }
     created
+}
+
+/// What journeys are made of.
+pub(crate) struct Ground<'a> {
+    pub(crate) store: &'a TouchStore,
+    pub(crate) identity: &'a Identity,
+    /// From [`people_created`].
+    pub(crate) created: &'a [Vec<Micros>],
+    pub(crate) days: &'a Days,
+    pub(crate) reach: Reach,
 }
 
 impl Hops {
     /// Appends the journey of a deal.
-    pub(crate) fn add(
-        &mut self,
-        deal: &Deal,
-        store: &TouchStore,
-        identity: &Identity,
-        created: &[Vec<Micros>],
-        channels: &Channels,
-        days: &Days,
-        reach: Reach,
-    ) -> Journey {
+    pub(crate) fn add(&mut self, deal: &Deal, ground: &Ground<'_>, channels: &Channels) -> Journey {
+        let Ground { store, identity, created, days, reach } = *ground;
         let mut journey = Journey { start: self.at.len(), ..Journey::default() };
         if deal.account == NONE {
             return journey;
@@ -121,10 +125,11 @@ impl Hops {
         if let Some(lead_at) = lead_at.filter(|at| *at <= deal.created) {
             journey.lead = at.partition_point(|at| *at <= lead_at).checked_sub(1);
         }
-        let influence = store.within(deal.account, deal.created.saturating_sub(reach.influence), to);
-        journey.influenced = influence.iter().any(|touch| {
-            channels.side(store.channel[*touch as usize]) == Side::Marketing
-        });
+        let influence =
+            store.within(deal.account, deal.created.saturating_sub(reach.influence), to);
+        journey.influenced = influence
+            .iter()
+            .any(|touch| channels.side(store.channel[*touch as usize]) == Side::Marketing);
         journey
     }
 

@@ -78,19 +78,19 @@ impl Rates {
             return Some(Decimal::ONE);
         }
         self.dated(from, to, day).or_else(|| {
-            let reporting = self.to_reporting(from, day)?;
-            reporting.checked_mul(self.from_reporting(to, day)?)
+            let reporting = self.reporting_for(from, day)?;
+            reporting.checked_mul(self.of_reporting(to, day)?)
         })
     }
 
-    fn to_reporting(&self, from: Currency, day: Day) -> Option<Decimal> {
+    fn reporting_for(&self, from: Currency, day: Day) -> Option<Decimal> {
         if from == self.reporting {
             return Some(Decimal::ONE);
         }
         self.dated(from, self.reporting, day).or_else(|| self.fixed.get(&from).copied())
     }
 
-    fn from_reporting(&self, to: Currency, day: Day) -> Option<Decimal> {
+    fn of_reporting(&self, to: Currency, day: Day) -> Option<Decimal> {
         if to == self.reporting {
             return Some(Decimal::ONE);
         }

@@ -74,8 +74,19 @@ impl Programs {
         as_of: Day,
     ) -> Result<Self, LakeError> {
         let columns = [
-            "id", "name", "kind", "channel", "platform", "owner", "status", "start_on", "end_on",
-            "budget", "actual_cost", "currency", "created_at",
+            "id",
+            "name",
+            "kind",
+            "channel",
+            "platform",
+            "owner",
+            "status",
+            "start_on",
+            "end_on",
+            "budget",
+            "actual_cost",
+            "currency",
+            "created_at",
         ];
         let frame = facts::frame(source, "program", &columns)?;
         let mut programs = Self::default();
@@ -201,15 +212,12 @@ impl Programs {
 
 /// Lists campaigns that appear in spend and in no record of their own. Where the rows of one differ,
 /// the greatest values count, so that the order of the rows changes nothing.
-fn of_spend(
-    source: &dyn Facts,
-    known: &[Program],
-    as_of: Day,
-) -> Result<Vec<Program>, LakeError> {
+fn of_spend(source: &dyn Facts, known: &[Program], as_of: Day) -> Result<Vec<Program>, LakeError> {
     let columns = ["program_id", "program_name", "platform", "channel", "day"];
     let frame = facts::frame(source, "spend", &columns)?;
     let known: std::collections::HashSet<&Arc<str>> = known.iter().map(|p| &p.id).collect();
-    let mut found: std::collections::BTreeMap<Arc<str>, Program> = std::collections::BTreeMap::new();
+    let mut found: std::collections::BTreeMap<Arc<str>, Program> =
+        std::collections::BTreeMap::new();
     let (ids, days) = (frame.texts("program_id"), frame.days("day"));
     for (row, (id, day)) in ids.iter().zip(days).enumerate() {
         let (Some(id), Some(day)) = (id, day) else { continue };

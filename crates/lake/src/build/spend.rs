@@ -74,13 +74,11 @@ pub(crate) fn read(
     }
     for program in programs.rows.iter().filter(|program| program.found) {
         let Some(cost) = program.actual_cost.filter(|cost| !cost.is_zero()) else { continue };
-        let currency = match &program.currency {
-            Some(code) => super::money::currency(code),
-            None => {
-                spends.n_currency_assumed += 1;
-                Some(definitions.currency)
-            }
-        };
+        spends.n_currency_assumed += u64::from(program.currency.is_none());
+        let currency = program
+            .currency
+            .as_ref()
+            .map_or(Some(definitions.currency), |code| super::money::currency(code));
         for row in typed(program, cost, currency, days, as_of) {
             let month = row.day.first_of_month();
             let covered = delivered.get(&row.channel);
@@ -110,8 +108,16 @@ fn platforms(
     spends: &mut Spends,
 ) -> Result<(), LakeError> {
     let columns = [
-        "day", "platform", "program_id", "program_name", "channel", "amount", "currency",
-        "impressions", "clicks", "invalid_clicks",
+        "day",
+        "platform",
+        "program_id",
+        "program_name",
+        "channel",
+        "amount",
+        "currency",
+        "impressions",
+        "clicks",
+        "invalid_clicks",
     ];
     let frame = facts::frame(source, "spend", &columns)?;
     let text = |column: &str, row: usize| frame.texts(column).get(row).cloned().flatten();

@@ -8,9 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, Int64Array, RecordBatch, StringBuilder, UInt16Array, UInt32Array,
-};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringBuilder, UInt16Array, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use domain::definition::{SourcedBy, State};
 use domain::{Column, Definitions, Frame, MixedMoney, Money};
@@ -50,8 +48,17 @@ pub(crate) struct Tables {
 
 /// Names of the frames.
 pub(crate) const FRAMES: &[&str] = &[
-    "opportunities", "paths", "touch_days", "leads", "spend", "spend_left_out", "programs", "rates",
-    "accounts", "account_ids", "person_ids",
+    "opportunities",
+    "paths",
+    "touch_days",
+    "leads",
+    "spend",
+    "spend_left_out",
+    "programs",
+    "rates",
+    "accounts",
+    "account_ids",
+    "person_ids",
 ];
 
 /// What the tables are made of.
@@ -91,8 +98,8 @@ fn pile(amounts: impl Iterator<Item = Option<Money>>) -> Pile {
     for money in amounts {
         found.n += 1;
         // A sum beyond 64 bits of cents stays out of the text; the rows show it.
-        if let Some(Err(_)) = money.map(|money| total.add(money)) {
-            continue;
+        if let Some(money) = money {
+            drop(total.add(money));
         }
     }
     let parts: Vec<String> = total.amounts().map(|money| money.to_string()).collect();
@@ -118,9 +125,9 @@ impl Making<'_> {
         frames.insert("paths", paths);
         frames.insert("touch_days", self.touch_days(channels)?);
         frames.insert("leads", self.leads(channels)?);
-        frames.insert("spend", self.spend(&self.spends.rows, &[], channels)?);
+        frames.insert("spend", spend(&self.spends.rows, &[], channels)?);
         let (left, why): (Vec<Spend>, Vec<&str>) = self.spends.left_out.iter().cloned().unzip();
-        frames.insert("spend_left_out", self.spend(&left, &why, channels)?);
+        frames.insert("spend_left_out", spend(&left, &why, channels)?);
         frames.insert("programs", self.programs(channels)?);
         frames.insert("rates", self.rates.frame()?);
         self.lookups(&mut frames)?;
@@ -142,11 +149,12 @@ impl Making<'_> {
         let created = journeys::people_created(self.identity);
         let rule = self.definitions.attribution.sourced_by;
         let store = &self.gathered.store;
+        let (identity, days) = (self.identity, self.days);
+        let ground = journeys::Ground { store, identity, created: &created, days, reach };
         let mut hops = Hops::default();
         let mut rows = Vec::with_capacity(self.deals.rows.len());
         for deal in &self.deals.rows {
-            let journey =
-                hops.add(deal, store, self.identity, &created, channels, self.days, reach);
+            let journey = hops.add(deal, &ground, channels);
             let sources = journeys::sources(deal, hops.before(&journey), channels, rule);
             rows.push(Row { deal, journey, sources });
         }
@@ -173,9 +181,7 @@ impl Making<'_> {
         let probability = |row: &Row<'_>| match row.deal.state {
             State::Won => Some(domain::Decimal::ONE),
             State::Lost => Some(domain::Decimal::ZERO),
-            State::Open => {
-                stage(row).and_then(|stage| stage.probability).or(row.deal.probability)
-            }
+            State::Open => stage(row).and_then(|stage| stage.probability).or(row.deal.probability),
         };
         let created_on: Vec<Date> =
             rows.iter().map(|row| days::date(self.days.day(row.deal.created))).collect();
@@ -185,7 +191,9 @@ impl Making<'_> {
                 .then(|| days::date(self.days.day(hops.at[row.journey.start])))
         };
         let program = |row: &Row<'_>| {
-            row.sources.touch.map(|touch| hops.program[row.journey.start + touch])
+            row.sources
+                .touch
+                .map(|touch| hops.program[row.journey.start + touch])
                 .filter(|code| *code != NONE)
         };
         let primary = |row: &Row<'_>| {
@@ -223,7 +231,10 @@ impl Making<'_> {
             ("owner", texts(rows, |row| row.deal.owner.clone())),
             ("kind", texts(rows, |row| row.deal.kind.clone())),
             ("lead_source", texts(rows, |row| row.deal.lead_source.clone())),
-            ("counted", Column::Boolean(rows.iter().map(|row| Some(self.counts(row.deal))).collect())),
+            (
+                "counted",
+                Column::Boolean(rows.iter().map(|row| Some(self.counts(row.deal))).collect()),
+            ),
             (
                 "stage",
                 texts(rows, |row| {
@@ -289,9 +300,9 @@ impl Making<'_> {
                 "program",
                 texts(rows, |row| match program(row) {
                     Some(code) => self.programs.name(code),
-                    None => primary(row)
-                        .and_then(|p| p.name.clone())
-                        .or(row.deal.program_name.clone()),
+                    None => {
+                        primary(row).and_then(|p| p.name.clone()).or(row.deal.program_name.clone())
+                    }
                 }),
             ),
             (
@@ -340,13 +351,11 @@ impl Making<'_> {
     fn hops(&self, hops: &Hops) -> Result<RecordBatch, LakeError> {
         let person = |code: u32| {
             let people = &self.identity.people;
-            match people.get(code as usize) {
-                Some(person) => Some(&person.id),
-                None => {
-                    let stranger = code.checked_sub(u32::try_from(people.len()).ok()?)?;
-                    self.gathered.strangers.text(stranger)
-                }
+            if let Some(person) = people.get(code as usize) {
+                return Some(&person.id);
             }
+            let stranger = code.checked_sub(u32::try_from(people.len()).ok()?)?;
+            self.gathered.strangers.text(stranger)
         };
         let mut persons = StringBuilder::new();
         let mut kinds = StringBuilder::new();
@@ -531,35 +540,6 @@ impl Making<'_> {
         (channels.of_lead_source(person.lead_source.as_deref()), NONE)
     }
 
-    fn spend(
-        &self,
-        rows: &[Spend],
-        reasons: &[&str],
-        channels: &Channels,
-    ) -> Result<Frame, LakeError> {
-        let mut names = PeriodNames::default();
-        let months = rows.iter().map(|row| Some(names.month(row.day))).collect();
-        let count = |of: fn(&Spend) -> Option<i64>| Column::Integer(rows.iter().map(of).collect());
-        let mut columns = vec![
-            ("day", dates(rows, |row| Some(row.day))),
-            ("month", Column::Text(months)),
-            ("platform", texts(rows, |row| Some(Arc::clone(&row.platform)))),
-            ("program_id", texts(rows, |row| Some(Arc::clone(&row.program_id)))),
-            ("program", texts(rows, |row| row.program.clone())),
-            ("channel", texts(rows, |row| Some(channels.id(row.channel)))),
-            ("side", texts(rows, |row| Some(side_text(channels.side(row.channel))))),
-            ("amount_native", Column::Money(rows.iter().map(|row| row.amount).collect())),
-            ("impressions", count(|row| row.impressions)),
-            ("clicks", count(|row| row.clicks)),
-            ("invalid_clicks", count(|row| row.invalid_clicks)),
-            ("n", count(|_| Some(1))),
-        ];
-        if !reasons.is_empty() || rows.is_empty() {
-            columns.push(("reason", texts(reasons, |reason| Some(Arc::from(*reason)))));
-        }
-        super::frame(columns)
-    }
-
     fn programs(&self, channels: &Channels) -> Result<Frame, LakeError> {
         let rows = &self.programs.rows;
         let currency = |program: &super::programs::Program| match &program.currency {
@@ -658,9 +638,8 @@ impl Making<'_> {
             ("spend", self.spends.n_future),
             ("rates", self.n_future_rates),
         ];
-        let spend_native = |rows: &mut dyn Iterator<Item = &Spend>| {
-            pile(rows.map(|row| row.amount))
-        };
+        let spend_native =
+            |rows: &mut dyn Iterator<Item = &Spend>| pile(rows.map(|row| row.amount));
         Notes {
             not_converted: of(&|row| {
                 let created = days::date(self.days.day(row.deal.created));
@@ -681,9 +660,13 @@ impl Making<'_> {
             no_account: of(&|row| account(row).is_none()),
             account_not_found: of(&|row| account(row).is_some_and(|account| !account.found)),
             lead_sources_unmapped: lead_sources.into_iter().collect(),
-            spend_not_converted: spend_native(&mut self.spends.rows.iter().filter(|row| {
-                row.amount.is_none_or(|money| !converts(money, row.day))
-            })),
+            spend_not_converted: spend_native(
+                &mut self
+                    .spends
+                    .rows
+                    .iter()
+                    .filter(|row| row.amount.is_none_or(|money| !converts(money, row.day))),
+            ),
             spend_currency_assumed: self.spends.n_currency_assumed,
             spend_left_out: spend_native(&mut self.spends.left_out.iter().map(|(row, _)| row)),
             account_cycles: self.identity.n_account_cycles,
@@ -695,4 +678,28 @@ impl Making<'_> {
                 .collect(),
         }
     }
+}
+
+fn spend(rows: &[Spend], reasons: &[&str], channels: &Channels) -> Result<Frame, LakeError> {
+    let mut names = PeriodNames::default();
+    let months = rows.iter().map(|row| Some(names.month(row.day))).collect();
+    let count = |of: fn(&Spend) -> Option<i64>| Column::Integer(rows.iter().map(of).collect());
+    let mut columns = vec![
+        ("day", dates(rows, |row| Some(row.day))),
+        ("month", Column::Text(months)),
+        ("platform", texts(rows, |row| Some(Arc::clone(&row.platform)))),
+        ("program_id", texts(rows, |row| Some(Arc::clone(&row.program_id)))),
+        ("program", texts(rows, |row| row.program.clone())),
+        ("channel", texts(rows, |row| Some(channels.id(row.channel)))),
+        ("side", texts(rows, |row| Some(side_text(channels.side(row.channel))))),
+        ("amount_native", Column::Money(rows.iter().map(|row| row.amount).collect())),
+        ("impressions", count(|row| row.impressions)),
+        ("clicks", count(|row| row.clicks)),
+        ("invalid_clicks", count(|row| row.invalid_clicks)),
+        ("n", count(|_| Some(1))),
+    ];
+    if reasons.len() == rows.len() {
+        columns.push(("reason", texts(reasons, |reason| Some(Arc::from(*reason)))));
+    }
+    super::frame(columns)
 }

@@ -21,8 +21,18 @@ use crate::error::LakeError;
 
 /// The columns that a build reads.
 pub(crate) const COLUMNS: &[&str] = &[
-    "id", "person_id", "account_id", "at", "kind", "program_id", "channel", "source", "medium",
-    "campaign", "responded", "invalid",
+    "id",
+    "person_id",
+    "account_id",
+    "at",
+    "kind",
+    "program_id",
+    "channel",
+    "source",
+    "medium",
+    "campaign",
+    "responded",
+    "invalid",
 ];
 
 /// What is kept of touches that count and have an account, one entry each.
@@ -94,7 +104,7 @@ pub struct TouchCounts {
     pub used: u64,
     /// Those that count and have no account, although a person is named.
     pub unknown_person: u64,
-    /// Those that count and name neither a known person nor an account.
+    /// Those that count and have no account, because the person has none or nobody is named.
     pub nobody: u64,
     /// Mere sends, where only responses count.
     pub sends: u64,
@@ -153,9 +163,8 @@ impl Classes {
         channels: &mut Channels,
     ) -> Class {
         self.key.clear();
-        let parts = [
-            look.kind, look.source, look.medium, look.campaign, look.channel_text, program_id,
-        ];
+        let parts =
+            [look.kind, look.source, look.medium, look.campaign, look.channel_text, program_id];
         for part in parts {
             self.key.extend_from_slice(part.unwrap_or("").as_bytes());
             self.key.push(0x1f);
@@ -267,7 +276,14 @@ impl Gathered {
                 self.counts.unmapped += 1;
             }
             let id = Batch::text(ids, row).unwrap_or("");
-            self.count(id, at, class, Batch::text(persons, row), Batch::text(accounts, row), against);
+            self.count(
+                id,
+                at,
+                class,
+                Batch::text(persons, row),
+                Batch::text(accounts, row),
+                against,
+            );
         }
     }
 

@@ -10,7 +10,6 @@
 //! parts of that.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use domain::definition::check::MODELS;
 use domain::{Column, Currency, Definitions, Frame, Money};
@@ -24,9 +23,24 @@ use crate::build::{Channel, Channels, NONE, side_text};
 use crate::error::LakeError;
 
 pub(super) const COLUMNS: &[&str] = &[
-    "opportunity_id", "opportunity", "account", "segment", "counted", "state", "created_on",
-    "closed_on", "month", "quarter", "channel", "side", "program_id", "program", "n_touches",
-    "share", "credit", "credit_won",
+    "opportunity_id",
+    "opportunity",
+    "account",
+    "segment",
+    "counted",
+    "state",
+    "created_on",
+    "closed_on",
+    "month",
+    "quarter",
+    "channel",
+    "side",
+    "program_id",
+    "program",
+    "n_touches",
+    "share",
+    "credit",
+    "credit_won",
 ];
 
 /// How the touches of a journey are weighed.
@@ -66,7 +80,7 @@ pub(super) fn all(built: &Built, currency: Currency, model: &str) -> Result<Fram
     for (deal, (span, amount)) in spans(&base).iter().zip(&amounts).enumerate() {
         let minor = amount.map_or(0, |money| money.minor);
         let parts = scratch.credit(&rule, &hops, span, to_close, minor, &channels);
-        let mut sorted: Vec<((Arc<str>, u32), (Channel, Part))> = parts
+        let mut sorted: Vec<_> = parts
             .iter()
             .map(|((channel, program), part)| {
                 // Programs are numbered by identifier; none comes first.
@@ -111,9 +125,8 @@ fn assembled(
         .collect();
     let won = of_deal.booleans("won").iter().zip(&credit);
     let won = won.map(|(won, credit)| credit.filter(|_| *won == Some(true))).collect();
-    let kept = |name: &'static str, from: &str| {
-        of_deal.column(from).cloned().map(|column| (name, column))
-    };
+    let kept =
+        |name: &'static str, from: &str| of_deal.column(from).cloned().map(|column| (name, column));
     let mut columns: Vec<(&str, Column)> = [
         ("opportunity_id", "id"),
         ("opportunity", "name"),
@@ -237,11 +250,9 @@ impl Scratch {
         self.parts.clear();
         let n = if to_close { span.n } else { span.n_before };
         let range = span.start..span.start + n;
-        let (Some(at), Some(channel), Some(program)) = (
-            hops.at.get(range.clone()),
-            hops.channel.get(range.clone()),
-            hops.program.get(range),
-        ) else {
+        let (Some(at), Some(channel), Some(program)) =
+            (hops.at.get(range.clone()), hops.channel.get(range.clone()), hops.program.get(range))
+        else {
             return &self.parts;
         };
         if n == 0 {

@@ -14,8 +14,19 @@ use crate::build::{Channels, Days, date, hop, instant, side_text};
 use crate::error::LakeError;
 
 pub(super) const COLUMNS: &[&str] = &[
-    "opportunity_id", "position", "touch_id", "person_id", "at", "day", "channel", "side",
-    "program_id", "program", "kind", "stage", "milestones",
+    "opportunity_id",
+    "position",
+    "touch_id",
+    "person_id",
+    "at",
+    "day",
+    "channel",
+    "side",
+    "program_id",
+    "program",
+    "kind",
+    "stage",
+    "milestones",
 ];
 
 const DEALS_AT_ONCE: usize = 2000;
@@ -88,7 +99,7 @@ pub(super) fn fetch(
     let batch = built.hops()?;
     let hops = Hops::of(&batch);
     let channels = built.channels();
-    let days = Days::new(built.definitions().calendar(), built.as_of());
+    let days = built.days();
     let spans = spans(&base);
     let ids = base.texts("id");
     let of_deal: Vec<Filter> = filters
@@ -102,8 +113,9 @@ pub(super) fn fetch(
     // An empty part gives the columns where there is no deal.
     let mut chunk = chunks.next().unwrap_or(&[]);
     loop {
-        let rows = chunk.iter().filter_map(|&deal| Some((ids.get(deal)?.clone(), *spans.get(deal)?)));
-        let frame = part(rows, &hops, &channels, &days, &programs)?;
+        let rows =
+            chunk.iter().filter_map(|&deal| Some((ids.get(deal)?.clone(), *spans.get(deal)?)));
+        let frame = part(rows, &hops, &channels, days, &programs)?;
         parts.push(frame.select(columns).take(&frame.matching(filters)));
         match chunks.next() {
             Some(next) => chunk = next,
@@ -151,7 +163,8 @@ fn part(
             on.push(Some(date(days.day(at))));
         }
     }
-    let [ids, touches, persons, channel, side, program_ids, names, kinds, stage, milestones] = texts;
+    let [ids, touches, persons, channel, side, program_ids, names, kinds, stage, milestones] =
+        texts;
     Ok(Frame::new(vec![
         ("opportunity_id", Column::Text(ids)),
         ("position", Column::Integer(positions)),

@@ -12,12 +12,44 @@ use crate::build::{Rates, number};
 use crate::error::LakeError;
 
 pub(super) const COLUMNS: &[&str] = &[
-    "id", "name", "account_id", "account", "segment", "industry", "country", "owner", "kind",
-    "lead_source", "counted", "stage", "state", "stage_reached", "stage_reached_name", "amount",
-    "amount_native", "probability", "expected", "created_at", "created_on", "close_on", "closed_on",
-    "won", "cycle_days", "month", "quarter", "source_first_touch", "source_lead_source",
-    "source_pre_sales", "source", "channel", "program_id", "program", "influenced", "n_touches",
-    "first_touch_on", "days_from_first_touch",
+    "id",
+    "name",
+    "account_id",
+    "account",
+    "segment",
+    "industry",
+    "country",
+    "owner",
+    "kind",
+    "lead_source",
+    "counted",
+    "stage",
+    "state",
+    "stage_reached",
+    "stage_reached_name",
+    "amount",
+    "amount_native",
+    "probability",
+    "expected",
+    "created_at",
+    "created_on",
+    "close_on",
+    "closed_on",
+    "won",
+    "cycle_days",
+    "month",
+    "quarter",
+    "source_first_touch",
+    "source_lead_source",
+    "source_pre_sales",
+    "source",
+    "channel",
+    "program_id",
+    "program",
+    "influenced",
+    "n_touches",
+    "first_touch_on",
+    "days_from_first_touch",
 ];
 
 pub(super) fn all(built: &Built, currency: Currency) -> Result<Frame, LakeError> {
@@ -25,10 +57,11 @@ pub(super) fn all(built: &Built, currency: Currency) -> Result<Frame, LakeError>
     let amount = amounts(built, &base, currency)?;
     let chances = base.decimals("_probability").iter();
     let expected = amount.iter().zip(chances).map(|(amount, p)| times((*amount)?, (*p)?)).collect();
-    assembled(&base, COLUMNS, vec![
-        ("amount", Column::Money(amount)),
-        ("expected", Column::Money(expected)),
-    ])
+    assembled(
+        &base,
+        COLUMNS,
+        vec![("amount", Column::Money(amount)), ("expected", Column::Money(expected))],
+    )
 }
 
 fn times(amount: Money, probability: Decimal) -> Option<Money> {

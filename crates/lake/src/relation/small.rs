@@ -11,27 +11,80 @@ pub(super) const PATHS: &[&str] =
     &["opportunity_id", "account_id", "segment", "path", "converted", "amount", "created_on"];
 
 pub(super) const TOUCH_DAYS: &[&str] = &[
-    "program_id", "program", "channel", "side", "day", "month", "n_touches", "n_invalid", "n_sends",
+    "program_id",
+    "program",
+    "channel",
+    "side",
+    "day",
+    "month",
+    "n_touches",
+    "n_invalid",
+    "n_sends",
 ];
 
 pub(super) const LEADS: &[&str] = &[
-    "id", "created_on", "month", "quarter", "account_id", "segment", "channel", "side",
-    "program_id", "program", "lead_source", "status", "converted", "opportunity_id",
+    "id",
+    "created_on",
+    "month",
+    "quarter",
+    "account_id",
+    "segment",
+    "channel",
+    "side",
+    "program_id",
+    "program",
+    "lead_source",
+    "status",
+    "converted",
+    "opportunity_id",
 ];
 
 pub(super) const SPEND: &[&str] = &[
-    "day", "month", "platform", "program_id", "program", "channel", "side", "amount",
-    "amount_native", "impressions", "clicks", "invalid_clicks", "n",
+    "day",
+    "month",
+    "platform",
+    "program_id",
+    "program",
+    "channel",
+    "side",
+    "amount",
+    "amount_native",
+    "impressions",
+    "clicks",
+    "invalid_clicks",
+    "n",
 ];
 
 pub(super) const SPEND_LEFT_OUT: &[&str] = &[
-    "day", "month", "platform", "program_id", "program", "channel", "side", "amount",
-    "amount_native", "impressions", "clicks", "invalid_clicks", "n", "reason",
+    "day",
+    "month",
+    "platform",
+    "program_id",
+    "program",
+    "channel",
+    "side",
+    "amount",
+    "amount_native",
+    "impressions",
+    "clicks",
+    "invalid_clicks",
+    "n",
+    "reason",
 ];
 
 pub(super) const PROGRAMS: &[&str] = &[
-    "id", "name", "channel", "side", "kind", "platform", "owner", "status", "start_on", "end_on",
-    "budget", "actual_cost",
+    "id",
+    "name",
+    "channel",
+    "side",
+    "kind",
+    "platform",
+    "owner",
+    "status",
+    "start_on",
+    "end_on",
+    "budget",
+    "actual_cost",
 ];
 
 /// The path of a deal is worth its amount.
@@ -61,9 +114,8 @@ pub(super) fn spend(
 pub(super) fn programs(built: &Built, currency: Currency) -> Result<Frame, LakeError> {
     let base = built.table("programs")?;
     let rates = built.rates()?;
-    let money = |name| {
-        Column::Money(converted(&rates, base.moneys(name), base.days("_rate_on"), currency))
-    };
+    let money =
+        |name| Column::Money(converted(&rates, base.moneys(name), base.days("_rate_on"), currency));
     let made = vec![("budget", money("_budget")), ("actual_cost", money("_actual_cost"))];
     let frame = assembled(&base, PROGRAMS, made)?;
     let found = base.booleans("_found").iter().enumerate();

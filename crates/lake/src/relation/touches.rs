@@ -16,23 +16,53 @@ use crate::build::{
 use crate::error::LakeError;
 
 pub(super) const COLUMNS: &[&str] = &[
-    "touch_id", "at", "day", "month", "person_id", "account_id", "account", "channel", "side",
-    "program_id", "program", "kind", "source", "medium", "campaign", "status", "responded",
-    "invalid", "invalid_reason", "counted", "n",
+    "touch_id",
+    "at",
+    "day",
+    "month",
+    "person_id",
+    "account_id",
+    "account",
+    "channel",
+    "side",
+    "program_id",
+    "program",
+    "kind",
+    "source",
+    "medium",
+    "campaign",
+    "status",
+    "responded",
+    "invalid",
+    "invalid_reason",
+    "counted",
+    "n",
 ];
 
 const FACT_COLUMNS: &[&str] = &[
-    "id", "person_id", "account_id", "at", "kind", "program_id", "channel", "source", "medium",
-    "campaign", "responded", "invalid", "status", "invalid_reason",
+    "id",
+    "person_id",
+    "account_id",
+    "at",
+    "kind",
+    "program_id",
+    "channel",
+    "source",
+    "medium",
+    "campaign",
+    "responded",
+    "invalid",
+    "status",
+    "invalid_reason",
 ];
 
 /// What the identifiers in touches mean.
 struct Lookups {
     /// Identifier of a person to its own identifier and that of its account.
-    people: HashMap<Arc<str>, (Arc<str>, Option<Arc<str>>)>,
+    people: HashMap<Arc<str>, (Arc<str>, Text)>,
     /// Identifier of a merged account to the one that it is now.
     merged: HashMap<Arc<str>, Arc<str>>,
-    names: HashMap<Arc<str>, Option<Arc<str>>>,
+    names: HashMap<Arc<str>, Text>,
     programs: Programs,
     channels: Channels,
     classes: TouchClasses,
@@ -89,13 +119,13 @@ pub(super) fn fetch(
     columns: &[&str],
 ) -> Result<Frame, LakeError> {
     let mut lookups = Lookups::new(built)?;
-    let days = Days::new(built.definitions().calendar(), built.as_of());
+    let days = built.days();
     let end = days.end(number(built.as_of()));
     let responses_only = built.definitions().attribution.responses_only;
     // The identifier is kept for the order.
     let mut kept: Vec<&str> = columns.to_vec();
     kept.push("touch_id");
-    let mut maker = Maker { days: &days, end, responses_only, shared: HashMap::new() };
+    let mut maker = Maker { days, end, responses_only, shared: HashMap::new() };
     // An empty part gives the columns where there is no touch.
     let mut parts = vec![Maker::none()?.select(&kept)];
     built.facts().scan("touch", FACT_COLUMNS, &mut |batch| {
@@ -153,7 +183,8 @@ impl Maker<'_> {
         let mut on = Vec::new();
         let mut flags: [Vec<Option<bool>>; 3] = Default::default();
         for row in 0..n_rows {
-            let Some(at) = Batch::instant(view.instants(3), row).filter(|at| *at <= self.end) else {
+            let Some(at) = Batch::instant(view.instants(3), row).filter(|at| *at <= self.end)
+            else {
                 continue;
             };
             let look = Look {
@@ -196,7 +227,7 @@ impl Maker<'_> {
             }
             instants.push(Some(instant(at)));
             on.push(self.days.day(at));
-            let counted = !invalid && !(self.responses_only && responded == Some(false));
+            let counted = !(invalid || self.responses_only && responded == Some(false));
             for (column, flag) in flags.iter_mut().zip([responded, Some(invalid), Some(counted)]) {
                 column.push(flag);
             }
@@ -214,8 +245,20 @@ fn assembled(
     let mut names = PeriodNames::default();
     let months = on.iter().map(|day| Some(names.month(date(*day)))).collect();
     let [
-        ids, persons, account_ids, accounts, channel, side, program_ids, programs, kinds, sources,
-        mediums, campaigns, statuses, reasons,
+        ids,
+        persons,
+        account_ids,
+        accounts,
+        channel,
+        side,
+        program_ids,
+        programs,
+        kinds,
+        sources,
+        mediums,
+        campaigns,
+        statuses,
+        reasons,
     ] = texts;
     let [responded, invalid, counted] = flags;
     Ok(Frame::new(vec![
