@@ -45,7 +45,7 @@ impl Lookups {
         for file in planned {
             let Shape::Lookup(kind) = file.shape() else { continue };
             let none = Self::default();
-            let read = file.read(settings, &none, &mut |row| {
+            let read = file.read_rows(settings, &none, &mut |row| {
                 if let SourceRow::Accepted { facts, .. } = row {
                     for fact in facts.iter().filter(|fact| !fact.deleted) {
                         lookups.take(kind, fact);

@@ -93,8 +93,8 @@ struct MappedColumn {
     read: Read,
 }
 
-const TOP: [&str; 16] = [
-    "table", "match", "columns", "fact", "encoding", "delimiter", "decimal", "group", "date",
+const TOP: [&str; 17] = [
+    "table", "match", "columns", "when", "fact", "encoding", "delimiter", "decimal", "group", "date",
     "date_order", "zone", "currency", "empty", "normalize_currency", "version", "about",
 ];
 const FACT: [&str; 3] = ["table", "columns", "when"];

@@ -617,7 +617,8 @@ impl Reading<'_> {
             }
         }
         let name = Arc::clone(&self.planned.name);
-        if let (true, Some((line, _))) = (open_end, self.last_fault) {
+        let cut = self.last_fault.filter(|(_, rule)| matches!(*rule, "csv.field-count" | "ndjson.syntax"));
+        if let (true, Some((line, _))) = (open_end, cut) {
             let what = "file may be truncated: its last line is incomplete";
             let place = Place::line(Arc::clone(&name), line);
             let hint = "Export the file again and compare the number of rows.";

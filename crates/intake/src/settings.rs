@@ -8,14 +8,7 @@ use jiff::tz::TimeZone;
 use crate::limits::Limits;
 use crate::mapping::Mapping;
 
-/// Whether the day or the month comes first in dates such as `3/4/2025`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DayOrder {
-    /// Day, month, year.
-    DayFirst,
-    /// Month, day, year.
-    MonthFirst,
-}
+pub use domain::definition::DayOrder;
 
 /// How files are read.
 #[derive(Clone, Debug)]

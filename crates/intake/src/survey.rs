@@ -75,6 +75,15 @@ impl Planned {
         lookups: &Lookups,
         sink: &mut dyn FnMut(SourceRow) -> ControlFlow<()>,
     ) -> Result<FileSummary, Rejected> {
+        if matches!(self.recipe.shape, Shape::Lookup(_)) {
+            // What these rows say went into the lookups; they are no facts.
+            return self.read_rows(settings, lookups, &mut |row| match row {
+                SourceRow::Accepted { place, .. } => {
+                    sink(SourceRow::Accepted { place, facts: Vec::new() })
+                }
+                refused @ SourceRow::Refused(_) => sink(refused),
+            });
+        }
         self.read_rows(settings, lookups, sink)
     }
 

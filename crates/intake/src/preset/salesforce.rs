@@ -3,7 +3,7 @@
 
 use super::Read::{
     ActivityKind, Amount, Boolean, Currency, Day, EmailDomain, EmailHash, FieldName,
-    ForecastCategory, Instant, Integer, Percent, Qualification, Rate, SalesforceId,
+    ForecastCategory, Instant, Integer, Not, Percent, Qualification, Rate, SalesforceId,
     SalesforcePerson, Text, User, Utm, WebDomain,
 };
 use super::{
@@ -322,6 +322,8 @@ pub(super) const PRESETS: &[Preset] = &[
                     col("kind", &["TaskSubtype", "Type"], ActivityKind),
                     col("content", &["Subject"], Text),
                     col("status", &["Status"], Text),
+                    // An open task is a plan, no contact yet.
+                    col("invalid", &["IsClosed"], Not),
                 ],
             )
         }],

@@ -137,22 +137,46 @@ impl<'r> Cells<'r> {
                 ));
             }
         }
-        if rule.table.name == "opportunity" {
+        if rule.table.name == "opportunity" && !fact.deleted {
             if let Cell::Decimal(amount) = fact.cell("amount") {
                 if amount.is_sign_negative() && !amount.is_zero() {
                     remarks.push(("value.negative-amount", format!("the deal has a negative amount: {amount}")));
                 }
-            } else if fact.cell("won") == &Cell::Boolean(true) && !fact.deleted {
+            } else if fact.cell("won") == &Cell::Boolean(true) {
                 remarks.push(("value.won-without-amount", "a won deal has no amount".into()));
             }
             if fact.cell("account_id").is_null() && fact.cell("account_name").is_null() {
                 remarks.push(("value.no-account", "a deal has no account".into()));
             }
         }
+        if rule.table.name == "touch" {
+            self.complete_touch(fact);
+        }
         if rule.table.name == "touch" && fact.cell("person_id").is_null() && fact.cell("account_id").is_null() {
             remarks.push(("value.no-person", "a touch names no person and no account".into()));
         }
         Ok(())
+    }
+
+    /// Says why an open task does not count, and whether a member status is a response.
+    fn complete_touch(&self, fact: &mut Fact) {
+        let open = *fact.cell("invalid") == Cell::Boolean(true) && fact.cell("invalid_reason").is_null();
+        let response = match (fact.cell("program_id"), fact.cell("status")) {
+            (Cell::Text(program), Cell::Text(status)) if fact.cell("responded").is_null() => {
+                self.lookups.counts_as_response(program, status)
+            }
+            _ => None,
+        };
+        for (column, cell) in [
+            ("invalid_reason", open.then(|| Cell::text("not completed"))),
+            ("responded", response.map(Cell::Boolean)),
+        ] {
+            let (Some(at), Some(cell)) = (fact.table.position(column), cell) else { continue };
+            if let Some(slot) = fact.cells.get_mut(at) {
+                *slot = cell;
+                fact.carried |= 1 << at;
+            }
+        }
     }
 
     /// Refuses a file whose rows of spend cover more than a day.
@@ -375,7 +399,15 @@ impl<'r> Cells<'r> {
                 let id = salesforce_id(text)?;
                 match self.lookups.user(&id) {
                     Some(name) => Cell::Text(Arc::clone(name)),
-                    None => self.intern(column, &id),
+                    None => {
+                        if opaque_user(&id) {
+                            remarks.push((
+                                "value.unknown-user",
+                                format!("user `{}` is in no user file: its id is shown", shown(&id)),
+                            ));
+                        }
+                        self.intern(column, &id)
+                    }
                 }
             }
             Read::ForecastCategory => Cell::text(forecast_category(text)),
@@ -480,10 +512,10 @@ impl<'r> Cells<'r> {
             "stage" => self.stage_label(text),
             "owner" => {
                 let id = salesforce_id(text)?;
-                let opaque = matches!(id.len(), 18) && (id.starts_with("005") || id.starts_with("00G"));
+                let salesforce = id.len() == 18 && opaque_user(&id);
                 match self.lookups.user(&id) {
                     // A lookup writes two rows: the one with the ids says nothing new.
-                    _ if opaque => return Ok(None),
+                    _ if salesforce => return Ok(None),
                     Some(name) => Cell::Text(Arc::clone(name)),
                     None => Cell::text(text),
                 }
@@ -491,6 +523,12 @@ impl<'r> Cells<'r> {
             _ => Cell::text(text),
         }))
     }
+}
+
+/// True for the id of a user or queue, rather than a name.
+fn opaque_user(id: &str) -> bool {
+    (id.len() == 18 && (id.starts_with("005") || id.starts_with("00G")))
+        || id.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn looked_up(found: Option<&Arc<str>>) -> Cell {
@@ -512,9 +550,13 @@ fn nested(kind: &str, read: Read) -> Fault {
         Read::Day | Read::Instant | Read::Month => "a date",
         _ => "a text",
     };
-    Fault::new("value.type", format!("type mismatch: expected {expected}, found `{}`", shown(kind)))
-        .hint("Flatten the column before the export.")
-        .fatal()
+    let fault = Fault::new(
+        "value.type",
+        format!("type mismatch: expected {expected}, found `{}`", shown(kind)),
+    )
+    .hint("Flatten the column before the export.");
+    // In a typed format the whole column is of the wrong type; in JSON it is this value.
+    if kind.starts_with(['{', '[']) { fault } else { fault.fatal() }
 }
 
 /// Refuses decimals beyond the ten digits that are stored; nothing is rounded in silence.

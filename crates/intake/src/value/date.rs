@@ -86,7 +86,8 @@ pub fn moment(text: &str, style: &DateStyle) -> Result<(Moment, Option<&'static 
             format!("expected a date such as `2026-10-02`, found `{}`", shown(text)),
         )
     };
-    if bytes.get(4).is_some_and(|b| matches!(b, b'-' | b'/')) {
+    let year_first = bytes.get(..4).is_some_and(|year| year.iter().all(u8::is_ascii_digit));
+    if year_first && bytes.get(4).is_some_and(|b| matches!(b, b'-' | b'/')) {
         return iso(text).ok_or_else(fault);
     }
     if bytes.iter().all(u8::is_ascii_digit) {
@@ -379,6 +380,7 @@ mod tests {
         }
         assert_eq!(read("3/5/2026 2:15:33 PM", Some(DayOrder::MonthFirst)), "2026-03-05T14:15:33");
         assert_eq!(read("3/5/2026 12:05 AM", Some(DayOrder::DayFirst)), "2026-05-03T00:05:00");
+        assert_eq!(read("1/31/2026", Some(DayOrder::MonthFirst)), "2026-01-31");
         assert_eq!(read("13/05/2026", Some(DayOrder::MonthFirst)), "value.date");
     }
 
