@@ -1,7 +1,7 @@
 //! Columns that fit a width without losing anything.
 //!
 //! A [`Grid`] tries, in this order: as it is; headings wrapped; money short (`1.24M`); words wrapped;
-//! and at last one block for each row. Nothing is cut off at any width. Numbers stand at the right,
+//! panels of columns one below the other; and at last one block for each row. Nothing is cut off at any width. Numbers stand at the right,
 //! words at the left; widths are those of a terminal (UAX #11), so that wide letters align.
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table, Width, presets};
@@ -11,6 +11,8 @@ use unicode_width::UnicodeWidthStr;
 const GAP: usize = 2;
 /// A column of words is not made narrower than this to save the others.
 const WORDS_LEAST: usize = 14;
+/// A panel of a wide table holds at least so many columns besides the first.
+const PANEL_LEAST: usize = 3;
 
 /// What stands in a column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,9 +123,50 @@ impl Grid {
         )
     }
 
-    /// Lays it out in columns, or as one block for each row where they do not fit.
+    /// Lays it out in columns, in several panels of columns one below the other where they do not fit,
+    /// or as one block for each row where panels would be too narrow.
     pub fn lines(&self, width: usize, unicode: bool) -> Vec<Line> {
-        self.columns(width, unicode).unwrap_or_else(|| self.blocks(width))
+        self.columns(width, unicode)
+            .or_else(|| self.panels(width, unicode))
+            .unwrap_or_else(|| self.blocks(width))
+    }
+
+    /// Cuts the columns into panels that fit, each with the first column, so that rows stay side by
+    /// side; `None` where a panel would hold fewer than [`PANEL_LEAST`] further columns.
+    fn panels(&self, width: usize, unicode: bool) -> Option<Vec<Line>> {
+        let mut lines = Vec::new();
+        let mut from = 1;
+        while from < self.headings.len() {
+            let mut panel = None;
+            let mut to = from;
+            while to < self.headings.len() {
+                match self.part(from, to + 1).columns(width, unicode) {
+                    Some(wider) => panel = Some(wider),
+                    None => break,
+                }
+                to += 1;
+            }
+            let panel = panel.filter(|_| to - from >= PANEL_LEAST || to == self.headings.len())?;
+            if !lines.is_empty() {
+                lines.push(Line { text: String::new(), part: Part::Body });
+            }
+            lines.extend(panel);
+            from = to;
+        }
+        Some(lines)
+    }
+
+    /// The first column and those from one to before another.
+    fn part(&self, from: usize, to: usize) -> Self {
+        let pick = |at: usize| at == 0 || (from..to).contains(&at);
+        fn kept<T: Clone>(all: &[T], pick: &impl Fn(usize) -> bool) -> Vec<T> {
+            all.iter().enumerate().filter(|(at, _)| pick(*at)).map(|(_, x)| x.clone()).collect()
+        }
+        Self {
+            headings: kept(&self.headings, &pick),
+            rows: self.rows.iter().map(|row| kept(row, &pick)).collect(),
+            bare: self.bare,
+        }
     }
 
     /// Natural widths; with a width to fit, columns of very long words count as half of it at most.

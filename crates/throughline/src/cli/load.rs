@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use domain::{Definitions, Diagnostic, Level};
+use intake::preset::Shape;
 use intake::{Lookups, Mapping, Planned, Settings};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -112,6 +114,15 @@ pub(crate) fn load_paths(
         }
     }
     let (planned, mut diagnostics) = intake::survey(paths, settings);
+    let (planned, left_out): (Vec<_>, Vec<_>) =
+        planned.into_iter().partition(|file| !matches!(file.shape(), Shape::Skip(_)));
+    for file in &left_out {
+        if let Shape::Skip(why) = file.shape() {
+            let message = format!("{} is recognized and left out: {why}", file.about);
+            let place = domain::Place::file(Arc::clone(&file.name));
+            diagnostics.push(Diagnostic::warning("load.left-out", message).at(place));
+        }
+    }
     if planned.is_empty() {
         let kind = Kind::Input;
         if diagnostics.is_empty() {
