@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Company;
+use super::deals::before;
 
 /// Chances of going from each channel to each other, and of starting and converting there.
 struct Chain {
@@ -16,7 +17,8 @@ struct Chain {
 
 impl Company {
     /// Returns all paths: channels in order, and whether they led to a deal. A deal with touches is a
-    /// conversion; an account with touches that lie in no deal's journey is a path that led to none.
+    /// conversion; an account with touches and without a deal is a path that led to none, as long as a
+    /// journey is: the lookback before its last touch.
     pub fn paths(&self) -> Vec<(Vec<String>, bool)> {
         let channels = |places: &mut dyn Iterator<Item = usize>| -> Vec<String> {
             places.map(|place| self.touches[place].channel.clone()).collect()
@@ -37,7 +39,11 @@ impl Company {
                 let touch = &self.touches[place];
                 touch.counted && touch.account.as_ref() == Some(account)
             };
-            paths.push((channels(&mut (0..self.touches.len()).filter(own)), false));
+            let places: Vec<usize> = (0..self.touches.len()).filter(own).collect();
+            let Some(&last) = places.last() else { continue };
+            let since = before(self.touches[last].at, self.definitions.attribution.lookback_days);
+            let within = |place: &usize| since <= self.touches[*place].at;
+            paths.push((channels(&mut places.into_iter().filter(within)), false));
         }
         paths
     }

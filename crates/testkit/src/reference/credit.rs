@@ -117,7 +117,7 @@ impl Company {
         let journey = self.journey(deal, model);
         let weights = match model {
             "markov" => markov(&journey.touches, effects),
-            "shapley" => shapley(&journey.touches),
+            "shapley" => vec![1; journey.touches.len()],
             "time_decay" => self.time_decay(deal, &journey.touches),
             "last_non_direct" => last_non_direct(&journey.touches),
             _ => {
@@ -134,7 +134,11 @@ impl Company {
                 credit: deal.amount,
             }];
         }
-        let parts = split(deal.amount.unwrap_or(0), &weights);
+        let amount = deal.amount.unwrap_or(0);
+        let parts = match model {
+            "shapley" => shapley(amount, &journey.touches),
+            _ => split(amount, &weights),
+        };
         let mut sums: BTreeMap<(&str, Option<&str>), (usize, i64)> = BTreeMap::new();
         for (touch, part) in journey.touches.iter().zip(parts) {
             let sum = sums.entry((&touch.channel, touch.program.as_deref())).or_default();
@@ -223,15 +227,24 @@ fn markov(touches: &[&Touch], effects: &BTreeMap<String, f64>) -> Vec<i128> {
     if weights.iter().all(|&weight| weight == 0) { vec![1; touches.len()] } else { weights }
 }
 
-/// Gives each different channel an equal part, and the touches of a channel equal parts of that.
-fn shapley(touches: &[&Touch]) -> Vec<i128> {
-    let n_of = |channel: &str| touches.iter().filter(|t| t.channel == channel).count() as i128;
-    let common = touches.iter().map(|touch| n_of(&touch.channel)).fold(1, |a, b| a / gcd(a, b) * b);
-    touches.iter().map(|touch| common / n_of(&touch.channel)).collect()
-}
-
-fn gcd(a: i128, b: i128) -> i128 {
-    if b == 0 { a } else { gcd(b, a % b) }
+/// Gives each different channel an equal part of the amount, and the touches of a channel equal parts of
+/// that; odd cents go to what comes first in the journey.
+fn shapley(amount: i64, touches: &[&Touch]) -> Vec<i64> {
+    let mut channels: Vec<&str> = Vec::new();
+    for touch in touches {
+        if !channels.contains(&touch.channel.as_str()) {
+            channels.push(&touch.channel);
+        }
+    }
+    let mut parts = vec![0; touches.len()];
+    for (channel, part) in channels.iter().zip(split(amount, &vec![1; channels.len()])) {
+        let own: Vec<usize> =
+            (0..touches.len()).filter(|&place| touches[place].channel == *channel).collect();
+        for (&place, share) in own.iter().zip(split(part, &vec![1; own.len()])) {
+            parts[place] = share;
+        }
+    }
+    parts
 }
 
 #[cfg(test)]

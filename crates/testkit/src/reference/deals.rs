@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Company;
 use super::files::{Row, sheet};
 use super::money::{Rates, times};
+use super::people::Person;
 use super::touches::Touch;
 
 /// A deal as a row of the relation `opportunities`.
@@ -143,6 +144,8 @@ fn opportunity(
     let definitions = &company.definitions;
     let id = row.id("Id").expect("a deal has an id");
     let account = row.id("AccountId").map(|account| company.master(&account));
+    let on_deal = people_on(company, &id, roles);
+    let account = account.or_else(|| account_of_all(&on_deal));
     let created_at = created(row);
     let created_on = company.calendar.day(created_at);
 
@@ -213,7 +216,7 @@ fn opportunity(
     let first_touch_on = first.map(|touch| company.calendar.day(touch.at));
     let kind = row.text("Type").to_owned();
     let segment = account.as_ref().map_or("unknown", |id| segment(company, id)).to_owned();
-    let lead_creation = lead_creation(company, &id, account.as_ref(), roles, (since, created_at))
+    let lead_creation = lead_creation(company, on_deal, account.as_ref(), (since, created_at))
         .and_then(|at| {
             journey.iter().copied().filter(|&place| company.touches[place].at <= at).next_back()
         });
@@ -258,7 +261,7 @@ fn opportunity(
     opportunity
 }
 
-fn before(at: Timestamp, days: u32) -> Timestamp {
+pub(super) fn before(at: Timestamp, days: u32) -> Timestamp {
     at.checked_sub(SignedDuration::from_hours(i64::from(days) * 24)).expect("an instant")
 }
 
@@ -285,31 +288,37 @@ fn pre_sales(sides: impl Iterator<Item = Side>) -> Side {
     sides.first().copied().unwrap_or(Side::Unknown)
 }
 
-/// Returns when the first of the people on the deal became known, where that lies in the window. The
-/// people on the deal are those with a role and those whose lead was converted to it; where there are
-/// none, all people of the account.
+/// Returns the people on a deal: those with a role, and those whose lead was converted to it.
+fn people_on<'a>(
+    company: &'a Company,
+    deal: &str,
+    roles: &BTreeMap<String, BTreeSet<String>>,
+) -> Vec<&'a Person> {
+    let has_role = |person: &Person| {
+        roles.get(deal).is_some_and(|records| !records.is_disjoint(&person.records))
+    };
+    let on_deal = |person: &&Person| has_role(person) || person.converted_deals.contains(deal);
+    company.people.iter().filter(on_deal).collect()
+}
+
+/// Returns the account of a deal that names none: the one that all people on it belong to.
+fn account_of_all(people: &[&Person]) -> Option<String> {
+    let accounts: BTreeSet<&String> =
+        people.iter().filter_map(|person| person.account.as_ref()).collect();
+    if accounts.len() == 1 { accounts.into_iter().next().cloned() } else { None }
+}
+
+/// Returns when the first of the people on the deal became known, where that lies in the window; where
+/// nobody is on it, the first of all people of the account.
 fn lead_creation(
     company: &Company,
-    deal: &str,
+    on_deal: Vec<&Person>,
     account: Option<&String>,
-    roles: &BTreeMap<String, BTreeSet<String>>,
     (since, until): (Timestamp, Timestamp),
 ) -> Option<Timestamp> {
-    let named: BTreeSet<&str> = roles
-        .get(deal)
-        .into_iter()
-        .flatten()
-        .filter_map(|record| company.person(record))
-        .map(|person| person.id.as_str())
-        .collect();
-    let on_deal = |person: &&super::Person| {
-        named.contains(person.id.as_str()) || person.converted_deals.contains(deal)
-    };
-    let mut people: Vec<_> = company.people.iter().filter(on_deal).collect();
-    if people.is_empty() {
-        let own = |person: &&super::Person| account.is_some() && person.account.as_ref() == account;
-        people = company.people.iter().filter(own).collect();
-    }
+    let own = |person: &&Person| account.is_some() && person.account.as_ref() == account;
+    let people =
+        if on_deal.is_empty() { company.people.iter().filter(own).collect() } else { on_deal };
     let created = people.iter().map(|person| person.created_at);
     created.filter(|&at| since <= at && at <= until).min()
 }

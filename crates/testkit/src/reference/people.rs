@@ -59,9 +59,14 @@ pub(super) fn people(folder: &Path, company: &Company) -> Vec<Person> {
     let contacts: Vec<Row> = sheet(folder, "Contact").into_iter().filter(known).collect();
     let mut next = BTreeMap::new();
     let mut ids = BTreeSet::new();
-    for row in leads.iter().chain(&contacts) {
+    for (row, lead) in
+        leads.iter().map(|row| (row, true)).chain(contacts.iter().map(|row| (row, false)))
+    {
         let id = row.id("Id").expect("a person has an id");
-        if let Some(after) = row.id("MasterRecordId").or_else(|| row.id("ConvertedContactId")) {
+        let stated = row.id("MasterRecordId").or_else(|| row.id("ConvertedContactId"));
+        // A lead that was not converted is the contact with the same address, where there is one.
+        let same = || if lead { of_address(row, &contacts) } else { None };
+        if let Some(after) = stated.or_else(same) {
             next.insert(id.clone(), after);
         }
         ids.insert(id);
@@ -74,6 +79,13 @@ pub(super) fn people(folder: &Path, company: &Company) -> Vec<Person> {
     }
     let by_domain = |domain: &str| of_domain(domain, &contacts, company);
     own.into_iter().map(|(id, rows)| person(id, &rows, &by_domain, company)).collect()
+}
+
+/// Returns the contact with the address of a lead.
+fn of_address(lead: &Row, contacts: &[Row]) -> Option<String> {
+    let address = lead.text("Email").to_lowercase();
+    let same = |row: &&Row| !address.is_empty() && row.text("Email").to_lowercase() == address;
+    contacts.iter().find(same).and_then(|row| row.id("Id"))
 }
 
 fn created(row: &Row) -> Option<Timestamp> {

@@ -1,5 +1,6 @@
-//! Touches: campaign members, calls, mails and meetings, visits and forms.
+//! Touches: campaign members, calls, mails and meetings, visits.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use domain::definition::Side;
@@ -16,7 +17,7 @@ pub struct Touch {
     pub id: String,
     /// When.
     pub at: Timestamp,
-    /// `campaign_member`, `call`, `meeting`, `sales_email`, `web_session`, `form`.
+    /// `campaign_member`, `call`, `meeting`, `sales_email`, `web_session`.
     pub kind: &'static str,
     /// Who was touched.
     pub person: Option<String>,
@@ -61,7 +62,7 @@ pub(super) fn touches(folder: &Path, company: &Company) -> Vec<Touch> {
     let parents = |row: &Row| row.truth("IsChild") != Some(true);
     let events = sheet(folder, "Event");
     said.extend(events.iter().filter(|row| parents(row)).map(|row| meeting(row, &zone)));
-    said.extend(sheet(folder, "ga4_events").iter().filter_map(|row| visit(row, &zone)));
+    said.extend(visits(&sheet(folder, "ga4_events"), &zone));
     let mut touches: Vec<Touch> =
         said.into_iter().filter_map(|said| touch(said, company)).collect();
     touches.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
@@ -111,31 +112,45 @@ fn meeting(row: &Row, zone: &TimeZone) -> Said {
     }
 }
 
-/// Reads a visit or a form; other events of the web site are no touches of their own. A visit without
-/// any engagement is a machine's.
-fn visit(row: &Row, zone: &TimeZone) -> Option<Said> {
-    let kind = match row.text("name") {
-        "session_start" => "web_session",
-        "generate_lead" => "form",
-        _ => return None,
-    };
+/// Reads the visits: one touch a session, whatever happened in it, as its first event tells it. A visit
+/// without any engagement is a machine's.
+fn visits(rows: &[Row], zone: &TimeZone) -> Vec<Said> {
+    let mut sessions: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        let session = (row.text("user_pseudo_id"), row.text("param_ga_session_id"));
+        sessions.entry(session).or_default().push(row);
+    }
+    sessions
+        .into_values()
+        .filter_map(|events| {
+            let at = |row: &&&Row| row.instant("timestamp", zone);
+            let engaged = |row: &&Row| {
+                row.text("param_engagement_time_msec") != "0"
+                    || row.truth("param_session_engaged") == Some(true)
+            };
+            let first = events.iter().min_by_key(at)?;
+            Some(visit(first, !events.iter().any(engaged), zone))
+        })
+        .collect()
+}
+
+fn visit(row: &Row, machine: bool, zone: &TimeZone) -> Said {
     let given = |column: &str| {
         const NOTHING: [&str; 4] =
             ["(not set)", "(none)", "(not provided)", "(data not available)"];
         row.maybe(column).filter(|text| !NOTHING.contains(&text.as_str())).unwrap_or_default()
     };
-    Some(Said {
-        id: row.text("_fivetran_id").to_owned(),
+    Said {
+        id: format!("{}/{}", row.text("user_pseudo_id"), row.text("param_ga_session_id")),
         at: row.instant("timestamp", zone),
-        kind,
+        kind: "web_session",
         record: row.id("user_id"),
         source: given("param_source"),
         medium: given("param_medium"),
         campaign: given("param_campaign"),
-        invalid: row.text("param_engagement_time_msec") == "0"
-            && row.truth("param_session_engaged") != Some(true),
+        invalid: machine,
         ..Said::default()
-    })
+    }
 }
 
 fn touch(said: Said, company: &Company) -> Option<Touch> {
