@@ -42,7 +42,7 @@ pub use crate::write::{Layout, WriteError, Written};
 /// The name of the company.
 pub const COMPANY: &str = "Fennmark Industrial";
 
-/// The definitions of the company, as (path, text).
+/// The definitions and mappings of the company, as (path, text).
 pub const DEFINITIONS: &[(&str, &str)] = &[
     ("throughline.toml", include_str!("../definitions/throughline.toml")),
     ("definitions/attribution.toml", include_str!("../definitions/attribution.toml")),
@@ -50,6 +50,9 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ("definitions/goals.toml", include_str!("../definitions/goals.toml")),
     ("definitions/segments.toml", include_str!("../definitions/segments.toml")),
     ("definitions/stages.toml", include_str!("../definitions/stages.toml")),
+    ("mappings/budget.toml", include_str!("../mappings/budget.toml")),
+    ("mappings/capacity.toml", include_str!("../mappings/capacity.toml")),
+    ("mappings/lead_history.toml", include_str!("../mappings/lead_history.toml")),
 ];
 
 /// What to simulate.

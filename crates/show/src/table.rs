@@ -127,20 +127,33 @@ impl Grid {
     /// or as one block for each row where panels would be too narrow.
     pub fn lines(&self, width: usize, unicode: bool) -> Vec<Line> {
         self.columns(width, unicode)
-            .or_else(|| self.panels(width, unicode))
+            .or_else(|| self.panels(width, unicode, Self::columns))
             .unwrap_or_else(|| self.blocks(width))
+    }
+
+    /// The same for rows of facts: panels come before wrapped words, since a wrapped identifier is
+    /// hard to read and many rows are long enough already.
+    pub fn rows_of_facts(&self, width: usize, unicode: bool) -> Vec<Line> {
+        self.unwrapped(width, unicode)
+            .or_else(|| self.panels(width, unicode, Self::unwrapped))
+            .unwrap_or_else(|| self.lines(width, unicode))
     }
 
     /// Cuts the columns into panels that fit, each with the first column, so that rows stay side by
     /// side; `None` where a panel would hold fewer than [`PANEL_LEAST`] further columns.
-    fn panels(&self, width: usize, unicode: bool) -> Option<Vec<Line>> {
+    fn panels(
+        &self,
+        width: usize,
+        unicode: bool,
+        fit: fn(&Self, usize, bool) -> Option<Vec<Line>>,
+    ) -> Option<Vec<Line>> {
         let mut lines = Vec::new();
         let mut from = 1;
         while from < self.headings.len() {
             let mut panel = None;
             let mut to = from;
             while to < self.headings.len() {
-                match self.part(from, to + 1).columns(width, unicode) {
+                match fit(&self.part(from, to + 1), width, unicode) {
                     Some(wider) => panel = Some(wider),
                     None => break,
                 }

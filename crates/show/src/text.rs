@@ -16,6 +16,8 @@ use crate::visible::visible;
 pub const ROWS_SHOWN: usize = 12;
 /// A terminal is taken to be at least this wide.
 const WIDTH_LEAST: usize = 40;
+/// Figures shown at once; the others are in the tables or come with all of them.
+const FIGURES_SHOWN: usize = 16;
 
 /// How text is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,7 +77,10 @@ impl Style {
 
     /// Writes a grid; where it became blocks, what follows is set apart from the last of them.
     fn grid(&self, grid: &Grid, followed: bool) -> String {
-        let lines = grid.lines(self.width, self.unicode);
+        self.laid_out(grid.lines(self.width, self.unicode), followed)
+    }
+
+    fn laid_out(&self, lines: Vec<Line>, followed: bool) -> String {
         let blocks = lines.iter().any(|line| line.part == Part::Name);
         self.lines(&lines) + if blocks && followed { "\n" } else { "" }
     }
@@ -92,7 +97,13 @@ pub fn answer(answer: &Answer, style: &Style) -> String {
     let headline = if answer.headline.is_empty() { answer.asks } else { &answer.headline };
     let mut parts = vec![paragraph(headline, style, Style::bold), asked(answer, style)];
     if !answer.figures.is_empty() {
-        parts.push(style.lines(&figures(answer, style, &mut notes)));
+        let shown = if style.full { answer.figures.len() } else { FIGURES_SHOWN };
+        let mut text = style.lines(&figures(answer, shown, style, &mut notes));
+        let more = answer.figures.len().saturating_sub(shown);
+        if more > 0 {
+            text.push_str(&(style.dim(&format!("{more} more figures with --full")) + "\n"));
+        }
+        parts.push(text);
     }
     for chart in &answer.charts {
         let title = paragraph(&with_unit(&chart.title, &chart.unit), style, Style::bold);
@@ -141,7 +152,7 @@ pub fn frame(frame: &Frame, style: &Style, limit: Option<usize>) -> String {
     let mut out = if frame.n_rows() == 0 {
         "no rows\n".to_owned()
     } else {
-        style.grid(&grid, shown < frame.n_rows())
+        style.laid_out(grid.rows_of_facts(style.width, style.unicode), shown < frame.n_rows())
     };
     if shown < frame.n_rows() {
         let line =
@@ -204,13 +215,13 @@ fn asked(answer: &Answer, style: &Style) -> String {
 
 /// All figures as a table, or, where that does not fit, each with its value in one line and what it
 /// is compared with below.
-fn figures(answer: &Answer, style: &Style, notes: &mut Notes) -> Vec<Line> {
+fn figures(answer: &Answer, shown: usize, style: &Style, notes: &mut Notes) -> Vec<Line> {
     let before = &answer.asked.previous.label;
     let before =
         if before.width() <= 8 { visible(before).into_owned() } else { "Before".to_owned() };
     let range = range_heading(&answer.figures);
     let rows: Vec<Vec<Content>> =
-        answer.figures.iter().map(|figure| one_figure(figure, answer, style, notes)).collect();
+        answer.figures.iter().take(shown).map(|figure| one_figure(figure, answer, style, notes)).collect();
     let mut grid = Grid::default();
     grid.column("Figure", Kind::Words);
     for heading in ["Value", &range, &before, "Change", "Year ago", "Target", "Of target"] {

@@ -96,6 +96,9 @@ fn write_exports(
             .write_as(&folder, *day, &layout, &mut |done, total| progress.step(&stage, done, total))
             .map_err(|error| Failure::world(&error))?;
         progress.finish();
+        // The truth is no export: it stands beside the extracts.
+        let truth = exports.join(format!("truth-{day}.json"));
+        std::fs::rename(folder.join("truth.json"), truth).map_err(|error| Failure::world(&error))?;
         drops.push((*day, folder));
     }
     Ok(drops)
@@ -127,7 +130,7 @@ fn next(folder: &str, drops: &[(Date, PathBuf)]) -> String {
         format!("  throughline -C {folder} ask pipeline --as-of {day}\n")
     });
     format!(
-        "{} is simulated; its truth is in {folder}/exports/2026-09-30/truth.json. Go on with:\n\
+        "{} is simulated; its truth is in {folder}/exports/truth-2026-09-30.json. Go on with:\n\
          \x20 throughline -C {folder} open pipeline marketing_sourced_pipeline\n\
          {earlier}\
          \x20 throughline -C {folder} ask attribution --model markov --json\n",

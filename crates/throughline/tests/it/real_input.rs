@@ -64,8 +64,8 @@ fn olist_leads_and_won_deals_by_origin_are_those_of_the_files() {
     let period = ["--period", "all"];
     let answer = company.run(&["ask", "pipeline", period[0], period[1], "--json"]).content().data();
     assert_eq!(figure(&answer, "won_opportunities")["value"], 842);
-    let won = counts(&company, &["pipeline", "won_opportunities", "--period", "all"], "channel", "won");
-    let won_by = |channel: &str| won[&(channel.to_owned(), "true".to_owned())];
+    let won = counts(&company, &["pipeline", "won_opportunities", "--period", "all"], "channel", "stage");
+    let won_by = |channel: &str| won[&(channel.to_owned(), "won".to_owned())];
     // One lead was won 1.18 days before its first contact; that touch explains nothing, so this deal
     // has no origin under the rule of the first touch.
     let expected = [
@@ -112,14 +112,16 @@ fn maven_deals_amounts_and_win_rate_are_those_of_the_files() {
     assert_eq!(figure(&all, "opportunities_created")["value"], 8_800);
     assert_eq!(figure(&all, "won_opportunities")["value"], 4_238);
     assert_eq!(figure(&all, "won")["amount"], "10005534.00");
-    let states = counts(
+    let stages = counts(
         &company,
         &["pipeline", "opportunities_created", "--period", "all"],
-        "state",
-        "counted",
+        "stage",
+        "stage",
     );
-    for (state, count) in [("won", 4_238), ("lost", 2_473), ("open", 1_589 + 500)] {
-        assert_eq!(states[&(state.to_owned(), "true".to_owned())], count, "{state}");
+    for (stage, count) in
+        [("won", 4_238), ("lost", 2_473), ("engaging", 1_589), ("prospecting", 500)]
+    {
+        assert_eq!(stages[&(stage.to_owned(), stage.to_owned())], count, "{stage}");
     }
     for (quarter, deals, amount) in [
         ("2017Q1", 531, "1134672.00"),
