@@ -29,7 +29,8 @@ use crate::format::decode::Encoding;
 use crate::preset::{CURRENT, DELETED, Read, Shape, Totals};
 use crate::read::constant;
 use crate::recipe::{
-    BoundColumn, BoundFact, BoundWhen, DateRule, Found, Header, NumberRule, Recipe, carried, missing,
+    BoundColumn, BoundFact, BoundWhen, DateRule, Found, Header, NumberRule, Positions, Recipe, carried,
+    missing,
 };
 use crate::recognize::Recognized;
 use crate::settings::{DayOrder, Settings};
@@ -213,6 +214,7 @@ impl Mapping {
             };
             let mut bound = BoundFact {
                 table: fact.table,
+                at: Positions::of(fact.table),
                 columns,
                 carried: 0,
                 split: None,

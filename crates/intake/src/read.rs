@@ -8,14 +8,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use domain::fact::{Fact, Refusal, SourceRow};
+use domain::fact::{Fact, FactTable, Refusal, SourceRow};
 use domain::{Cell, Decimal, Diagnostic, Place};
 
 use crate::format::{Item, Row, RowFault};
 use crate::gather::{Changes, Earliest, Snapshots, Spend};
 use crate::lookups::Lookups;
 use crate::preset::{Read, Shape, Totals};
-use crate::recipe::{BoundFact, BoundWhen, DateRule, NumberRule, Recipe};
+use crate::recipe::{
+    BoundFact, BoundWhen, DateRule, NumberRule, Positions, Recipe, cell_at,
+};
 use crate::settings::{DayOrder, Rejected, Settings};
 use crate::survey::Planned;
 use crate::value::date::{self, DateStyle, OrderEvidence};
@@ -91,7 +93,9 @@ struct Reading<'r> {
     settings: &'r Settings,
     cells: Cells<'r>,
     summary: FileSummary,
-    controls: BTreeMap<(&'static str, &'static str, String), (u64, Decimal)>,
+    controls: BTreeMap<(&'static str, &'static str, Arc<str>), (u64, Decimal)>,
+    positions: Vec<(&'static FactTable, Positions)>,
+    no_currency: Arc<str>,
     remarks: BTreeMap<&'static str, Remark>,
     first_faults: Vec<String>,
     last_fault: Option<(u64, &'static str)>,
@@ -129,6 +133,8 @@ impl Planned {
             cells: Cells::new(recipe, settings, lookups, numbers, dates),
             summary: FileSummary::default(),
             controls: BTreeMap::new(),
+            positions: Vec::new(),
+            no_currency: "".into(),
             remarks: BTreeMap::new(),
             first_faults: Vec::new(),
             last_fault: None,
@@ -551,9 +557,22 @@ impl Reading<'_> {
             if fact.deleted {
                 continue;
             }
-            for name in ["amount", "budget", "actual_cost"] {
-                let Cell::Decimal(amount) = fact.cell(name) else { continue };
-                let key = (fact.table.name, name, fact.cell("currency").to_string());
+            let known = self.positions.iter().find(|(table, _)| std::ptr::eq(*table, fact.table));
+            let at = match known {
+                Some((_, at)) => *at,
+                None => {
+                    let at = Positions::of(fact.table);
+                    self.positions.push((fact.table, at));
+                    at
+                }
+            };
+            for (name, position) in at.money {
+                let Cell::Decimal(amount) = cell_at(&fact.cells, position) else { continue };
+                let currency = match cell_at(&fact.cells, at.currency) {
+                    Cell::Text(code) => Arc::clone(code),
+                    _ => Arc::clone(&self.no_currency),
+                };
+                let key = (fact.table.name, name, currency);
                 let slot = self.controls.entry(key).or_insert((0, Decimal::ZERO));
                 slot.0 += 1;
                 slot.1 = slot.1.checked_add(*amount).ok_or_else(|| {
@@ -694,7 +713,13 @@ impl Reading<'_> {
         self.summary.controls = self
             .controls
             .into_iter()
-            .map(|((table, column, currency), (rows, sum))| Control { table, column, currency, rows, sum })
+            .map(|((table, column, currency), (rows, sum))| Control {
+                table,
+                column,
+                currency: currency.to_string(),
+                rows,
+                sum,
+            })
             .collect();
         Ok(self.summary)
     }

@@ -52,10 +52,44 @@ pub(crate) struct Recipe {
     pub(crate) fallback: Option<Encoding>,
 }
 
+/// Where the columns of a table stand that every fact is looked at for; found once, not per row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Positions {
+    pub(crate) currency: Option<usize>,
+    pub(crate) amount: Option<usize>,
+    pub(crate) won: Option<usize>,
+    pub(crate) account_id: Option<usize>,
+    pub(crate) account_name: Option<usize>,
+    pub(crate) person_id: Option<usize>,
+    /// Columns of money, with their names.
+    pub(crate) money: [(&'static str, Option<usize>); 3],
+}
+
+impl Positions {
+    pub(crate) fn of(table: &FactTable) -> Self {
+        let at = |name: &str| table.position(name);
+        Self {
+            currency: at("currency"),
+            amount: at("amount"),
+            won: at("won"),
+            account_id: at("account_id"),
+            account_name: at("account_name"),
+            person_id: at("person_id"),
+            money: ["amount", "budget", "actual_cost"].map(|name| (name, at(name))),
+        }
+    }
+}
+
+/// Returns the cell at a position; [`Cell::Null`] where there is none.
+pub(crate) fn cell_at(cells: &[Cell], at: Option<usize>) -> &Cell {
+    at.and_then(|at| cells.get(at)).unwrap_or(&Cell::Null)
+}
+
 /// One kind of fact with the positions of its columns.
 #[derive(Clone, Debug)]
 pub(crate) struct BoundFact {
     pub(crate) table: &'static FactTable,
+    pub(crate) at: Positions,
     pub(crate) columns: Vec<BoundColumn>,
     pub(crate) carried: u64,
     pub(crate) split: Option<(usize, usize)>,
@@ -413,6 +447,7 @@ fn bind_rule(
     let needs = rule.needs.iter().filter_map(|name| table.position(name)).collect();
     let mut bound = BoundFact {
         table,
+        at: Positions::of(table),
         columns,
         carried: 0,
         split,

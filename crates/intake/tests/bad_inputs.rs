@@ -476,7 +476,7 @@ fn parquet_cases(id: &str) -> Option<Words> {
         "pq-002" | "pq-004" => {
             let whole = good();
             let mut words = Vec::new();
-            for at in (4..whole.len() - 8).step_by(7) {
+            for at in (4..whole.len() - 8).step_by(61) {
                 let mut bytes = whole.clone();
                 bytes[at] ^= 0x80;
                 words.push(word(&load("o.parquet", bytes)));

@@ -11,7 +11,7 @@ use super::Interner;
 use crate::format::Row;
 use crate::lookups::Lookups;
 use crate::preset::Read;
-use crate::recipe::{BoundColumn, BoundFact, Recipe, lifecycle};
+use crate::recipe::{BoundColumn, BoundFact, Recipe, cell_at, lifecycle};
 use crate::settings::Settings;
 use crate::value::date::{DateStyle, day_of, instant_of, moment, plausible_year};
 use crate::value::number::{NumberStyle, decimal, typed};
@@ -107,8 +107,9 @@ impl<'r> Cells<'r> {
         row: &Row<'_>,
         remarks: &mut Remarks,
     ) -> Result<(), (Fault, Option<usize>)> {
-        let money = !fact.cell("amount").is_null();
-        if let Some(at) = rule.table.position("currency") {
+        let at = rule.at;
+        let money = !cell_at(&fact.cells, at.amount).is_null();
+        if let Some(at) = at.currency {
             if money && fact.cells.get(at).is_none_or(Cell::is_null) {
                 let assumed = self.settings.currency;
                 remarks.push((
@@ -122,11 +123,11 @@ impl<'r> Cells<'r> {
                 }
             }
         }
-        for (at, column) in rule.table.columns.iter().enumerate() {
+        for (at, column) in rule.table.columns.iter().enumerate().filter(|(_, c)| c.required) {
             let needed = if fact.deleted {
-                rule.table.key.contains(&column.name) && column.required
+                rule.table.key.contains(&column.name)
             } else {
-                column.required
+                true
             };
             if needed && fact.cells.get(at).is_none_or(Cell::is_null) {
                 let bound = rule.columns.iter().find(|c| c.to == at);
@@ -138,21 +139,26 @@ impl<'r> Cells<'r> {
             }
         }
         if rule.table.name == "opportunity" && !fact.deleted {
-            if let Cell::Decimal(amount) = fact.cell("amount") {
+            if let Cell::Decimal(amount) = cell_at(&fact.cells, at.amount) {
                 if amount.is_sign_negative() && !amount.is_zero() {
                     remarks.push(("value.negative-amount", format!("the deal has a negative amount: {amount}")));
                 }
-            } else if fact.cell("won") == &Cell::Boolean(true) {
+            } else if *cell_at(&fact.cells, at.won) == Cell::Boolean(true) {
                 remarks.push(("value.won-without-amount", "a won deal has no amount".into()));
             }
-            if fact.cell("account_id").is_null() && fact.cell("account_name").is_null() {
+            if cell_at(&fact.cells, at.account_id).is_null()
+                && cell_at(&fact.cells, at.account_name).is_null()
+            {
                 remarks.push(("value.no-account", "a deal has no account".into()));
             }
         }
         if rule.table.name == "touch" {
             self.complete_touch(fact);
         }
-        if rule.table.name == "touch" && fact.cell("person_id").is_null() && fact.cell("account_id").is_null() {
+        if rule.table.name == "touch"
+            && cell_at(&fact.cells, at.person_id).is_null()
+            && cell_at(&fact.cells, at.account_id).is_null()
+        {
             remarks.push(("value.no-person", "a touch names no person and no account".into()));
         }
         Ok(())

@@ -288,8 +288,13 @@ fn with_time(date: Date, rest: &str) -> Option<(Moment, Option<&'static str>)> {
         None => (0, 0),
         Some(seconds) => {
             let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
-            let micros: String = fraction.chars().chain("000000000".chars()).take(9).collect();
-            (number(whole, 2)?, micros.parse::<i32>().ok()? / 1000 * 1000)
+            if !fraction.bytes().all(|b| b.is_ascii_digit()) {
+                return None;
+            }
+            // To the microsecond: six digits, zeros where there are fewer.
+            let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(6);
+            let micros = digits.fold(0_i32, |sum, digit| sum * 10 + i32::from(digit - b'0'));
+            (number(whole, 2)?, micros * 1000)
         }
     };
     if parts.next().is_some() {
