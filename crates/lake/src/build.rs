@@ -14,6 +14,7 @@ mod identity;
 mod journeys;
 mod money;
 mod names;
+mod notes;
 mod programs;
 mod spend;
 mod tables;

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringBuilder, UInt16Array, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use domain::definition::{SourcedBy, State};
-use domain::{Column, Definitions, Frame, MixedMoney, Money};
+use domain::{Column, Definitions, Frame};
 use jiff::civil::Date;
 
-use super::caveats::{BuildSummary, Notes, Pile};
+use super::caveats::{BuildSummary, Notes};
 use super::channels::{Channel, Channels, Look, side_text};
 use super::days::{self, Days, Micros, PeriodNames};
 use super::deals::{Deal, Deals};
@@ -91,27 +91,11 @@ fn dates<T>(rows: &[T], of: impl FnMut(&T) -> Option<Date>) -> Column {
     Column::Day(rows.iter().map(of).collect())
 }
 
-/// Sums amounts by currency into a text.
-fn pile(amounts: impl Iterator<Item = Option<Money>>) -> Pile {
-    let mut found = Pile::default();
-    let mut total = MixedMoney::default();
-    for money in amounts {
-        found.n += 1;
-        // A sum beyond 64 bits of cents stays out of the text; the rows show it.
-        if let Some(money) = money {
-            drop(total.add(money));
-        }
-    }
-    let parts: Vec<String> = total.amounts().map(|money| money.to_string()).collect();
-    found.amounts = parts.join(", ");
-    found
-}
-
 /// A deal with its journey and its sources.
-struct Row<'a> {
-    deal: &'a Deal,
-    journey: Journey,
-    sources: Sources,
+pub(crate) struct Row<'a> {
+    pub(crate) deal: &'a Deal,
+    pub(crate) journey: Journey,
+    pub(crate) sources: Sources,
 }
 
 impl Making<'_> {
@@ -608,75 +592,6 @@ impl Making<'_> {
         ])?;
         frames.insert("person_ids", frame);
         Ok(())
-    }
-
-    fn notes(&self, rows: &[Row<'_>]) -> Notes {
-        let of = |test: &dyn Fn(&Row<'_>) -> bool| {
-            pile(rows.iter().filter(|row| test(row)).map(|row| row.deal.amount))
-        };
-        let account = |row: &Row<'_>| self.identity.accounts.get(row.deal.account as usize);
-        let reporting = self.definitions.currency;
-        let mut stages: BTreeMap<String, Vec<Option<Money>>> = BTreeMap::new();
-        let mut lead_sources: BTreeMap<String, u64> = BTreeMap::new();
-        for row in rows {
-            if let (None, Some(text)) = (row.deal.stage, &row.deal.stage_text) {
-                stages.entry(text.to_string()).or_default().push(row.deal.amount);
-            }
-            if let (true, Some(text)) = (row.sources.lead_source_unmapped, &row.deal.lead_source) {
-                *lead_sources.entry(text.to_string()).or_default() += 1;
-            }
-        }
-        let converts = |money: Money, day: Date| {
-            let day = days::number(day.min(self.as_of));
-            self.rates.convert(money, reporting, day).is_some()
-        };
-        let future = [
-            ("accounts and people", self.identity.n_future),
-            ("programs", self.programs.n_future),
-            ("deals", self.deals.n_future),
-            ("touches", self.gathered.counts.future),
-            ("spend", self.spends.n_future),
-            ("rates", self.n_future_rates),
-        ];
-        let spend_native =
-            |rows: &mut dyn Iterator<Item = &Spend>| pile(rows.map(|row| row.amount));
-        Notes {
-            not_converted: of(&|row| {
-                let created = days::date(self.days.day(row.deal.created));
-                let day = row.deal.close_on.unwrap_or(created);
-                row.deal.amount.is_some_and(|money| !converts(money, day))
-            }),
-            amount_unknown: of(&|row| row.deal.amount.is_none() && !row.deal.amount_refused).n,
-            amount_refused: of(&|row| row.deal.amount_refused).n,
-            currency_assumed: of(&|row| row.deal.currency_assumed),
-            stages_undefined: stages
-                .into_iter()
-                .map(|(stage, amounts)| (stage, pile(amounts.into_iter())))
-                .collect(),
-            closes_later: of(&|row| row.deal.closes_later),
-            closed_without_day: of(&|row| {
-                row.deal.state != State::Open && row.deal.closed_on.is_none()
-            }),
-            no_account: of(&|row| account(row).is_none()),
-            account_not_found: of(&|row| account(row).is_some_and(|account| !account.found)),
-            lead_sources_unmapped: lead_sources.into_iter().collect(),
-            spend_not_converted: spend_native(
-                &mut self
-                    .spends
-                    .rows
-                    .iter()
-                    .filter(|row| row.amount.is_none_or(|money| !converts(money, row.day))),
-            ),
-            spend_currency_assumed: self.spends.n_currency_assumed,
-            spend_left_out: spend_native(&mut self.spends.left_out.iter().map(|(row, _)| row)),
-            account_cycles: self.identity.n_account_cycles,
-            person_cycles: self.identity.n_person_cycles,
-            future: future
-                .into_iter()
-                .filter(|(_, n)| *n > 0)
-                .map(|(table, n)| (table.to_owned(), n))
-                .collect(),
-        }
     }
 }
 

@@ -1,0 +1,99 @@
+//! What is noticed while the tables are made: counts and money behind the caveats.
+
+use std::collections::BTreeMap;
+
+use domain::definition::State;
+use domain::{MixedMoney, Money};
+use jiff::civil::Date;
+
+use super::caveats::{Notes, Pile};
+use super::days;
+use super::spend::Spend;
+use super::tables::{Making, Row};
+
+/// Sums amounts by currency into a text.
+fn pile(amounts: impl Iterator<Item = Option<Money>>) -> Pile {
+    let mut found = Pile::default();
+    let mut total = MixedMoney::default();
+    for money in amounts {
+        found.n += 1;
+        // A sum beyond 64 bits of cents stays out of the text; the rows show it.
+        if let Some(money) = money {
+            drop(total.add(money));
+        }
+    }
+    let parts: Vec<String> = total.amounts().map(|money| money.to_string()).collect();
+    found.amounts = parts.join(", ");
+    found
+}
+
+impl Making<'_> {
+    pub(crate) fn notes(&self, rows: &[Row<'_>]) -> Notes {
+        let of = |test: &dyn Fn(&Row<'_>) -> bool| {
+            pile(rows.iter().filter(|row| test(row)).map(|row| row.deal.amount))
+        };
+        let account = |row: &Row<'_>| self.identity.accounts.get(row.deal.account as usize);
+        let reporting = self.definitions.currency;
+        let mut stages: BTreeMap<String, Vec<Option<Money>>> = BTreeMap::new();
+        let mut lead_sources: BTreeMap<String, u64> = BTreeMap::new();
+        for row in rows {
+            if let (None, Some(text)) = (row.deal.stage, &row.deal.stage_text) {
+                stages.entry(text.to_string()).or_default().push(row.deal.amount);
+            }
+            if let (true, Some(text)) = (row.sources.lead_source_unmapped, &row.deal.lead_source) {
+                *lead_sources.entry(text.to_string()).or_default() += 1;
+            }
+        }
+        let converts = |money: Money, day: Date| {
+            let day = days::number(day.min(self.as_of));
+            self.rates.convert(money, reporting, day).is_some()
+        };
+        let future = [
+            ("accounts and people", self.identity.n_future),
+            ("programs", self.programs.n_future),
+            ("deals", self.deals.n_future),
+            ("touches", self.gathered.counts.future),
+            ("spend", self.spends.n_future),
+            ("rates", self.n_future_rates),
+        ];
+        let spend_native =
+            |rows: &mut dyn Iterator<Item = &Spend>| pile(rows.map(|row| row.amount));
+        Notes {
+            not_converted: of(&|row| {
+                let created = days::date(self.days.day(row.deal.created));
+                let day = row.deal.close_on.unwrap_or(created);
+                row.deal.amount.is_some_and(|money| !converts(money, day))
+            }),
+            amount_unknown: of(&|row| row.deal.amount.is_none() && !row.deal.amount_refused).n,
+            amount_refused: of(&|row| row.deal.amount_refused).n,
+            currency_assumed: of(&|row| row.deal.currency_assumed),
+            stages_undefined: stages
+                .into_iter()
+                .map(|(stage, amounts)| (stage, pile(amounts.into_iter())))
+                .collect(),
+            closes_later: of(&|row| row.deal.closes_later),
+            closed_without_day: of(&|row| {
+                row.deal.state != State::Open && row.deal.closed_on.is_none()
+            }),
+            no_account: of(&|row| account(row).is_none()),
+            account_not_found: of(&|row| account(row).is_some_and(|account| !account.found)),
+            lead_sources_unmapped: lead_sources.into_iter().collect(),
+            spend_not_converted: spend_native(
+                &mut self
+                    .spends
+                    .rows
+                    .iter()
+                    .filter(|row| row.amount.is_none_or(|money| !converts(money, row.day))),
+            ),
+            spend_currency_assumed: self.spends.n_currency_assumed,
+            spend_left_out: spend_native(&mut self.spends.left_out.iter().map(|(row, _)| row)),
+            account_cycles: self.identity.n_account_cycles,
+            person_cycles: self.identity.n_person_cycles,
+            future: future
+                .into_iter()
+                .filter(|(_, n)| *n > 0)
+                .map(|(table, n)| (table.to_owned(), n))
+                .collect(),
+        }
+    }
+}
