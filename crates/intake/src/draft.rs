@@ -21,7 +21,9 @@ const EXAMPLES: usize = 3;
 
 /// Drafts a mapping for a file; the text says so where the file cannot be read at all.
 pub fn draft(path: &Path, settings: &Settings) -> String {
-    let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
     match sample(path, settings) {
         Err(rejected) => format!("# {name} cannot be read: {}\n", rejected.0.message),
         Ok(sample) => write(&name, &sample),
@@ -78,7 +80,8 @@ fn sample(path: &Path, settings: &Settings) -> Result<Sample, Rejected> {
             })?;
         }
         Content::Parquet => {
-            names = parquet::columns(path, limits, &file)?.0.iter().map(ToString::to_string).collect();
+            names =
+                parquet::columns(path, limits, &file)?.0.iter().map(ToString::to_string).collect();
             let mut count = 0;
             parquet::read(path, limits, &file, &mut |item| {
                 if let crate::format::Item::Row(row) = item {
@@ -107,7 +110,10 @@ fn sample(path: &Path, settings: &Settings) -> Result<Sample, Rejected> {
         }
         Content::Text(found) => {
             encoding = found;
-            if found == Encoding::Utf8 && std::str::from_utf8(head.get(..head.len().saturating_sub(4)).unwrap_or(&[])).is_err() {
+            if found == Encoding::Utf8
+                && std::str::from_utf8(head.get(..head.len().saturating_sub(4)).unwrap_or(&[]))
+                    .is_err()
+            {
                 encoding = Encoding::Windows1252;
             }
             if encoding.wide() {
@@ -127,16 +133,26 @@ fn sample(path: &Path, settings: &Settings) -> Result<Sample, Rejected> {
                 for (_, cells) in &records {
                     *widths.entry(cells.len()).or_default() += 1;
                 }
-                let Some((width, count)) = widths.into_iter().max_by_key(|&(width, count)| (count * width.min(50), width)) else { continue };
+                let Some((width, count)) =
+                    widths.into_iter().max_by_key(|&(width, count)| (count * width.min(50), width))
+                else {
+                    continue;
+                };
                 if width * count > best {
                     best = width * count;
                     separator = candidate;
-                    let mut rows = records.into_iter().map(|(_, cells)| cells).filter(|cells| cells.len() == width);
+                    let mut rows = records
+                        .into_iter()
+                        .map(|(_, cells)| cells)
+                        .filter(|cells| cells.len() == width);
                     names = rows.next().unwrap_or_default();
                     examples = vec![Vec::new(); names.len()];
                     for cells in rows {
                         for (seen, text) in examples.iter_mut().zip(cells) {
-                            if seen.len() < EXAMPLES && !text.trim().is_empty() && !seen.contains(&text) {
+                            if seen.len() < EXAMPLES
+                                && !text.trim().is_empty()
+                                && !seen.contains(&text)
+                            {
                                 seen.push(text);
                             }
                         }
@@ -145,7 +161,11 @@ fn sample(path: &Path, settings: &Settings) -> Result<Sample, Rejected> {
             }
         }
         other => {
-            return Err(domain::Diagnostic::error("intake.not-recognized", format!("the file is no table ({other:?})")).into());
+            return Err(domain::Diagnostic::error(
+                "intake.not-recognized",
+                format!("the file is no table ({other:?})"),
+            )
+            .into());
         }
     }
     examples.resize(names.len(), Vec::new());
@@ -157,7 +177,17 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("id", &["record id", "opportunity_id", "deal_id", "lead_id", "account_id", "contact_id"]),
     ("stage", &["deal_stage", "status", "phase"]),
     ("amount", &["value", "close_value", "revenue", "deal_value", "cost", "spend", "total"]),
-    ("created_at", &["created", "created time", "created_on", "create_date", "engage_date", "first_contact_date"]),
+    (
+        "created_at",
+        &[
+            "created",
+            "created time",
+            "created_on",
+            "create_date",
+            "engage_date",
+            "first_contact_date",
+        ],
+    ),
     ("close_on", &["close_date", "closing date", "won_date", "expected_close"]),
     ("owner", &["sales_agent", "sales rep", "deal owner", "rep"]),
     ("account_name", &["account", "company", "customer", "account name.name"]),
@@ -172,10 +202,20 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("name", &["deal name", "title", "subject"]),
 ];
 
-fn guess(table: &'static FactTable, target: &str, names: &[String], taken: &[usize]) -> Option<usize> {
+fn guess(
+    table: &'static FactTable,
+    target: &str,
+    names: &[String],
+    taken: &[usize],
+) -> Option<usize> {
     let wanted = fold(target);
     let mut words: Vec<String> = vec![wanted, fold(&format!("{}{target}", table.name))];
-    words.extend(SYNONYMS.iter().filter(|(to, _)| *to == target).flat_map(|(_, words)| words.iter().map(|w| fold(w))));
+    words.extend(
+        SYNONYMS
+            .iter()
+            .filter(|(to, _)| *to == target)
+            .flat_map(|(_, words)| words.iter().map(|w| fold(w))),
+    );
     for preset in presets() {
         for rule in preset.facts.iter().filter(|rule| rule.table == table.name) {
             for column in rule.columns.iter().filter(|column| column.to == target) {
@@ -219,25 +259,50 @@ fn write(file: &str, sample: &Sample) -> String {
     let example = |at: usize| {
         let seen = sample.examples.get(at).map_or(&[][..], Vec::as_slice);
         let name = sample.names.get(at).map_or("", |n| n.as_str()).to_lowercase();
-        let personal = ["first", "last", "phone", "mobile", "email", "e-mail", "contact name", "street"].iter().any(|p| name.contains(p));
-        let texts: Vec<String> = seen
-            .iter()
-            .map(|text| if personal { "…".to_owned() } else { shown(&text.replace(['\n', '\r'], " ")) })
-            .collect();
+        let personal =
+            ["first", "last", "phone", "mobile", "email", "e-mail", "contact name", "street"]
+                .iter()
+                .any(|p| name.contains(p));
+        let texts: Vec<String> =
+            seen.iter()
+                .map(|text| {
+                    if personal {
+                        "…".to_owned()
+                    } else {
+                        shown(&text.replace(['\n', '\r'], " "))
+                    }
+                })
+                .collect();
         texts.join(" | ")
     };
     let mut line = |text: String| {
         out.push_str(&text);
         out.push('\n');
     };
-    line(format!("# A draft for {}: every line is a guess by name. Check each, then load again.", file.replace('\n', " ")));
+    line(format!(
+        "# A draft for {}: every line is a guess by name. Check each, then load again.",
+        file.replace('\n', " ")
+    ));
     let table = best.1.unwrap_or(TABLES.first().unwrap_or(&crate::preset::LOOKUP));
     line(format!("# {}: {}.", table.name, table.about));
     line(format!("table = {}", quoted(table.name)));
-    let marks: Vec<String> = sample.names.iter().filter(|n| !n.trim().is_empty()).take(3).map(|n| quoted(n.trim())).collect();
+    let marks: Vec<String> = sample
+        .names
+        .iter()
+        .filter(|n| !n.trim().is_empty())
+        .take(3)
+        .map(|n| quoted(n.trim()))
+        .collect();
     line(format!("match.columns = [{}]", marks.join(", ")));
     if sample.separator != b',' {
-        line(format!("delimiter = {}", if sample.separator == b'\t' { "\"\\t\"".to_owned() } else { quoted(&char::from(sample.separator).to_string()) }));
+        line(format!(
+            "delimiter = {}",
+            if sample.separator == b'\t' {
+                "\"\\t\"".to_owned()
+            } else {
+                quoted(&char::from(sample.separator).to_string())
+            }
+        ));
         line("# decimal = \",\"   # where numbers are written 1.234,56".into());
     }
     if !matches!(sample.encoding, Encoding::Utf8 | Encoding::Utf8Mark) {
@@ -255,7 +320,9 @@ fn write(file: &str, sample: &Sample) -> String {
                 let name = sample.names.get(at).map_or("", String::as_str);
                 line(format!("{} = {}   # {}", column.name, quoted(name.trim()), example(at)));
             }
-            None if column.required => line(format!("# {} = \"…\"   # needed: {}", column.name, column.about)),
+            None if column.required => {
+                line(format!("# {} = \"…\"   # needed: {}", column.name, column.about));
+            }
             None => {}
         }
     }

@@ -32,24 +32,27 @@ impl Spend {
         let mut waits = false;
         let mut others = Some(others);
         for mut part in spend.into_iter().filter(|part| !part.deleted) {
-            if let Some(at) = part.table.position("currency") {
-                if let Some(slot) = part.cells.get_mut(at).filter(|cell| cell.is_null()) {
-                    *slot = Cell::text(assumed.code());
-                }
+            if let Some(at) = part.table.position("currency")
+                && let Some(slot) = part.cells.get_mut(at).filter(|cell| cell.is_null())
+            {
+                *slot = Cell::text(assumed.code());
             }
             let key = part.key();
-            match self.by_key.get(&key).and_then(|&at| self.groups.get_mut(at)) {
-                Some((_, _, sum)) => add_up(sum, &part).map_err(|what| {
+            if let Some((_, _, sum)) = self.by_key.get(&key).and_then(|&at| self.groups.get_mut(at))
+            {
+                add_up(sum, &part).map_err(|what| {
                     Rejected::from(
-                        Diagnostic::error("value.sum-limit", format!("the sum of {what} is too large"))
-                            .at(place.clone()),
+                        Diagnostic::error(
+                            "value.sum-limit",
+                            format!("the sum of {what} is too large"),
+                        )
+                        .at(place.clone()),
                     )
-                })?,
-                None => {
-                    self.by_key.insert(key, self.groups.len());
-                    self.groups.push((place.clone(), others.take().unwrap_or_default(), part));
-                    waits = true;
-                }
+                })?;
+            } else {
+                self.by_key.insert(key, self.groups.len());
+                self.groups.push((place.clone(), others.take().unwrap_or_default(), part));
+                waits = true;
             }
         }
         Ok(if waits { None } else { Some(others.unwrap_or_default()) })
@@ -88,7 +91,9 @@ impl Spend {
 fn add_up(sum: &mut Fact, part: &Fact) -> Result<(), &'static str> {
     let table = sum.table;
     for (at, column) in table.columns.iter().enumerate() {
-        let (Some(into), Some(more)) = (sum.cells.get_mut(at), part.cells.get(at)) else { continue };
+        let (Some(into), Some(more)) = (sum.cells.get_mut(at), part.cells.get(at)) else {
+            continue;
+        };
         match (&mut *into, more) {
             (Cell::Decimal(a), Cell::Decimal(b)) => *a = a.checked_add(*b).ok_or(column.name)?,
             (Cell::Integer(a), Cell::Integer(b)) => *a = a.checked_add(*b).ok_or(column.name)?,
@@ -113,11 +118,11 @@ fn program_of(spend: &Fact, name: Cell) -> Option<Fact> {
         ("vendor", spend.cell("vendor").clone()),
     ];
     for (column, cell) in given {
-        if let (Some(at), false) = (table.position(column), cell.is_null()) {
-            if let Some(slot) = cells.get_mut(at) {
-                *slot = cell;
-                carried |= 1 << at;
-            }
+        if let (Some(at), false) = (table.position(column), cell.is_null())
+            && let Some(slot) = cells.get_mut(at)
+        {
+            *slot = cell;
+            carried |= 1 << at;
         }
     }
     Some(Fact { table, cells, carried, place: spend.place.clone(), version: None, deleted: false })

@@ -8,8 +8,8 @@
 //! against an earlier load, is settled where facts are stored. An e-mail address never leaves it:
 //! only its hash and domain do. No bytes make it panic; a file counts as a whole or not at all.
 
-pub mod format;
 mod draft;
+pub mod format;
 mod gather;
 pub mod limits;
 pub mod lookups;

@@ -24,13 +24,16 @@ pub struct Stage {
     pub won: Option<bool>,
 }
 
+/// A value with the time from which it holds: the newest stands.
+type Versioned = (Option<jiff::Timestamp>, Arc<str>);
+
 /// Values by key, from the lookup files of a load.
 #[derive(Clone, Default, Debug)]
 pub struct Lookups {
     users: BTreeMap<Arc<str>, Arc<str>>,
     stages: BTreeMap<Arc<str>, Stage>,
-    ad_currencies: BTreeMap<(&'static str, Arc<str>), (Option<jiff::Timestamp>, Arc<str>)>,
-    ad_campaigns: BTreeMap<Arc<str>, (Option<jiff::Timestamp>, Arc<str>)>,
+    ad_currencies: BTreeMap<(&'static str, Arc<str>), Versioned>,
+    ad_campaigns: BTreeMap<Arc<str>, Versioned>,
     deal_companies: BTreeMap<Arc<str>, (bool, Arc<str>)>,
     engagement_contacts: BTreeMap<Arc<str>, Arc<str>>,
     engagement_companies: BTreeMap<Arc<str>, Arc<str>>,
@@ -74,18 +77,20 @@ impl Lookups {
             Cell::Instant(at) => Some(*at),
             _ => None,
         };
-        let newer = |old: Option<&(Option<jiff::Timestamp>, Arc<str>)>| old.is_none_or(|(before, _)| at >= *before);
+        let newer = |old: Option<&Versioned>| old.is_none_or(|(before, _)| at >= *before);
         match kind {
             LookupKind::User => {
                 let joined = [text("first"), text("last")];
                 let joined: Vec<&str> = joined.iter().flatten().map(AsRef::as_ref).collect();
-                let name = text("value").or_else(|| (!joined.is_empty()).then(|| joined.join(" ").into()));
+                let name =
+                    text("value").or_else(|| (!joined.is_empty()).then(|| joined.join(" ").into()));
                 if let Some(name) = name {
                     self.users.insert(key, name);
                 }
             }
             LookupKind::Stage => {
-                let stage = Stage { label: text("value"), closed: boolean("closed"), won: boolean("won") };
+                let stage =
+                    Stage { label: text("value"), closed: boolean("closed"), won: boolean("won") };
                 self.stages.insert(key, stage);
             }
             LookupKind::AdAccount(platform) => {
@@ -97,10 +102,10 @@ impl Lookups {
                 }
             }
             LookupKind::Ad => {
-                if let Some(campaign) = text("value") {
-                    if newer(self.ad_campaigns.get(&key)) {
-                        self.ad_campaigns.insert(key, (at, campaign));
-                    }
+                if let Some(campaign) = text("value")
+                    && newer(self.ad_campaigns.get(&key))
+                {
+                    self.ad_campaigns.insert(key, (at, campaign));
                 }
             }
             LookupKind::DealCompany => {
@@ -146,7 +151,8 @@ impl Lookups {
         if let Some((_, currency)) = self.ad_currencies.get(&(platform, account.into())) {
             return Some(currency);
         }
-        let mut known = self.ad_currencies.iter().filter(|((p, _), _)| *p == platform).map(|(_, (_, c))| c);
+        let mut known =
+            self.ad_currencies.iter().filter(|((p, _), _)| *p == platform).map(|(_, (_, c))| c);
         let first = known.next()?;
         known.all(|other| other == first).then_some(first)
     }

@@ -29,11 +29,11 @@ use crate::format::decode::Encoding;
 use crate::preset::{CURRENT, DELETED, Read, Shape, Totals};
 use crate::read::constant;
 use crate::recipe::{
-    BoundColumn, BoundFact, BoundWhen, DateRule, Found, Header, NumberRule, Positions, Recipe, carried,
-    missing,
+    BoundColumn, BoundFact, BoundWhen, DateRule, Found, Header, NumberRule, Positions, Recipe,
+    carried, missing,
 };
 use crate::recognize::Recognized;
-use crate::settings::{DayOrder, Settings};
+use crate::settings::{DayOrder, Rejected, Settings};
 use crate::value::number::NumberStyle;
 
 /// A mapping that was read without errors.
@@ -95,8 +95,23 @@ struct MappedColumn {
 }
 
 const TOP: [&str; 17] = [
-    "table", "match", "columns", "when", "fact", "encoding", "delimiter", "decimal", "group", "date",
-    "date_order", "zone", "currency", "empty", "normalize_currency", "version", "about",
+    "table",
+    "match",
+    "columns",
+    "when",
+    "fact",
+    "encoding",
+    "delimiter",
+    "decimal",
+    "group",
+    "date",
+    "date_order",
+    "zone",
+    "currency",
+    "empty",
+    "normalize_currency",
+    "version",
+    "about",
 ];
 const FACT: [&str; 3] = ["table", "columns", "when"];
 const COLUMN: [&str; 10] =
@@ -116,7 +131,7 @@ impl Mapping {
         };
         let mapping = notes.mapping(table.get_ref());
         let failed = notes.found.iter().any(|d| d.level == domain::Level::Error);
-        (mapping.filter(|_| !failed), notes.found)
+        ((!failed).then_some(mapping), notes.found)
     }
 
     /// True where the name of a file fits the pattern of the mapping.
@@ -133,7 +148,7 @@ impl Mapping {
             return named && self.match_columns.iter().all(exact);
         }
         // By name alone: the header is the first line that holds any column that is named.
-        self.names_file(file) && self.sources().any(|name| exact(name))
+        self.names_file(file) && self.sources().any(exact)
     }
 
     fn sources(&self) -> impl Iterator<Item = &String> {
@@ -147,21 +162,27 @@ impl Mapping {
         settings: &Settings,
         file: &Arc<str>,
         line: u64,
-    ) -> Result<Recognized, Diagnostic> {
+    ) -> Result<Recognized, Rejected> {
         let place = || Place::line(Arc::clone(file), line);
         let mut matched: Vec<(usize, String)> = Vec::new();
-        let position = |name: &str| -> Result<Option<usize>, Diagnostic> {
-            let exact: Vec<usize> =
-                (0..header.names.len()).filter(|&at| header.names.get(at).is_some_and(|n| n.trim() == name)).collect();
+        let position = |name: &str| -> Result<Option<usize>, Rejected> {
+            let exact: Vec<usize> = (0..header.names.len())
+                .filter(|&at| header.names.get(at).is_some_and(|n| n.trim() == name))
+                .collect();
             match exact.as_slice() {
                 [] => Ok(None),
                 [at] => Ok(Some(*at)),
                 [first, second, ..] => Err(Diagnostic::error(
                     "csv.repeated-column",
-                    format!("the column `{name}` stands twice, at positions {} and {}", first + 1, second + 1),
+                    format!(
+                        "the column `{name}` stands twice, at positions {} and {}",
+                        first + 1,
+                        second + 1
+                    ),
                 )
                 .at(place())
-                .hint("Rename or remove one of them, so that it is clear which one counts.")),
+                .hint("Rename or remove one of them, so that it is clear which one counts.")
+                .into()),
             }
         };
         let mut facts = Vec::new();
@@ -189,25 +210,28 @@ impl Mapping {
                             }
                         }
                         None if column.optional => {}
-                        None => return Err(missing(&self.name, &[name], header, place())),
+                        None => return Err(missing(&self.name, &[name], header, place()).into()),
                     }
                 }
-                if bound.constant.is_none() && bound.sources.is_empty() && bound.fallback.is_none() {
+                if bound.constant.is_none() && bound.sources.is_empty() && bound.fallback.is_none()
+                {
                     continue;
                 }
                 columns.push(bound);
             }
-            if let (Some(currency), Some(to)) = (self.currency, fact.table.position("currency")) {
-                if !columns.iter().any(|column: &BoundColumn| column.to == to) {
-                    let mut bound = BoundColumn::new(to, Read::Text);
-                    bound.constant = Some(Cell::text(currency.code()));
-                    columns.push(bound);
-                }
+            if let (Some(currency), Some(to)) = (self.currency, fact.table.position("currency"))
+                && !columns.iter().any(|column: &BoundColumn| column.to == to)
+            {
+                let mut bound = BoundColumn::new(to, Read::Text);
+                bound.constant = Some(Cell::text(currency.code()));
+                columns.push(bound);
             }
             let when = match &fact.when {
                 None => None,
                 Some(when) => match position(&when.column)? {
-                    None => return Err(missing(&self.name, &[&when.column], header, place())),
+                    None => {
+                        return Err(missing(&self.name, &[&when.column], header, place()).into());
+                    }
                     Some(at) if when.not.is_empty() => Some(BoundWhen::OneOf(at, when.is.clone())),
                     Some(at) => Some(BoundWhen::NotOneOf(at, when.not.clone())),
                 },
@@ -232,7 +256,10 @@ impl Mapping {
             })
         };
         let version = match &self.version {
-            Some(name) => position(name)?.map_or_else(|| Err(missing(&self.name, &[name], header, place())), Ok)?,
+            Some(name) => match position(name)? {
+                Some(at) => at,
+                None => return Err(missing(&self.name, &[name], header, place()).into()),
+            },
             None => usize::MAX,
         };
         let recipe = Recipe {
@@ -311,7 +338,13 @@ struct Notes<'t> {
 type Value<'i> = Spanned<DeValue<'i>>;
 
 impl Notes<'_> {
-    fn error(&mut self, code: &'static str, message: String, span: std::ops::Range<usize>, hint: Option<String>) {
+    fn error(
+        &mut self,
+        code: &'static str,
+        message: String,
+        span: std::ops::Range<usize>,
+        hint: Option<String>,
+    ) {
         let mut diagnostic = Diagnostic::error(code, message).span(self.file, self.text, span);
         diagnostic.hint = hint;
         self.found.push(diagnostic);
@@ -322,7 +355,12 @@ impl Notes<'_> {
             || format!("Known are: {}.", known.join(", ")),
             |near| format!("Did you mean `{near}`?"),
         );
-        self.error("mapping.unknown-key", format!("{kind} `{name}` is not known"), span, Some(hint));
+        self.error(
+            "mapping.unknown-key",
+            format!("{kind} `{name}` is not known"),
+            span,
+            Some(hint),
+        );
     }
 
     fn keys(&mut self, table: &DeTable<'_>, kind: &str, known: &[&str]) {
@@ -342,14 +380,17 @@ impl Notes<'_> {
         );
     }
 
-    fn string(&mut self, table: &DeTable<'_>, key: &str) -> Option<(String, std::ops::Range<usize>)> {
+    fn string(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+    ) -> Option<(String, std::ops::Range<usize>)> {
         let value = table.get(key)?;
-        match value.get_ref().as_str() {
-            Some(text) => Some((text.to_owned(), value.span())),
-            None => {
-                self.wrong(key, "a text", value);
-                None
-            }
+        if let Some(text) = value.get_ref().as_str() {
+            Some((text.to_owned(), value.span()))
+        } else {
+            self.wrong(key, "a text", value);
+            None
         }
     }
 
@@ -368,7 +409,7 @@ impl Notes<'_> {
             DeValue::String(text) => vec![text.to_string()],
             DeValue::Array(items) => {
                 let mut out = Vec::new();
-                for item in items.iter() {
+                for item in items {
                     match item.get_ref().as_str() {
                         Some(text) => out.push(text.to_owned()),
                         None => self.wrong(key, "a list of texts", item),
@@ -399,7 +440,7 @@ impl Notes<'_> {
         found
     }
 
-    fn mapping(&mut self, table: &DeTable<'_>) -> Option<Mapping> {
+    fn mapping(&mut self, table: &DeTable<'_>) -> Mapping {
         self.keys(table, "key", &TOP);
         let (mut match_columns, mut match_file) = (Vec::new(), None);
         if let Some(value) = table.get("match") {
@@ -423,14 +464,24 @@ impl Notes<'_> {
         let encoding = self.string(table, "encoding").and_then(|(text, span)| {
             let found = Encoding::named(&text);
             if found.is_none() {
-                self.error("mapping.value", format!("encoding `{text}` is not known"), span, Some("Write one of: utf-8, utf-16le, utf-16be, windows-1252.".into()));
+                self.error(
+                    "mapping.value",
+                    format!("encoding `{text}` is not known"),
+                    span,
+                    Some("Write one of: utf-8, utf-16le, utf-16be, windows-1252.".into()),
+                );
             }
             found
         });
-        let delimiter = self.word(table, "delimiter", &[(",", b','), (";", b';'), ("\t", b'\t'), ("|", b'|')]);
+        let delimiter =
+            self.word(table, "delimiter", &[(",", b','), (";", b';'), ("\t", b'\t'), ("|", b'|')]);
         let decimal = self.word(table, "decimal", &[(".", '.'), (",", ',')]).unwrap_or('.');
         let group = self.word(table, "group", &[(".", '.'), (",", ','), (" ", ' '), ("'", '\'')]);
-        let order = self.word(table, "date_order", &[("day", DayOrder::DayFirst), ("month", DayOrder::MonthFirst)]);
+        let order = self.word(
+            table,
+            "date_order",
+            &[("day", DayOrder::DayFirst), ("month", DayOrder::MonthFirst)],
+        );
         let date = self
             .word(
                 table,
@@ -444,10 +495,16 @@ impl Notes<'_> {
                 ],
             )
             .unwrap_or(DateForm::Iso);
-        let zone = self.string(table, "zone").and_then(|(text, span)| match TimeZone::get(&text) {
-            Ok(zone) => Some(zone),
-            Err(_) => {
-                self.error("mapping.value", format!("time zone `{text}` is not known"), span, Some("Write an IANA name such as `Europe/Berlin`.".into()));
+        let zone = self.string(table, "zone").and_then(|(text, span)| {
+            if let Ok(zone) = TimeZone::get(&text) {
+                Some(zone)
+            } else {
+                self.error(
+                    "mapping.value",
+                    format!("time zone `{text}` is not known"),
+                    span,
+                    Some("Write an IANA name such as `Europe/Berlin`.".into()),
+                );
                 None
             }
         });
@@ -465,7 +522,7 @@ impl Notes<'_> {
         if let Some(value) = table.get("fact") {
             match value.get_ref().as_array() {
                 Some(items) => {
-                    for item in items.iter() {
+                    for item in items {
                         match item.get_ref().as_table() {
                             Some(inner) => facts.extend(self.fact(inner, false)),
                             None => self.wrong("fact", "a table", item),
@@ -476,9 +533,14 @@ impl Notes<'_> {
             }
         }
         if facts.is_empty() && self.found.is_empty() {
-            self.error("mapping.empty", "the mapping makes no facts".into(), 0..0, Some("Add `table` and `[columns]`, or `[[fact]]` blocks.".into()));
+            self.error(
+                "mapping.empty",
+                "the mapping makes no facts".into(),
+                0..0,
+                Some("Add `table` and `[columns]`, or `[[fact]]` blocks.".into()),
+            );
         }
-        Some(Mapping {
+        Mapping {
             name: self.file.to_owned(),
             encoding,
             match_columns,
@@ -493,7 +555,7 @@ impl Notes<'_> {
             normalize_currency: self.boolean(table, "normalize_currency"),
             version: self.string(table, "version").map(|(text, _)| text),
             facts,
-        })
+        }
     }
 
     fn fact(&mut self, table: &DeTable<'_>, top: bool) -> Option<MappedFact> {
@@ -501,7 +563,14 @@ impl Notes<'_> {
             self.keys(table, "key", &FACT);
         }
         let Some((name, span)) = self.string(table, "table") else {
-            self.error("mapping.table", "`table` is missing".into(), 0..0, Some("Say which facts the rows make, for example `table = \"opportunity\"`.".into()));
+            self.error(
+                "mapping.table",
+                "`table` is missing".into(),
+                0..0,
+                Some(
+                    "Say which facts the rows make, for example `table = \"opportunity\"`.".into(),
+                ),
+            );
             return None;
         };
         let Some(target) = FactTable::named(&name) else {
@@ -516,7 +585,12 @@ impl Notes<'_> {
                 return None;
             }
             None => {
-                self.error("mapping.columns", format!("`{name}` has no columns"), span, Some("Add `[columns]`.".into()));
+                self.error(
+                    "mapping.columns",
+                    format!("`{name}` has no columns"),
+                    span,
+                    Some("Add `[columns]`.".into()),
+                );
                 return None;
             }
         };
@@ -539,13 +613,16 @@ impl Notes<'_> {
                 );
             }
         }
-        let when = table.get("when").and_then(|value| match value.get_ref().as_table() {
-            Some(inner) => {
+        let when = table.get("when").and_then(|value| {
+            if let Some(inner) = value.get_ref().as_table() {
                 self.keys(inner, "key", &["column", "is", "not"]);
                 let column = self.string(inner, "column").map(|(text, _)| text)?;
-                Some(MappedWhen { column, is: self.strings(inner, "is"), not: self.strings(inner, "not") })
-            }
-            None => {
+                Some(MappedWhen {
+                    column,
+                    is: self.strings(inner, "is"),
+                    not: self.strings(inner, "not"),
+                })
+            } else {
                 self.wrong("when", "a table with `column` and `is` or `not`", value);
                 None
             }
@@ -553,7 +630,12 @@ impl Notes<'_> {
         Some(MappedFact { table: target, columns: mapped, when })
     }
 
-    fn column(&mut self, table: &'static FactTable, to: usize, value: &Value<'_>) -> Option<MappedColumn> {
+    fn column(
+        &mut self,
+        table: &'static FactTable,
+        to: usize,
+        value: &Value<'_>,
+    ) -> Option<MappedColumn> {
         let target = table.columns.get(to)?;
         let mut column = MappedColumn {
             to,
@@ -602,9 +684,15 @@ impl Notes<'_> {
                     let mut values = HashMap::new();
                     for (key, value) in pairs {
                         match value.get_ref() {
-                            DeValue::String(text) => values.insert(key.get_ref().to_string(), text.to_string()),
-                            DeValue::Boolean(flag) => values.insert(key.get_ref().to_string(), flag.to_string()),
-                            DeValue::Integer(number) => values.insert(key.get_ref().to_string(), number.as_str().to_owned()),
+                            DeValue::String(text) => {
+                                values.insert(key.get_ref().to_string(), text.to_string())
+                            }
+                            DeValue::Boolean(flag) => {
+                                values.insert(key.get_ref().to_string(), flag.to_string())
+                            }
+                            DeValue::Integer(number) => {
+                                values.insert(key.get_ref().to_string(), number.as_str().to_owned())
+                            }
                             _ => {
                                 self.wrong("map", "texts, numbers or booleans", value);
                                 None
@@ -621,7 +709,10 @@ impl Notes<'_> {
                 "mapping.source",
                 format!("column `{}` has neither `from` nor `value`", target.name),
                 value.span(),
-                Some("Name the column of the file with `from`, or give a `value` for all rows.".into()),
+                Some(
+                    "Name the column of the file with `from`, or give a `value` for all rows."
+                        .into(),
+                ),
             );
         }
         Some(column)
@@ -667,7 +758,9 @@ fn read_for(table: &str, column: &str, kind: Kind) -> Read {
         (Kind::Text, "from" | "to") if table == "fx_rate" => Read::Currency,
         (Kind::Text, "utm_source" | "utm_medium" | "utm_campaign") => Read::Utm,
         (Kind::Text, "source" | "medium" | "campaign") if table == "touch" => Read::Utm,
-        (Kind::Text, name) if name == "id" || name.ends_with("_id") || name == "merged_into" => Read::Id,
+        (Kind::Text, name) if name == "id" || name.ends_with("_id") || name == "merged_into" => {
+            Read::Id
+        }
         (Kind::Text, _) => Read::Text,
         (Kind::Integer, _) => Read::Integer,
         (Kind::Boolean, _) => Read::Boolean,

@@ -296,17 +296,38 @@ pub(crate) const DELETED: &[&str] =
 pub(crate) const CURRENT: &[&str] = &["_fivetran_active"];
 /// Columns that say when the source last changed the record, the surest first.
 pub(crate) const VERSION: &[&str] = &[
-    "SystemModstamp", "LastModifiedDate", "hs_lastmodifieddate", "Last Modified Date",
-    "updated_at", "updated_time", "last_modified_time", "modified_time", "updatedAt",
+    "SystemModstamp",
+    "LastModifiedDate",
+    "hs_lastmodifieddate",
+    "Last Modified Date",
+    "updated_at",
+    "updated_time",
+    "last_modified_time",
+    "modified_time",
+    "updatedAt",
     "Fecha de última modificación",
 ];
 /// Columns of loaders, known and not used.
 pub(crate) const LOADER: &[&str] = &[
-    "_fivetran_synced", "_fivetran_id", "_fivetran_start", "_fivetran_end", "_airbyte_raw_id",
-    "_airbyte_extracted_at", "_airbyte_meta", "_airbyte_generation_id", "_airbyte_ab_id",
-    "_airbyte_emitted_at", "_airbyte_normalized_at", "_sdc_extracted_at", "_sdc_received_at",
-    "_sdc_batched_at", "_sdc_sequence", "_sdc_table_version", "_sdc_sync_started_at",
-    "_dlt_load_id", "_dlt_id",
+    "_fivetran_synced",
+    "_fivetran_id",
+    "_fivetran_start",
+    "_fivetran_end",
+    "_airbyte_raw_id",
+    "_airbyte_extracted_at",
+    "_airbyte_meta",
+    "_airbyte_generation_id",
+    "_airbyte_ab_id",
+    "_airbyte_emitted_at",
+    "_airbyte_normalized_at",
+    "_sdc_extracted_at",
+    "_sdc_received_at",
+    "_sdc_batched_at",
+    "_sdc_sequence",
+    "_sdc_table_version",
+    "_sdc_sync_started_at",
+    "_dlt_load_id",
+    "_dlt_id",
 ];
 
 const fn text(name: &'static str) -> FactColumn {
@@ -401,8 +422,20 @@ mod tests {
             (&["StageName", "STAGENAME", "stage_name", "Stage Name"][..], "stagename"),
             (&["UTM_Source__c", "utm_source_c", "utm_source__c", "UTM_SOURCE__C"], "utmsource*c"),
             (&["Pricebook2Id", "pricebook_2_id", "pricebook2_id"], "pricebook2id"),
-            (&["property_dealname", "properties_dealname", "properties.dealname", "Deal Name", "dealname"], "dealname"),
-            (&["Date entered “X (P)”", "date entered 'X (P)'", "Date\u{a0}entered \"X (P)\""], "dateentered\"x(p)\""),
+            (
+                &[
+                    "property_dealname",
+                    "properties_dealname",
+                    "properties.dealname",
+                    "Deal Name",
+                    "dealname",
+                ],
+                "dealname",
+            ),
+            (
+                &["Date entered “X (P)”", "date entered 'X (P)'", "Date\u{a0}entered \"X (P)\""],
+                "dateentered\"x(p)\"",
+            ),
             (&["Opportunity-ID", "Opportunity ID", "OpportunityId"], "opportunityid"),
         ] {
             for name in names {
@@ -418,7 +451,8 @@ mod tests {
             assert!(ids.insert(preset.id), "{} twice", preset.id);
             assert!(!preset.any.is_empty(), "{}", preset.id);
             for rule in preset.facts {
-                let table = table(rule.table).unwrap_or_else(|| panic!("{}: {}", preset.id, rule.table));
+                let table =
+                    table(rule.table).unwrap_or_else(|| panic!("{}: {}", preset.id, rule.table));
                 let each = rule.each.map(|e| [e.value_to, e.name_to]).into_iter().flatten();
                 let split = rule.split.map(|(to, _)| to);
                 let given: Vec<&str> =

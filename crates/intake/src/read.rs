@@ -15,9 +15,7 @@ use crate::format::{Item, Row, RowFault};
 use crate::gather::{Changes, Earliest, Snapshots, Spend};
 use crate::lookups::Lookups;
 use crate::preset::{Read, Shape, Totals};
-use crate::recipe::{
-    BoundFact, BoundWhen, DateRule, NumberRule, Positions, Recipe, cell_at,
-};
+use crate::recipe::{BoundFact, BoundWhen, DateRule, NumberRule, Positions, Recipe, cell_at};
 use crate::settings::{DayOrder, Rejected, Settings};
 use crate::survey::Planned;
 use crate::value::date::{self, DateStyle, OrderEvidence};
@@ -182,12 +180,12 @@ impl Planned {
             .flat_map(|column| column.sources.iter().map(|&at| (at, column.read)))
             .collect();
         self.each_item(settings, &mut |item| {
-            if let Item::Row(row) = item {
-                if row.len() == self.header.len() || !self.delimited() {
-                    for &(at, read) in &columns {
-                        if let Raw::Text(text) = row.get(at) {
-                            seen.look(text, read, row.line);
-                        }
+            if let Item::Row(row) = item
+                && (row.len() == self.header.len() || !self.delimited())
+            {
+                for &(at, read) in &columns {
+                    if let Raw::Text(text) = row.get(at) {
+                        seen.look(text, read, row.line);
                     }
                 }
             }
@@ -257,7 +255,13 @@ impl Seen {
     fn look(&mut self, text: &str, read: Read, line: u64) {
         let text = text.trim();
         let slot = match read {
-            Read::Amount | Read::Micros | Read::Count | Read::Percent | Read::Fraction | Read::Rate | Read::Integer => {
+            Read::Amount
+            | Read::Micros
+            | Read::Count
+            | Read::Percent
+            | Read::Fraction
+            | Read::Rate
+            | Read::Integer => {
                 if !text.bytes().any(|b| b.is_ascii_digit()) {
                     return;
                 }
@@ -265,7 +269,9 @@ impl Seen {
                     Evidence::Point => &mut self.point,
                     Evidence::Comma => &mut self.comma,
                     // A whole number has no decimals: its mark stands between thousands.
-                    Evidence::Open if read == Read::Integer && text.contains(',') => &mut self.point,
+                    Evidence::Open if read == Read::Integer && text.contains(',') => {
+                        &mut self.point
+                    }
                     Evidence::Open if read == Read::Integer => &mut self.comma,
                     Evidence::Open => &mut self.open_number,
                     Evidence::None => return,
@@ -323,17 +329,20 @@ impl Reading<'_> {
         self.last_fault = None;
         match self.facts(row) {
             Ok(facts) => self.accept(row, facts),
-            Err((fault, source)) if fault.fatal => Err(Diagnostic::error(fault.rule, fault.message)
-                .at(self.place(row.line))
-                .hint(self.with_column(fault.hint, source))
-                .into()),
+            Err((fault, source)) if fault.fatal => {
+                Err(Diagnostic::error(fault.rule, fault.message)
+                    .at(self.place(row.line))
+                    .hint(self.with_column(fault.hint, source))
+                    .into())
+            }
             Err((fault, source)) => {
                 let mut refusal = Refusal::new(self.place(row.line), fault.rule, fault.message);
                 if let Some(name) = source.and_then(|at| self.planned.header.get(at)) {
                     refusal = refusal.column(Arc::clone(name));
                 }
                 refusal.hint = fault.hint;
-                let excerpt = source.map_or_else(|| row.excerpt(), |at| shown(&row.get(at).to_plain()));
+                let excerpt =
+                    source.map_or_else(|| row.excerpt(), |at| shown(&row.get(at).to_plain()));
                 self.refuse(refusal.excerpt(&excerpt), true);
                 Ok(())
             }
@@ -360,15 +369,19 @@ impl Reading<'_> {
                 }
                 let text = row.get(0).to_plain();
                 let text = text.trim();
-                let id = matches!(text.len(), 15 | 18) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+                let id = matches!(text.len(), 15 | 18)
+                    && text.bytes().all(|b| b.is_ascii_alphanumeric());
                 if id {
                     return None;
                 }
                 let lower = text.to_lowercase();
-                let total = ["grand total", "total", "subtotal", "gesamtsumme", "summe"].iter().any(|t| lower.starts_with(t));
+                let total = ["grand total", "total", "subtotal", "gesamtsumme", "summe"]
+                    .iter()
+                    .any(|t| lower.starts_with(t));
                 if total {
                     let counted: String = lower.chars().filter(char::is_ascii_digit).collect();
-                    let counted: Option<u64> = if lower.contains("record") { counted.parse().ok() } else { None };
+                    let counted: Option<u64> =
+                        if lower.contains("record") { counted.parse().ok() } else { None };
                     if let Some(counted) = counted.filter(|&n| n != self.summary.rows_read - 1) {
                         let place = self.place(row.line);
                         let read = self.summary.rows_read - 1;
@@ -393,17 +406,25 @@ impl Reading<'_> {
         let empty = |name: &str| {
             source(name).is_some_and(|column| {
                 !column.sources.is_empty()
-                    && column.sources.iter().all(|&at| self.cells.empty(row.get(at), &column.empties))
+                    && column
+                        .sources
+                        .iter()
+                        .all(|&at| self.cells.empty(row.get(at), &column.empties))
             })
         };
         let first = row.get(0).to_plain();
         let label = first.trim().to_lowercase();
         if label.starts_with('©') || label.starts_with("(c) ") {
-            return Some(("footer", format!("a line of text around the report: `{}`", shown(&first))));
+            return Some((
+                "footer",
+                format!("a line of text around the report: `{}`", shown(&first)),
+            ));
         }
-        let named = ["total", "grand total", "gesamt", "totales"].iter().any(|t| label.starts_with(t));
+        let named =
+            ["total", "grand total", "gesamt", "totales"].iter().any(|t| label.starts_with(t));
         let nameless = empty("program_id") && !row.is_empty() && row.len() > 1;
-        if !(named && (nameless || empty("day"))) && !nameless {
+        let total = nameless || (named && empty("day"));
+        if !total {
             return None;
         }
         // Parts of a total, such as `Total: Search`, are not compared.
@@ -413,10 +434,8 @@ impl Reading<'_> {
         ) || !named;
         let to = spend.table.position("amount")?;
         let column = spend.columns.iter().find(|column| column.to == to)?;
-        if whole {
-            if let Ok(Cell::Decimal(amount)) = self.cells.value(column, row, &mut Vec::new()) {
-                self.declared.push(Declared { place: self.place(row.line), amount });
-            }
+        if whole && let Ok(Cell::Decimal(amount)) = self.cells.value(column, row, &mut Vec::new()) {
+            self.declared.push(Declared { place: self.place(row.line), amount });
         }
         Some(("totals-row", "a totals row, not the spend of a day".into()))
     }
@@ -442,11 +461,15 @@ impl Reading<'_> {
                 return Ok(Vec::new());
             }
         }
-        let version = self.recipe.version.iter().find_map(|&at| self.cells.instant(row.get(at)).ok().flatten());
+        let version = self
+            .recipe
+            .version
+            .iter()
+            .find_map(|&at| self.cells.instant(row.get(at)).ok().flatten());
         let mut facts = Vec::with_capacity(self.recipe.facts.len());
         let mut remarks = Vec::new();
         for rule in &self.recipe.facts {
-            if !self.holds(rule.when.as_ref(), row) {
+            if !holds(rule.when.as_ref(), row) {
                 continue;
             }
             if let Some((to, at)) = rule.split {
@@ -490,7 +513,8 @@ impl Reading<'_> {
         for name in ["old", "new"] {
             let Some(at) = fact.table.position(name) else { continue };
             let Some(Cell::Text(text)) = fact.cells.get(at).cloned() else { continue };
-            let source = rule.columns.iter().find(|c| c.to == at).and_then(|c| c.sources.first().copied());
+            let source =
+                rule.columns.iter().find(|c| c.to == at).and_then(|c| c.sources.first().copied());
             match self.cells.change(&field, &text).map_err(|fault| (fault, source))? {
                 None => return Ok(false),
                 Some(cell) => {
@@ -501,26 +525,6 @@ impl Reading<'_> {
             }
         }
         Ok(true)
-    }
-
-    fn holds(&self, when: Option<&BoundWhen>, row: &Row<'_>) -> bool {
-        let truth = |at: &usize| match row.get(*at) {
-            Raw::Boolean(value) => value,
-            raw => raw.as_text().is_some_and(|text| boolean(text) == Ok(true)),
-        };
-        match when {
-            None => true,
-            Some(BoundWhen::True(columns)) => columns.iter().any(truth),
-            Some(BoundWhen::NotTrue(columns)) => !columns.iter().any(truth),
-            Some(BoundWhen::OneOf(at, texts)) => {
-                let text = row.get(*at).to_plain();
-                texts.iter().any(|t| t.eq_ignore_ascii_case(text.trim()))
-            }
-            Some(BoundWhen::NotOneOf(at, texts)) => {
-                let text = row.get(*at).to_plain();
-                !texts.iter().any(|t| t.eq_ignore_ascii_case(text.trim()))
-            }
-        }
     }
 
     fn accept(&mut self, row: &Row<'_>, facts: Vec<Fact>) -> Result<(), Rejected> {
@@ -558,13 +562,12 @@ impl Reading<'_> {
                 continue;
             }
             let known = self.positions.iter().find(|(table, _)| std::ptr::eq(*table, fact.table));
-            let at = match known {
-                Some((_, at)) => *at,
-                None => {
-                    let at = Positions::of(fact.table);
-                    self.positions.push((fact.table, at));
-                    at
-                }
+            let at = if let Some((_, at)) = known {
+                *at
+            } else {
+                let at = Positions::of(fact.table);
+                self.positions.push((fact.table, at));
+                at
             };
             for (name, position) in at.money {
                 let Cell::Decimal(amount) = cell_at(&fact.cells, position) else { continue };
@@ -577,8 +580,11 @@ impl Reading<'_> {
                 slot.0 += 1;
                 slot.1 = slot.1.checked_add(*amount).ok_or_else(|| {
                     Rejected::from(
-                        Diagnostic::error("value.sum-limit", "the sum of the amounts is beyond 28 digits")
-                            .at(place.clone()),
+                        Diagnostic::error(
+                            "value.sum-limit",
+                            "the sum of the amounts is beyond 28 digits",
+                        )
+                        .at(place.clone()),
                     )
                 })?;
             }
@@ -591,9 +597,9 @@ impl Reading<'_> {
 
     fn unreadable(&mut self, fault: RowFault) {
         let mut refusal = Refusal::new(self.place(fault.line), fault.rule, fault.message);
-        let name = fault.column.or_else(|| {
-            fault.cell.and_then(|at| self.planned.header.get(at)).map(Arc::clone)
-        });
+        let name = fault
+            .column
+            .or_else(|| fault.cell.and_then(|at| self.planned.header.get(at)).map(Arc::clone));
         if let Some(name) = name {
             refusal = refusal.column(name);
         }
@@ -605,8 +611,10 @@ impl Reading<'_> {
     fn refuse(&mut self, refusal: Refusal, counts: bool) {
         *self.summary.refused.entry(refusal.rule).or_default() += 1;
         if counts && self.first_faults.len() < 5 {
-            let column = refusal.column.as_deref().map(|c| format!(", column `{c}`")).unwrap_or_default();
-            self.first_faults.push(format!("line {}{column}: {}", refusal.place.line, refusal.message));
+            let column =
+                refusal.column.as_deref().map(|c| format!(", column `{c}`")).unwrap_or_default();
+            self.first_faults
+                .push(format!("line {}{column}: {}", refusal.place.line, refusal.message));
         }
         if let ControlFlow::Break(()) = (self.sink)(SourceRow::Refused(refusal)) {
             self.stopped = true;
@@ -614,12 +622,11 @@ impl Reading<'_> {
     }
 
     fn remark(&mut self, rule: &'static str, place: &Place, message: impl FnOnce() -> String) {
-        match self.remarks.get_mut(rule) {
-            Some(remark) => remark.count += 1,
-            None => {
-                let remark = Remark { count: 1, first: place.clone(), message: message() };
-                self.remarks.insert(rule, remark);
-            }
+        if let Some(remark) = self.remarks.get_mut(rule) {
+            remark.count += 1;
+        } else {
+            let remark = Remark { count: 1, first: place.clone(), message: message() };
+            self.remarks.insert(rule, remark);
         }
     }
 
@@ -636,7 +643,9 @@ impl Reading<'_> {
             }
         }
         let name = Arc::clone(&self.planned.name);
-        let cut = self.last_fault.filter(|(_, rule)| matches!(*rule, "csv.field-count" | "ndjson.syntax"));
+        let cut = self
+            .last_fault
+            .filter(|(_, rule)| matches!(*rule, "csv.field-count" | "ndjson.syntax"));
         if let (true, Some((line, _))) = (open_end, cut) {
             let what = "file may be truncated: its last line is incomplete";
             let place = Place::line(Arc::clone(&name), line);
@@ -644,7 +653,9 @@ impl Reading<'_> {
             if self.settings.strict {
                 return Err(Diagnostic::error("csv.truncated", what).at(place).hint(hint).into());
             }
-            self.summary.warnings.push(Diagnostic::warning("csv.truncated", what).at(place).hint(hint));
+            self.summary
+                .warnings
+                .push(Diagnostic::warning("csv.truncated", what).at(place).hint(hint));
         }
         let faults: u64 = self
             .summary
@@ -680,9 +691,9 @@ impl Reading<'_> {
                 1 => String::new(),
                 n => format!(" (and {} more)", n - 1),
             };
-            self.summary
-                .warnings
-                .push(Diagnostic::warning(rule, format!("{}{more}", remark.message)).at(remark.first));
+            self.summary.warnings.push(
+                Diagnostic::warning(rule, format!("{}{more}", remark.message)).at(remark.first),
+            );
         }
         let spent: Decimal = self
             .controls
@@ -694,7 +705,10 @@ impl Reading<'_> {
                 self.summary.warnings.push(
                     Diagnostic::warning(
                         "totals.mismatch",
-                        format!("the totals row says {}, the rows add up to {spent}", declared.amount),
+                        format!(
+                            "the totals row says {}, the rows add up to {spent}",
+                            declared.amount
+                        ),
                     )
                     .at(declared.place.clone())
                     .hint("Look for rows that the export left out."),
@@ -705,7 +719,10 @@ impl Reading<'_> {
             self.summary.warnings.push(
                 Diagnostic::warning(
                     "intake.new-columns",
-                    format!("keys that the head of the file does not have are not read: {}", unknown.join(", ")),
+                    format!(
+                        "keys that the head of the file does not have are not read: {}",
+                        unknown.join(", ")
+                    ),
                 )
                 .at(Place::file(name)),
             );
@@ -722,6 +739,27 @@ impl Reading<'_> {
             })
             .collect();
         Ok(self.summary)
+    }
+}
+
+/// True where a row makes the fact of a rule.
+fn holds(when: Option<&BoundWhen>, row: &Row<'_>) -> bool {
+    let truth = |at: &usize| match row.get(*at) {
+        Raw::Boolean(value) => value,
+        raw => raw.as_text().is_some_and(|text| boolean(text) == Ok(true)),
+    };
+    match when {
+        None => true,
+        Some(BoundWhen::True(columns)) => columns.iter().any(truth),
+        Some(BoundWhen::NotTrue(columns)) => !columns.iter().any(truth),
+        Some(BoundWhen::OneOf(at, texts)) => {
+            let text = row.get(*at).to_plain();
+            texts.iter().any(|t| t.eq_ignore_ascii_case(text.trim()))
+        }
+        Some(BoundWhen::NotOneOf(at, texts)) => {
+            let text = row.get(*at).to_plain();
+            !texts.iter().any(|t| t.eq_ignore_ascii_case(text.trim()))
+        }
     }
 }
 

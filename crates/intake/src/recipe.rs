@@ -13,7 +13,7 @@ use crate::preset::{
     CURRENT, DELETED, Dates, EachColumn, FactRule, LOADER, Numbers, Preset, Read, Shape, Totals,
     VERSION, When, fold, table,
 };
-use crate::settings::{DayOrder, Settings};
+use crate::settings::{DayOrder, Rejected, Settings};
 use crate::value::number::NumberStyle;
 
 /// How numbers of a file are read.
@@ -221,7 +221,7 @@ pub(crate) fn bind_preset(
     settings: &Settings,
     file: &Arc<str>,
     line: u64,
-) -> Result<Bound, Diagnostic> {
+) -> Result<Bound, Rejected> {
     let place = || Place::line(Arc::clone(file), line);
     let dialect = preset.dialect;
     let mut used = Used::default();
@@ -230,20 +230,25 @@ pub(crate) fn bind_preset(
         let Some(table) = table(rule.table) else { continue };
         let bound = match bind_rule(rule, table, header, settings, &mut used) {
             Ok(bound) => bound,
-            Err(Missing { .. }) if number > 0 => continue,
-            Err(Missing { from, .. }) => {
-                return Err(missing(preset.id, &from, header, place()));
+            Err(Missing { from: _ }) if number > 0 => continue,
+            Err(Missing { from }) => {
+                return Err(missing(preset.id, &from, header, place()).into());
             }
         };
         facts.extend(bound);
     }
-    for (first, second, name) in &used.repeated {
+    if let Some((first, second, name)) = used.repeated.first() {
         return Err(Diagnostic::error(
             "csv.repeated-column",
-            format!("the column `{name}` stands twice, at positions {} and {}", first + 1, second + 1),
+            format!(
+                "the column `{name}` stands twice, at positions {} and {}",
+                first + 1,
+                second + 1
+            ),
         )
         .at(place())
-        .hint("Rename or remove one of them, so that it is clear which one counts."));
+        .hint("Rename or remove one of them, so that it is clear which one counts.")
+        .into());
     }
     for guarded in preset.guarded {
         if header.has(guarded) || used.names.iter().any(|n| fold(n) == fold(guarded)) {
@@ -251,7 +256,8 @@ pub(crate) fn bind_preset(
         }
         // A column that is gone while one much like it is new was renamed: never load without it.
         let prefix = fold(guarded);
-        let unused = header.names.iter().enumerate().filter(|(at, _)| !used.positions.contains_key(at));
+        let unused =
+            header.names.iter().enumerate().filter(|(at, _)| !used.positions.contains_key(at));
         let alternatives: Vec<&str> = preset
             .facts
             .iter()
@@ -270,7 +276,8 @@ pub(crate) fn bind_preset(
                 format!("the column `{guarded}` is missing and the column `{name}` is not known"),
             )
             .at(place())
-            .hint(format!("Rename `{name}` to `{guarded}`, or write a mapping that names it.")));
+            .hint(format!("Rename `{name}` to `{guarded}`, or write a mapping that names it."))
+            .into());
         }
     }
     let mut find = |names: &[&str]| -> Option<usize> {
@@ -392,12 +399,12 @@ fn bind_rule(
         used.names.extend(column.from.iter().map(|&n| n.to_owned()));
         columns.push(bound);
     }
-    if let (Some(currency), Some(to)) = (header_currency, table.position("currency")) {
-        if !columns.iter().any(|column| column.to == to) {
-            let mut bound = BoundColumn::new(to, Read::Text);
-            bound.constant = Some(Cell::text(currency.code()));
-            columns.push(bound);
-        }
+    if let (Some(currency), Some(to)) = (header_currency, table.position("currency"))
+        && !columns.iter().any(|column| column.to == to)
+    {
+        let mut bound = BoundColumn::new(to, Read::Text);
+        bound.constant = Some(Cell::text(currency.code()));
+        columns.push(bound);
     }
     let split = match rule.split {
         None => None,
@@ -414,7 +421,12 @@ fn bind_rule(
     let given_elsewhere: Vec<usize> = split
         .iter()
         .map(|&(to, _)| to)
-        .chain(rule.each.iter().flat_map(|e| [e.value_to, e.name_to]).filter_map(|n| table.position(n)))
+        .chain(
+            rule.each
+                .iter()
+                .flat_map(|e| [e.value_to, e.name_to])
+                .filter_map(|n| table.position(n)),
+        )
         .collect();
     for (to, column) in table.columns.iter().enumerate() {
         let given = columns.iter().any(|c| c.to == to) || given_elsewhere.contains(&to);
@@ -469,13 +481,19 @@ fn bind_rule(
                 value.sources.push(at);
                 let mut named = BoundColumn::new(
                     name_to,
-                    if table.name == "lifecycle_event" { Read::Lifecycle } else { Read::StageLabel },
+                    if table.name == "lifecycle_event" {
+                        Read::Lifecycle
+                    } else {
+                        Read::StageLabel
+                    },
                 );
                 named.constant = Some(Cell::text(name));
                 let mut one = bound.clone();
                 one.columns.push(value);
                 one.columns.push(named);
-                used.positions.entry(at).or_insert_with(|| format!("{}.{}", table.name, each.value_to));
+                used.positions
+                    .entry(at)
+                    .or_insert_with(|| format!("{}.{}", table.name, each.value_to));
                 out.push(one);
             }
             bound.columns.clear();
@@ -517,8 +535,11 @@ fn each_column(each: EachColumn, header: &Header<'_>) -> Vec<(usize, String)> {
                 .iter()
                 .find_map(|p| plain.strip_prefix(p))
                 .unwrap_or(&plain);
-            let starts = stripped.get(..before.len()).is_some_and(|s| s.eq_ignore_ascii_case(before));
-            let Some(rest) = starts.then(|| stripped.get(before.len()..)).flatten() else { continue };
+            let starts =
+                stripped.get(..before.len()).is_some_and(|s| s.eq_ignore_ascii_case(before));
+            let Some(rest) = starts.then(|| stripped.get(before.len()..)).flatten() else {
+                continue;
+            };
             let Some(cut) = rest.len().checked_sub(after.len()) else { continue };
             if !rest.get(cut..).is_some_and(|s| s.eq_ignore_ascii_case(after)) {
                 continue;
@@ -557,7 +578,10 @@ pub(crate) fn lifecycle(text: &str) -> String {
         ("leadcalificadoparaventas", "Sales Qualified Lead"),
     ];
     let folded = fold(text);
-    NAMES.iter().find(|(id, _)| *id == folded).map_or_else(|| text.to_owned(), |(_, name)| (*name).to_owned())
+    NAMES
+        .iter()
+        .find(|(id, _)| *id == folded)
+        .map_or_else(|| text.to_owned(), |(_, name)| (*name).to_owned())
 }
 
 /// Gathers the columns that look like qualification answers (MEDDPICC, MEDDIC).
@@ -582,24 +606,32 @@ fn qualification(header: &Header<'_>, bound: &mut BoundColumn) {
         let core = bare.replace("meddpicc", "").replace("meddic", "");
         let status = core.trim_end_matches("status");
         let key = PATTERNS.iter().find(|(pattern, _)| status == *pattern).map(|(_, key)| *key);
-        if let Some(key) = key.filter(|key| marked || (custom && *key != "score")) {
-            if !bound.keys.contains(&key) {
-                bound.sources.push(at);
-                bound.keys.push(key);
-            }
+        if let Some(key) = key.filter(|key| marked || (custom && *key != "score"))
+            && !bound.keys.contains(&key)
+        {
+            bound.sources.push(at);
+            bound.keys.push(key);
         }
     }
 }
 
 /// Says which column is missing, which were found and which may have been meant.
-pub(crate) fn missing(layout: &str, from: &[&str], header: &Header<'_>, place: Place) -> Diagnostic {
+pub(crate) fn missing(
+    layout: &str,
+    from: &[&str],
+    header: &Header<'_>,
+    place: Place,
+) -> Diagnostic {
     let wanted = from.first().copied().unwrap_or("");
     let found: Vec<&str> = header.names.iter().map(|n| &**n).take(40).collect();
     let near = nearest(wanted, found.iter().copied());
     let hint = match near {
-        Some(near) => format!("Is `{near}` the column that was meant? Rename it, or name it in a mapping."),
+        Some(near) => {
+            format!("Is `{near}` the column that was meant? Rename it, or name it in a mapping.")
+        }
         None if wanted.starts_with("Day") || from.contains(&"Day") => {
-            "Add the day segment to the report (Segment, Time, Day), so that each row is one day.".into()
+            "Add the day segment to the report (Segment, Time, Day), so that each row is one day."
+                .into()
         }
         None => format!("Add the column `{wanted}` to the export."),
     };

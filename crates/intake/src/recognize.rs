@@ -6,7 +6,7 @@ use domain::{Diagnostic, Place};
 
 use crate::preset::{Preset, Shape, presets};
 use crate::recipe::{Header, Recipe, bind_preset};
-use crate::settings::Settings;
+use crate::settings::{Rejected, Settings};
 
 /// A layout laid onto a header.
 pub(crate) struct Recognized {
@@ -28,7 +28,7 @@ pub(crate) fn recognize(
     file: &Arc<str>,
     settings: &Settings,
     line: u64,
-) -> Result<Option<Recognized>, Diagnostic> {
+) -> Result<Option<Recognized>, Rejected> {
     let header = Header::new(names);
     for mapping in &settings.mappings {
         if mapping.fits(file, &header) {
@@ -37,10 +37,10 @@ pub(crate) fn recognize(
     }
     let mut best: Option<(usize, &Preset)> = None;
     for preset in presets() {
-        if let Some(score) = fingerprint(preset, &header) {
-            if best.is_none_or(|(before, _)| score > before) {
-                best = Some((score, preset));
-            }
+        if let Some(score) = fingerprint(preset, &header)
+            && best.is_none_or(|(before, _)| score > before)
+        {
+            best = Some((score, preset));
         }
     }
     let Some((score, preset)) = best else { return Ok(None) };

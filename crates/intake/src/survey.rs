@@ -106,11 +106,13 @@ impl Planned {
         let mut unknown = Vec::new();
         let tail = match self.format {
             Format::Delimited(separator) => {
-                let mut input = decode::open_text(&self.path, self.packed, self.encoding, limits, &self.name)?;
+                let mut input =
+                    decode::open_text(&self.path, self.packed, self.encoding, limits, &self.name)?;
                 delimited::read(&mut *input, separator, self.header_line, limits, &self.name, each)?
             }
             Format::Ndjson => {
-                let mut input = decode::open_text(&self.path, self.packed, self.encoding, limits, &self.name)?;
+                let mut input =
+                    decode::open_text(&self.path, self.packed, self.encoding, limits, &self.name)?;
                 ndjson::read(&mut *input, &self.header, limits, &self.name, &mut unknown, each)?
             }
             Format::Workbook(sheet) => {
@@ -187,7 +189,8 @@ fn walk(
         Ok(entries) => entries,
         Err(error) => return diagnostics.push(unreadable(folder, &error)),
     };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
+    let mut paths: Vec<PathBuf> =
+        entries.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
     paths.sort();
     for path in paths {
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
@@ -200,9 +203,12 @@ fn walk(
             let folder = std::fs::metadata(&path).is_ok_and(|target| target.is_dir());
             if !inside || folder {
                 diagnostics.push(
-                    Diagnostic::error("intake.link", "a link that leads out of the folder, or to a folder, is not followed")
-                        .at(Place::file(path.display().to_string()))
-                        .hint("Copy the file into the folder, or name it itself."),
+                    Diagnostic::error(
+                        "intake.link",
+                        "a link that leads out of the folder, or to a folder, is not followed",
+                    )
+                    .at(Place::file(path.display().to_string()))
+                    .hint("Copy the file into the folder, or name it itself."),
                 );
                 continue;
             }
@@ -240,7 +246,11 @@ fn inspect(path: &Path, settings: &Settings, file: &Arc<str>) -> Result<Inspecti
     let mut check = Utf8Check::default();
     let mut head = Vec::new();
     let mut bytes = 0_u64;
-    let pass = |packed: bool, mut look: Option<&mut blake3::Hasher>, head: &mut Vec<u8>, check: &mut Utf8Check| -> Result<u64, Rejected> {
+    let pass = |packed: bool,
+                mut look: Option<&mut blake3::Hasher>,
+                head: &mut Vec<u8>,
+                check: &mut Utf8Check|
+     -> Result<u64, Rejected> {
         let mut input = decode::open_bytes(path, packed, limits, file)?;
         let mut chunk = vec![0_u8; 128 * 1024];
         let mut seen = 0_u64;
@@ -302,17 +312,39 @@ pub(crate) fn plan(path: &Path, name: &Arc<str>, settings: &Settings) -> Result<
         assemble(path, name, &seen, format, header, header_line, recognized)
     };
     match seen.content {
-        Content::Empty => Err(refuse("intake.empty", "file is empty".into(), "Export the file again.")),
-        Content::Gzip => Err(refuse("intake.nested", "an archive within an archive is not opened".into(), "Unpack it once.")),
-        Content::Pdf => Err(refuse("intake.pdf", "the file is a PDF document, not a table".into(), "Export the data as CSV.")),
+        Content::Empty => {
+            Err(refuse("intake.empty", "file is empty".into(), "Export the file again."))
+        }
+        Content::Gzip => Err(refuse(
+            "intake.nested",
+            "an archive within an archive is not opened".into(),
+            "Unpack it once.",
+        )),
+        Content::Pdf => Err(refuse(
+            "intake.pdf",
+            "the file is a PDF document, not a table".into(),
+            "Export the data as CSV.",
+        )),
         Content::Html => Err(refuse(
             "intake.html",
             "this looks like a web page, the export may have needed a login".into(),
             "Log in and export the file again.",
         )),
-        Content::OldExcel => Err(refuse("intake.xls", "the file is an Excel workbook of the old binary kind".into(), "Save it as XLSX or CSV.")),
-        Content::Binary => Err(refuse("intake.binary", "the file is no text and no known table format".into(), "Export the data as CSV.")),
-        Content::ParquetEncrypted => Err(refuse("parquet.encrypted", "encrypted Parquet is not supported".into(), "Write it without encryption.")),
+        Content::OldExcel => Err(refuse(
+            "intake.xls",
+            "the file is an Excel workbook of the old binary kind".into(),
+            "Save it as XLSX or CSV.",
+        )),
+        Content::Binary => Err(refuse(
+            "intake.binary",
+            "the file is no text and no known table format".into(),
+            "Export the data as CSV.",
+        )),
+        Content::ParquetEncrypted => Err(refuse(
+            "parquet.encrypted",
+            "encrypted Parquet is not supported".into(),
+            "Write it without encryption.",
+        )),
         Content::JsonArray => Err(refuse(
             "ndjson.array",
             "the file is one JSON document; one object a line is expected".into(),
@@ -321,7 +353,8 @@ pub(crate) fn plan(path: &Path, name: &Arc<str>, settings: &Settings) -> Result<
         Content::Zip => archive(path, name, settings, &seen, &base),
         Content::Parquet => {
             let (header, notes) = parquet::columns(path, limits, name)?;
-            let mut recognized = recognize(&header, name, settings, 0).map_err(Rejected::from)?.ok_or_else(|| unknown(name, &header))?;
+            let mut recognized =
+                recognize(&header, name, settings, 0)?.ok_or_else(|| unknown(name, &header))?;
             recognized.notes.extend(notes);
             Ok(base(Format::Parquet, header, 0, recognized))
         }
@@ -329,9 +362,14 @@ pub(crate) fn plan(path: &Path, name: &Arc<str>, settings: &Settings) -> Result<
             let mut input = decode::open_text(path, seen.packed, seen.encoding, limits, name)?;
             let header = ndjson::keys(&mut *input, limits, name)?;
             if header.len() > limits.columns {
-                return Err(refuse("intake.column-limit", format!("more than {} keys", limits.columns), "Leave columns out of the export."));
+                return Err(refuse(
+                    "intake.column-limit",
+                    format!("more than {} keys", limits.columns),
+                    "Leave columns out of the export.",
+                ));
             }
-            let recognized = recognize(&header, name, settings, 0).map_err(Rejected::from)?.ok_or_else(|| unknown(name, &header))?;
+            let recognized =
+                recognize(&header, name, settings, 0)?.ok_or_else(|| unknown(name, &header))?;
             Ok(base(Format::Ndjson, header, 0, recognized))
         }
         Content::Text(_) => text(path, name, settings, &seen),
@@ -351,7 +389,9 @@ fn assemble(
     let matched = recognized
         .matched
         .iter()
-        .filter_map(|(at, to)| Some(Matched { column: Arc::clone(header.get(*at)?), to: to.clone() }))
+        .filter_map(|(at, to)| {
+            Some(Matched { column: Arc::clone(header.get(*at)?), to: to.clone() })
+        })
         .collect();
     let unmatched = header
         .iter()
@@ -362,7 +402,11 @@ fn assemble(
     let mut tables: Vec<&'static str> = Vec::new();
     for fact in &recognized.recipe.facts {
         if !tables.contains(&fact.table.name) && fact.table.name != "lookup" {
-            tables.push(if fact.table.name == "snapshot" { "opportunity_event" } else { fact.table.name });
+            tables.push(if fact.table.name == "snapshot" {
+                "opportunity_event"
+            } else {
+                fact.table.name
+            });
         }
     }
     if tables.contains(&"spend") && !tables.contains(&"program") {
@@ -414,22 +458,47 @@ fn archive(
     let is_workbook = entries.iter().any(|entry| entry == "xl/workbook.xml");
     if !is_workbook || seen.packed {
         let outside = entries.iter().find(|entry| {
-            entry.starts_with(['/', '\\']) || entry.split(['/', '\\']).any(|part| part == "..") || entry.contains(':')
+            entry.starts_with(['/', '\\'])
+                || entry.split(['/', '\\']).any(|part| part == "..")
+                || entry.contains(':')
         });
         let nested = entries.iter().find(|entry| {
             let lower = entry.to_lowercase();
             [".zip", ".gz", ".tar", ".7z"].iter().any(|end| lower.ends_with(end))
         });
         return Err(match (outside, nested) {
-            (Some(entry), _) => refuse("intake.zip-path", format!("the entry `{entry}` of the archive leads outside of it"), "Do not unpack this archive; ask where it comes from."),
-            _ if n_entries > 10_000 => refuse("intake.zip-entries", format!("the archive has {n_entries} entries, the limit is 10000"), "Unpack it and load the files that you need."),
-            (_, Some(entry)) => refuse("intake.nested", format!("the archive holds another archive, `{entry}`; nested archives are not opened"), "Unpack it and load the folder."),
-            _ => refuse("intake.zip", format!("the file is a zip archive ({})", first_names(&entries)), "Unpack it and load the folder."),
+            (Some(entry), _) => refuse(
+                "intake.zip-path",
+                format!("the entry `{entry}` of the archive leads outside of it"),
+                "Do not unpack this archive; ask where it comes from.",
+            ),
+            _ if n_entries > 10_000 => refuse(
+                "intake.zip-entries",
+                format!("the archive has {n_entries} entries, the limit is 10000"),
+                "Unpack it and load the files that you need.",
+            ),
+            (_, Some(entry)) => refuse(
+                "intake.nested",
+                format!(
+                    "the archive holds another archive, `{entry}`; nested archives are not opened"
+                ),
+                "Unpack it and load the folder.",
+            ),
+            _ => refuse(
+                "intake.zip",
+                format!("the file is a zip archive ({})", first_names(&entries)),
+                "Unpack it and load the folder.",
+            ),
         });
     }
     let lower = name.to_lowercase();
-    if lower.ends_with(".csv") || lower.ends_with(".txt") || lower.ends_with(".tsv") {
-        return Err(refuse("intake.xlsx-as-csv", "the file is an XLSX workbook under the name of a text file".into(), "Rename it to `.xlsx`, or export it as CSV."));
+    let ending = lower.rsplit('.').next().unwrap_or("");
+    if matches!(ending, "csv" | "txt" | "tsv") {
+        return Err(refuse(
+            "intake.xlsx-as-csv",
+            "the file is an XLSX workbook under the name of a text file".into(),
+            "Rename it to `.xlsx`, or export it as CSV.",
+        ));
     }
     let sheets = workbook::sheets(path, &settings.limits, name)?;
     let mut columns: Option<Vec<Arc<str>>> = None;
@@ -445,7 +514,7 @@ fn archive(
             if header.iter().filter(|cell| !cell.is_empty()).count() < 2 {
                 continue;
             }
-            if let Some(mut recognized) = recognize(&header, name, settings, *number).map_err(Rejected::from)? {
+            if let Some(mut recognized) = recognize(&header, name, settings, *number)? {
                 recognized.notes.push(format!("sheet `{}`", sheet.name));
                 return Ok(base(Format::Workbook(at), header, *number, recognized));
             }
@@ -464,43 +533,57 @@ fn first_names(entries: &[String]) -> String {
 }
 
 /// A text: encoding, separator, header and layout.
-fn text(path: &Path, name: &Arc<str>, settings: &Settings, seen: &Inspection) -> Result<Planned, Rejected> {
+fn text(
+    path: &Path,
+    name: &Arc<str>,
+    settings: &Settings,
+    seen: &Inspection,
+) -> Result<Planned, Rejected> {
     let limits = &settings.limits;
     let declared = settings.mappings.iter().find(|m| m.names_file(name)).and_then(|m| m.encoding);
     let mut encoding = seen.encoding;
-    if let Some(declared) = declared.filter(|d| d.wide() == encoding.wide() || d.wide()) {
-        if encoding != Encoding::Utf8Mark {
-            encoding = declared;
-        }
+    if let Some(declared) = declared.filter(|d| d.wide() == encoding.wide() || d.wide())
+        && encoding != Encoding::Utf8Mark
+    {
+        encoding = declared;
     }
     // A first look at the head; what is not of the encoding becomes a mark for now.
-    let head_encoding = if encoding == Encoding::Utf8 && seen.broken && !seen.beyond_ascii { Encoding::Windows1252 } else { encoding };
+    let head_encoding = if encoding == Encoding::Utf8 && seen.broken && !seen.beyond_ascii {
+        Encoding::Windows1252
+    } else {
+        encoding
+    };
     let mut head = Vec::new();
     let cut = if encoding.wide() { seen.head.len() & !1 } else { seen.head.len() };
     let raw = std::io::Cursor::new(seen.head.get(..cut).unwrap_or(&[]).to_vec());
     let mut decoded = text_of(Box::new(raw), head_encoding, name)?;
     // A head that ends within a character is no fault.
-    if let Err(error) = decoded.read_to_end(&mut head) {
-        if seen.whole {
-            return Err(decode::rejected(error, name));
-        }
+    if let Err(error) = decoded.read_to_end(&mut head)
+        && seen.whole
+    {
+        return Err(decode::rejected(error, name));
     }
     let mut best: Option<(Recognized, u8, u64, Vec<Arc<str>>)> = None;
-    let mut refusal: Option<Diagnostic> = None;
+    let mut refusal: Option<Rejected> = None;
     let mut widest: Option<(u64, Vec<Arc<str>>)> = None;
     for separator in [b',', b';', b'\t', b'|'] {
         let records = delimited::head(&head, seen.whole, separator, limits);
-        for (line, cells) in records.iter().filter(|(line, _)| *line <= limits.header_lines as u64) {
+        for (line, cells) in records.iter().filter(|(line, _)| *line <= limits.header_lines as u64)
+        {
             if cells.len() > limits.columns {
-                return Err(Diagnostic::error("intake.column-limit", format!("{} columns, the limit is {}", cells.len(), limits.columns))
-                    .at(Place::line(Arc::clone(name), *line))
-                    .hint("Leave columns out of the export.")
-                    .into());
+                return Err(Diagnostic::error(
+                    "intake.column-limit",
+                    format!("{} columns, the limit is {}", cells.len(), limits.columns),
+                )
+                .at(Place::line(Arc::clone(name), *line))
+                .hint("Leave columns out of the export.")
+                .into());
             }
             if cells.len() < 2 && best.is_some() {
                 continue;
             }
-            let header: Vec<Arc<str>> = cells.iter().map(|cell| cell.trim_start_matches('\u{feff}').into()).collect();
+            let header: Vec<Arc<str>> =
+                cells.iter().map(|cell| cell.trim_start_matches('\u{feff}').into()).collect();
             match recognize(&header, name, settings, *line) {
                 Ok(Some(recognized)) => {
                     if best.as_ref().is_none_or(|(before, ..)| recognized.score > before.score) {
@@ -512,47 +595,72 @@ fn text(path: &Path, name: &Arc<str>, settings: &Settings, seen: &Inspection) ->
                         widest = Some((*line, header));
                     }
                 }
-                Err(diagnostic) => {
-                    refusal.get_or_insert(diagnostic);
+                Err(rejected) => {
+                    refusal.get_or_insert(rejected);
                 }
             }
         }
     }
     let Some((mut recognized, separator, line, header)) = best else {
         if let Some(refusal) = refusal {
-            return Err(refusal.into());
+            return Err(refusal);
         }
         if encoding.wide() {
-            return Err(Diagnostic::error("csv.encoding", format!("the file is {} and no layout that allows it is recognized", encoding.name()))
-                .at(Place::file(Arc::clone(name)))
-                .hint(format!("Declare `encoding = \"{}\"` in a mapping, or export the file as UTF-8.", encoding.name()))
-                .into());
+            return Err(Diagnostic::error(
+                "csv.encoding",
+                format!(
+                    "the file is {} and no layout that allows it is recognized",
+                    encoding.name()
+                ),
+            )
+            .at(Place::file(Arc::clone(name)))
+            .hint(format!(
+                "Declare `encoding = \"{}\"` in a mapping, or export the file as UTF-8.",
+                encoding.name()
+            ))
+            .into());
         }
         let (_, header) = widest.unwrap_or_default();
         return Err(unknown(name, &header).into());
     };
     if encoding.wide() {
-        if seen.head.starts_with(&[0xFF, 0xFE]) || seen.head.starts_with(&[0xFE, 0xFF]) || declared.is_some() {
+        if seen.head.starts_with(&[0xFF, 0xFE])
+            || seen.head.starts_with(&[0xFE, 0xFF])
+            || declared.is_some()
+        {
             if recognized.mapped && declared.is_none() {
-                return Err(Diagnostic::error("csv.encoding", format!("the file is {} and the mapping declares no encoding", encoding.name()))
-                    .at(Place::file(Arc::clone(name)))
-                    .hint(format!("Declare `encoding = \"{}\"` in the mapping.", encoding.name()))
-                    .into());
+                return Err(Diagnostic::error(
+                    "csv.encoding",
+                    format!("the file is {} and the mapping declares no encoding", encoding.name()),
+                )
+                .at(Place::file(Arc::clone(name)))
+                .hint(format!("Declare `encoding = \"{}\"` in the mapping.", encoding.name()))
+                .into());
             }
             recognized.notes.push(format!("the file is {}", encoding.name()));
         } else {
-            return Err(Diagnostic::error("csv.encoding", format!("the file looks like {} without a byte order mark", encoding.name()))
-                .at(Place::file(Arc::clone(name)))
-                .hint(format!("Declare `encoding = \"{}\"` in a mapping, or export the file as UTF-8.", encoding.name()))
-                .into());
+            return Err(Diagnostic::error(
+                "csv.encoding",
+                format!("the file looks like {} without a byte order mark", encoding.name()),
+            )
+            .at(Place::file(Arc::clone(name)))
+            .hint(format!(
+                "Declare `encoding = \"{}\"` in a mapping, or export the file as UTF-8.",
+                encoding.name()
+            ))
+            .into());
         }
     } else if encoding == Encoding::Utf8 && seen.broken {
         let fallback = recognized.recipe.fallback.filter(|_| !seen.beyond_ascii);
         if let Some(fallback) = fallback {
             encoding = fallback;
-            recognized.notes.push(format!("the file is not UTF-8: it is read as {}", fallback.name()));
+            recognized
+                .notes
+                .push(format!("the file is not UTF-8: it is read as {}", fallback.name()));
         }
-    } else if let Some(wanted) = recognized.recipe.fallback.filter(|_| recognized.mapped && encoding == Encoding::Utf8) {
+    } else if let Some(wanted) =
+        recognized.recipe.fallback.filter(|_| recognized.mapped && encoding == Encoding::Utf8)
+    {
         encoding = wanted;
     }
     if let Some(expected) = recognized.separator.filter(|expected| *expected != separator) {
@@ -571,7 +679,8 @@ fn text(path: &Path, name: &Arc<str>, settings: &Settings, seen: &Inspection) ->
         ))
         .into());
     }
-    let mut planned = assemble(path, name, seen, Format::Delimited(separator), header, line, recognized);
+    let mut planned =
+        assemble(path, name, seen, Format::Delimited(separator), header, line, recognized);
     planned.encoding = encoding;
     if line > 1 {
         planned.notes.push(format!("{} lines above the header are not read", line - 1));

@@ -106,9 +106,38 @@ pub fn shown(text: &str) -> String {
 pub fn boolean(text: &str) -> Result<bool, Fault> {
     let text = text.trim();
     let is = |known: &[&str]| known.iter().any(|k| k.eq_ignore_ascii_case(text));
-    if is(&["true", "1", "yes", "y", "on", "x", "checked", "t", "ja", "sí", "si", "oui", "wahr", "verdadero", "vrai"]) {
+    if is(&[
+        "true",
+        "1",
+        "yes",
+        "y",
+        "on",
+        "x",
+        "checked",
+        "t",
+        "ja",
+        "sí",
+        "si",
+        "oui",
+        "wahr",
+        "verdadero",
+        "vrai",
+    ]) {
         Ok(true)
-    } else if is(&["false", "0", "no", "n", "off", "unchecked", "f", "nein", "non", "falsch", "falso", "faux"]) {
+    } else if is(&[
+        "false",
+        "0",
+        "no",
+        "n",
+        "off",
+        "unchecked",
+        "f",
+        "nein",
+        "non",
+        "falsch",
+        "falso",
+        "faux",
+    ]) {
         Ok(false)
     } else {
         Err(Fault::new("value.boolean", format!("expected true or false, found `{}`", shown(text))))
@@ -121,7 +150,9 @@ pub fn identifier(text: &str) -> Result<&str, Fault> {
     let mangled = text.split_once(['E', 'e']).is_some_and(|(mantissa, exponent)| {
         mantissa.contains(['.', ',']) || exponent.starts_with('+')
     }) && text.starts_with(|c: char| c.is_ascii_digit())
-        && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'E' | b'e' | b'+'));
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'E' | b'e' | b'+'));
     if mangled {
         return Err(Fault::new(
             "value.id-mangled",
@@ -144,7 +175,11 @@ pub fn salesforce_id(text: &str) -> Result<std::borrow::Cow<'_, str>, Fault> {
             let (core, suffix) = text.split_at(15);
             let expected = salesforce_suffix(core);
             if suffix.eq_ignore_ascii_case(&expected) {
-                Ok(if suffix == expected { text.into() } else { format!("{core}{expected}").into() })
+                Ok(if suffix == expected {
+                    text.into()
+                } else {
+                    format!("{core}{expected}").into()
+                })
             } else {
                 Err(Fault::new(
                     "value.id-suffix",
@@ -205,8 +240,8 @@ pub fn utm(text: &str) -> Option<String> {
     let decoded = percent_decoded(text);
     let trimmed = decoded.trim();
     let lower = trimmed.to_lowercase();
-    let placeholder =
-        ["", "(not set)", "(none)", "(not provided)", "(data not available)"].contains(&lower.as_str());
+    let placeholder = ["", "(not set)", "(none)", "(not provided)", "(data not available)"]
+        .contains(&lower.as_str());
     let template = trimmed.contains('{') && trimmed.contains('}');
     (!placeholder && !template).then(|| trimmed.to_owned())
 }
@@ -223,15 +258,12 @@ fn percent_decoded(text: &str) -> String {
             .flatten()
             .and_then(|hex| std::str::from_utf8(hex).ok())
             .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match code {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = tail.get(2..).unwrap_or(&[]);
-            }
-            None => {
-                bytes.push(if first == b'+' { b' ' } else { first });
-                rest = tail;
-            }
+        if let Some(byte) = code {
+            bytes.push(byte);
+            rest = tail.get(2..).unwrap_or(&[]);
+        } else {
+            bytes.push(if first == b'+' { b' ' } else { first });
+            rest = tail;
         }
     }
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
@@ -244,7 +276,8 @@ pub fn instant_in(
 ) -> Result<(Timestamp, Option<&'static str>), Fault> {
     let ambiguous = zone.to_ambiguous_timestamp(at);
     let name = zone.iana_name().unwrap_or("the zone").to_owned();
-    let out_of_range = |_| Fault::new("value.time-range", format!("`{at}` is outside the range of times"));
+    let out_of_range =
+        |_| Fault::new("value.time-range", format!("`{at}` is outside the range of times"));
     match ambiguous.offset() {
         jiff::tz::AmbiguousOffset::Unambiguous { .. } => {
             Ok((ambiguous.unambiguous().map_err(out_of_range)?, None))

@@ -4,13 +4,23 @@
 //! the cases run without it. With it, the outcome words are compared, and every row must be either
 //! a case or named in [`ELSEWHERE`].
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "helpers of tests"
+)]
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Decimal128Array, ListArray, RecordBatch, StringArray, TimestampNanosecondArray};
+use arrow::array::{
+    ArrayRef, Decimal128Array, ListArray, RecordBatch, StringArray, TimestampNanosecondArray,
+};
 use arrow::datatypes::Int32Type;
 use domain::fact::{Fact, Refusal, SourceRow};
 use domain::{Cell, Diagnostic};
@@ -23,7 +33,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("csv-020", "needs earlier loads: the lake knows content hashes"),
     ("csv-021", "needs earlier loads: facts are compared in the lake"),
     ("csv-022", "needs the stored table: the lake's shrink guard"),
-    ("pq-003", "the decoder asks for what a page header declares: the host runs it in a bounded worker"),
+    (
+        "pq-003",
+        "the decoder asks for what a page header declares: the host runs it in a bounded worker",
+    ),
     ("tim-009", "needs the time of the load: the lake flags it"),
     ("tim-011", "order of versions in the lake"),
     ("tim-012", "fiscal calendar of the domain"),
@@ -112,22 +125,32 @@ fn load(name: &str, bytes: impl AsRef<[u8]>) -> Outcome {
     load_with(name, bytes.as_ref(), &Settings::default())
 }
 
-const HEADER: &str = "Id,Name,StageName,Amount,CloseDate,CreatedDate,Probability,CurrencyIsoCode,AccountId";
+const HEADER: &str =
+    "Id,Name,StageName,Amount,CloseDate,CreatedDate,Probability,CurrencyIsoCode,AccountId";
 
 /// A deal with one value changed.
 fn deal(number: usize, changes: &[(&str, &str)]) -> String {
     let id = format!("006Hs0000000{number:03}");
     let mut values: BTreeMap<&str, String> = [
-        ("Id", id.as_str()), ("Name", "Deal"), ("StageName", "Prospecting"), ("Amount", "100.00"),
-        ("CloseDate", "2026-03-31"), ("CreatedDate", "2026-01-02T09:00:00.000Z"), ("Probability", "10"),
-        ("CurrencyIsoCode", "USD"), ("AccountId", "001Hs0000000001"),
+        ("Id", id.as_str()),
+        ("Name", "Deal"),
+        ("StageName", "Prospecting"),
+        ("Amount", "100.00"),
+        ("CloseDate", "2026-03-31"),
+        ("CreatedDate", "2026-01-02T09:00:00.000Z"),
+        ("Probability", "10"),
+        ("CurrencyIsoCode", "USD"),
+        ("AccountId", "001Hs0000000001"),
     ]
     .map(|(column, value)| (column, value.to_owned()))
     .into();
     for (column, value) in changes {
         values.insert(column, (*value).to_owned());
     }
-    let cells: Vec<String> = HEADER.split(',').map(|column| format!("\"{}\"", values[column].replace('"', "\"\""))).collect();
+    let cells: Vec<String> = HEADER
+        .split(',')
+        .map(|column| format!("\"{}\"", values[column].replace('"', "\"\"")))
+        .collect();
     cells.join(",")
 }
 
@@ -158,9 +181,16 @@ fn says(outcome: &Outcome, parts: &[&str]) -> &'static str {
     let text = match outcome {
         Err(diagnostic) => {
             assert!(diagnostic.hint.is_some(), "{diagnostic:?}");
-            format!("{} {} {:?}", diagnostic.message, diagnostic.hint.as_deref().unwrap_or(""), diagnostic.place)
+            format!(
+                "{} {} {:?}",
+                diagnostic.message,
+                diagnostic.hint.as_deref().unwrap_or(""),
+                diagnostic.place
+            )
         }
-        Ok(loaded) => format!("{:?} {:?} {:?}", loaded.refused, loaded.summary.warnings, loaded.planned.notes),
+        Ok(loaded) => {
+            format!("{:?} {:?} {:?}", loaded.refused, loaded.summary.warnings, loaded.planned.notes)
+        }
     };
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in: {text}");
@@ -180,7 +210,8 @@ type Words = Vec<&'static str>;
 fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let mut bytes = Vec::new();
-    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     bytes
@@ -207,7 +238,9 @@ fn deal_parquet(amount: ArrayRef) -> Vec<u8> {
 }
 
 fn ndjson_deal(extra: &str) -> String {
-    format!("{{\"Id\":\"006Hs0000000001\",\"Name\":\"D\",\"StageName\":\"Open\",\"CloseDate\":\"2026-03-31\",\"CreatedDate\":\"2026-01-02T09:00:00Z\",\"AccountId\":\"a\",\"CurrencyIsoCode\":\"USD\",{extra}}}")
+    format!(
+        "{{\"Id\":\"006Hs0000000001\",\"Name\":\"D\",\"StageName\":\"Open\",\"CloseDate\":\"2026-03-31\",\"CreatedDate\":\"2026-01-02T09:00:00Z\",\"AccountId\":\"a\",\"CurrencyIsoCode\":\"USD\",{extra}}}"
+    )
 }
 
 fn csv_cases(id: &str) -> Option<Words> {
@@ -220,27 +253,37 @@ fn csv_cases(id: &str) -> Option<Words> {
             vec![marked.word()]
         }
         "csv-002" => {
-            let wide: Vec<u8> = "\u{feff}id;what\n1;2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let wide: Vec<u8> =
+                "\u{feff}id;what\n1;2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
             vec![says(&load("o.csv", wide), &["utf-16le", "encoding"])]
         }
         "csv-003" => {
             let rows: Vec<String> = (1..30).map(|n| deal(n, &[])).collect();
             let mut bytes = deals(&rows).into_bytes();
-            let line_17: usize = bytes.split_inclusive(|&b| b == b'\n').take(16).map(<[u8]>::len).sum();
+            let line_17: usize =
+                bytes.split_inclusive(|&b| b == b'\n').take(16).map(<[u8]>::len).sum();
             let at = line_17 + bytes[line_17..].windows(4).position(|w| w == b"Deal").unwrap();
             bytes[at] = 0x92;
             let outcome = load("o.csv", bytes);
             let loaded = outcome.as_ref().unwrap();
             assert_eq!((loaded.refused[0].place.line, loaded.summary.accepted), (17, 28));
             assert_eq!(loaded.refused[0].column.as_deref(), Some("Name"));
-            assert!(loaded.facts.iter().all(|f| f.cells.iter().all(|c| !c.to_string().contains('\u{fffd}'))));
+            assert!(
+                loaded
+                    .facts
+                    .iter()
+                    .all(|f| f.cells.iter().all(|c| !c.to_string().contains('\u{fffd}')))
+            );
             vec![says(&outcome, &["0x92", &format!("byte offset {at}"), "windows-1252"])]
         }
         "csv-004" => {
             let mut text = deals(&(1..9).map(|n| deal(n, &[])).collect::<Vec<_>>());
             text.push_str("006Hs0000000009,\"open\n");
             text.push_str(&"006Hs0000000010,a,b,1,2026-01-01,2026-01-01,1,USD,a\n".repeat(100_000));
-            vec![says(&load("o.csv", text), &["quote opened at line 10 is not closed within the field limit"])]
+            vec![says(
+                &load("o.csv", text),
+                &["quote opened at line 10 is not closed within the field limit"],
+            )]
         }
         "csv-005" | "csv-006" => {
             let mut row = deal(41, &[]);
@@ -257,16 +300,29 @@ fn csv_cases(id: &str) -> Option<Words> {
             vec![says(&outcome, &["expected 9", found])]
         }
         "csv-007" => {
-            let outcome = mapped(&format!("{PLAIN}amount = \"amount\"\n"), "o.csv", "id,amount,amount\n1,2,3\n");
+            let outcome = mapped(
+                &format!("{PLAIN}amount = \"amount\"\n"),
+                "o.csv",
+                "id,amount,amount\n1,2,3\n",
+            );
             vec![says(&outcome, &["amount", "2 and 3"])]
         }
         "csv-008" => {
-            let outcome = mapped(&format!("{PLAIN}close_on = \"close_date\"\n"), "o.csv", "id,closedate\n1,2026-01-01\n");
+            let outcome = mapped(
+                &format!("{PLAIN}close_on = \"close_date\"\n"),
+                "o.csv",
+                "id,closedate\n1,2026-01-01\n",
+            );
             vec![says(&outcome, &["close_date", "closedate"])]
         }
         "csv-010" => vec![says(&load("o.csv", ""), &["file is empty"])],
         "csv-011" => {
-            let text = format!("{HEADER}\r\n{}\n{}\r\n{}\n", deal(1, &[("Name", "two\r\nlines")]), deal(2, &[]), deal(3, &[("Amount", "x")]));
+            let text = format!(
+                "{HEADER}\r\n{}\n{}\r\n{}\n",
+                deal(1, &[("Name", "two\r\nlines")]),
+                deal(2, &[]),
+                deal(3, &[("Amount", "x")])
+            );
             let loaded = load("o.csv", text).unwrap();
             assert_eq!(loaded.column("name"), ["two\r\nlines", "Deal"]);
             assert_eq!(loaded.refused[0].place.line, 5, "physical lines count");
@@ -287,7 +343,11 @@ fn csv_cases(id: &str) -> Option<Words> {
             vec![says(&load("o.csv", header.join(",") + "\n1\n"), &["2000"])]
         }
         "csv-015" => {
-            let outcome = mapped(&format!("{PLAIN}amount = \"amount\"\n"), "o.csv", "id;amount\n4711;1.234,56\n");
+            let outcome = mapped(
+                &format!("{PLAIN}amount = \"amount\"\n"),
+                "o.csv",
+                "id;amount\n4711;1.234,56\n",
+            );
             vec![says(&outcome, &["semicolon", "delimiter", "decimal"])]
         }
         "csv-016" => {
@@ -297,7 +357,16 @@ fn csv_cases(id: &str) -> Option<Words> {
             let mut writer = csv::Writer::from_writer(Vec::new());
             writer.write_record(HEADER.split(',')).unwrap();
             let row = deal(1, &[("Name", &loaded.column("name")[0])]);
-            let cells: Vec<String> = csv::ReaderBuilder::new().has_headers(false).from_reader(row.as_bytes()).records().next().unwrap().unwrap().iter().map(str::to_owned).collect();
+            let cells: Vec<String> = csv::ReaderBuilder::new()
+                .has_headers(false)
+                .from_reader(row.as_bytes())
+                .records()
+                .next()
+                .unwrap()
+                .unwrap()
+                .iter()
+                .map(str::to_owned)
+                .collect();
             writer.write_record(&cells).unwrap();
             let again = load("o.csv", writer.into_inner().unwrap()).unwrap();
             assert_eq!(again.column("name"), [name]);
@@ -307,7 +376,9 @@ fn csv_cases(id: &str) -> Option<Words> {
         "csv-018" => {
             let mut text = "\"Opportunity ID\",\"Stage\",\"Amount\",\"Close Date\",\"Created Date\",\"Account Name\"\n".to_owned();
             for n in 1..=123 {
-                text.push_str(&format!("\"006Hs0000000{n:03}\",\"Open\",\"10.00\",\"1/31/2026\",\"1/2/2026\",\"A\"\n"));
+                text.push_str(&format!(
+                    "\"006Hs0000000{n:03}\",\"Open\",\"10.00\",\"1/31/2026\",\"1/2/2026\",\"A\"\n"
+                ));
             }
             text.push_str("\"Grand Totals (123 records)\"\n\n\"Confidential Information - Do Not Distribute\"\n");
             let outcome = load("report.csv", text);
@@ -331,13 +402,18 @@ fn csv_cases(id: &str) -> Option<Words> {
         "csv-024" => {
             let text = format!("{HEADER},Brand_New__c\n{},x\n", deal(1, &[]));
             let loaded = load("o.csv", text).unwrap();
-            assert_eq!(loaded.planned.unmatched.iter().map(|c| &**c).collect::<Vec<_>>(), ["Brand_New__c"]);
+            assert_eq!(
+                loaded.planned.unmatched.iter().map(|c| &**c).collect::<Vec<_>>(),
+                ["Brand_New__c"]
+            );
             assert_eq!(loaded.facts.len(), 1);
             vec!["ACCEPT_WARN"]
         }
         "csv-025" => {
             let rows = |bad: usize| -> String {
-                let rows: Vec<String> = (0..10_000).map(|n| deal(n % 1000, &[("Amount", if n < bad { "N/A" } else { "1" })])).collect();
+                let rows: Vec<String> = (0..10_000)
+                    .map(|n| deal(n % 1000, &[("Amount", if n < bad { "N/A" } else { "1" })]))
+                    .collect();
                 deals(&rows)
             };
             let few = load("o.csv", rows(3));
@@ -347,10 +423,12 @@ fn csv_cases(id: &str) -> Option<Words> {
         }
         "csv-026" => {
             let tokens = ["NULL", "null", "-", "#N/A", "none"];
-            let names: Vec<String> = tokens.iter().enumerate().map(|(n, t)| deal(n, &[("Name", t)])).collect();
+            let names: Vec<String> =
+                tokens.iter().enumerate().map(|(n, t)| deal(n, &[("Name", t)])).collect();
             let loaded = load("o.csv", deals(&names)).unwrap();
             assert_eq!(loaded.column("name"), tokens);
-            let amounts: Vec<String> = tokens.iter().enumerate().map(|(n, t)| deal(n, &[("Amount", t)])).collect();
+            let amounts: Vec<String> =
+                tokens.iter().enumerate().map(|(n, t)| deal(n, &[("Amount", t)])).collect();
             let outcome = load("o.csv", deals(&amounts));
             assert_eq!(outcome.as_ref().unwrap().refused.len(), 5);
             assert!(one(&[("Amount", "")]).unwrap().facts[0].cell("amount").is_null());
@@ -371,14 +449,20 @@ fn csv_cases(id: &str) -> Option<Words> {
             words
         }
         "csv-029" => {
-            let nested = says(&load("o.zip", zip(&["inner.zip".to_owned()])), &["nested archives are not opened"]);
+            let nested = says(
+                &load("o.zip", zip(&["inner.zip".to_owned()])),
+                &["nested archives are not opened"],
+            );
             let many: Vec<String> = (0..20_000).map(|n| format!("f{n}")).collect();
             vec![nested, says(&load("o.zip", zip(&many)), &["entries", "limit"])]
         }
         "csv-030" => vec![
             says(&load("deals.csv", zip(&["xl/workbook.xml".to_owned()])), &["XLSX"]),
             says(&load("deals.csv", "%PDF-1.7\n"), &["PDF"]),
-            says(&load("deals.csv", "<!DOCTYPE html><html><body>Log in"), &["this looks like a web page, the export may have needed a login"]),
+            says(
+                &load("deals.csv", "<!DOCTYPE html><html><body>Log in"),
+                &["this looks like a web page, the export may have needed a login"],
+            ),
         ],
         _ => return None,
     })
@@ -402,7 +486,8 @@ fn zip(entries: &[String]) -> Vec<u8> {
         directory.extend(offset.to_le_bytes());
         directory.extend(entry.as_bytes());
     }
-    let (offset, size) = (u32::try_from(bytes.len()).unwrap(), u32::try_from(directory.len()).unwrap());
+    let (offset, size) =
+        (u32::try_from(bytes.len()).unwrap(), u32::try_from(directory.len()).unwrap());
     bytes.extend(&directory);
     bytes.extend(b"PK\x05\x06\0\0\0\0");
     let count = u16::try_from(entries.len()).unwrap_or(u16::MAX).to_le_bytes();
@@ -415,7 +500,9 @@ fn zip(entries: &[String]) -> Vec<u8> {
 }
 
 fn ndjson_cases(id: &str) -> Option<Words> {
-    let lines = |bad: &str| format!("{}\n{bad}\n{}\n", ndjson_deal("\"Amount\":1"), ndjson_deal("\"Amount\":2"));
+    let lines = |bad: &str| {
+        format!("{}\n{bad}\n{}\n", ndjson_deal("\"Amount\":1"), ndjson_deal("\"Amount\":2"))
+    };
     Some(match id {
         "ndj-001" => {
             let mut lines = vec![ndjson_deal("\"Amount\":1"); 100];
@@ -426,11 +513,15 @@ fn ndjson_cases(id: &str) -> Option<Words> {
             vec![says(&outcome, &["column"])]
         }
         "ndj-002" => vec![says(&load("o.ndjson", lines(&"[".repeat(100_000))), &["limit of 64"])],
-        "ndj-003" => vec![says(&load("o.ndjson", lines("{\"Amount\":1,\"Amount\":2}")), &["`Amount` is given twice"])],
+        "ndj-003" => vec![says(
+            &load("o.ndjson", lines("{\"Amount\":1,\"Amount\":2}")),
+            &["`Amount` is given twice"],
+        )],
         "ndj-004" => ["1e400", "NaN", "Infinity", "-Infinity"]
             .iter()
             .map(|number| {
-                let loaded = load("o.ndjson", lines(&ndjson_deal(&format!("\"Amount\":{number}")))).unwrap();
+                let loaded =
+                    load("o.ndjson", lines(&ndjson_deal(&format!("\"Amount\":{number}")))).unwrap();
                 assert_eq!((loaded.refused.len(), loaded.facts.len()), (1, 2), "{number}");
                 loaded.word()
             })
@@ -445,13 +536,21 @@ fn ndjson_cases(id: &str) -> Option<Words> {
             let text: Vec<String> = (0..10).map(|_| ndjson_deal("\"Amount\":0.1")).collect();
             let loaded = load("o.ndjson", text.join("\n") + "\n").unwrap();
             assert_eq!(loaded.summary.controls[0].sum, "1.00".parse().unwrap());
-            assert_eq!(load("o.ndjson", ndjson_deal("\"Amount\":19.99")).unwrap().column("amount"), ["19.99"]);
+            assert_eq!(
+                load("o.ndjson", ndjson_deal("\"Amount\":19.99")).unwrap().column("amount"),
+                ["19.99"]
+            );
             vec![loaded.word()]
         }
-        "ndj-007" => vec![says(&load("o.ndjson", lines("{\"Id\":\"x\",\"Name\":\"\\ud800\"}")), &["`Name`"])],
-        "ndj-008" => vec![says(&load("o.json", "[{\"Id\":1},{\"Id\":2}]"), &["one object a line", "jq"])],
+        "ndj-007" => {
+            vec![says(&load("o.ndjson", lines("{\"Id\":\"x\",\"Name\":\"\\ud800\"}")), &["`Name`"])]
+        }
+        "ndj-008" => {
+            vec![says(&load("o.json", "[{\"Id\":1},{\"Id\":2}]"), &["one object a line", "jq"])]
+        }
         "ndj-009" => {
-            let text = format!("{}\n{{\"Id\":\"{}", ndjson_deal("\"Amount\":1"), "x".repeat(40 << 20));
+            let text =
+                format!("{}\n{{\"Id\":\"{}", ndjson_deal("\"Amount\":1"), "x".repeat(40 << 20));
             vec![says(&load("o.ndjson", text), &["line limit of 16777216"])]
         }
         _ => return None,
@@ -459,7 +558,11 @@ fn ndjson_cases(id: &str) -> Option<Words> {
 }
 
 fn parquet_cases(id: &str) -> Option<Words> {
-    let good = || deal_parquet(Arc::new(Decimal128Array::from(vec![1_050; 400]).with_precision_and_scale(38, 2).unwrap()));
+    let good = || {
+        deal_parquet(Arc::new(
+            Decimal128Array::from(vec![1_050; 400]).with_precision_and_scale(38, 2).unwrap(),
+        ))
+    };
     Some(match id {
         "pq-001" => {
             let whole = good();
@@ -494,33 +597,52 @@ fn parquet_cases(id: &str) -> Option<Words> {
             vec![word(&load("o.parquet", bytes))]
         }
         "pq-006" => {
-            let times: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![1_767_348_000_123_456_789_i64]));
+            let times: ArrayRef =
+                Arc::new(TimestampNanosecondArray::from(vec![1_767_348_000_123_456_789_i64]));
             let bytes = parquet(vec![
-                ("Id", texts(&["006Hs0000000001"])), ("Name", texts(&["D"])), ("StageName", texts(&["Open"])),
-                ("CloseDate", texts(&["2026-03-31"])), ("AccountId", texts(&["a"])), ("CreatedDate", times),
+                ("Id", texts(&["006Hs0000000001"])),
+                ("Name", texts(&["D"])),
+                ("StageName", texts(&["Open"])),
+                ("CloseDate", texts(&["2026-03-31"])),
+                ("AccountId", texts(&["a"])),
+                ("CreatedDate", times),
                 ("IsWon", texts(&["false"])),
             ]);
             let outcome = load("o.parquet", bytes);
-            assert_eq!(outcome.as_ref().unwrap().column("created_at"), ["2026-01-02T10:00:00.123456Z"]);
+            assert_eq!(
+                outcome.as_ref().unwrap().column("created_at"),
+                ["2026-01-02T10:00:00.123456Z"]
+            );
             vec![says(&outcome, &["have no zone"])]
         }
         "pq-007" => {
             let huge = 10_i128.pow(37);
-            let amounts = Decimal128Array::from(vec![1, huge]).with_precision_and_scale(38, 10).unwrap();
-            vec![says(&load("o.parquet", deal_parquet(Arc::new(amounts))), &["1000000000000000000000000000"])]
+            let amounts =
+                Decimal128Array::from(vec![1, huge]).with_precision_and_scale(38, 10).unwrap();
+            vec![says(
+                &load("o.parquet", deal_parquet(Arc::new(amounts))),
+                &["1000000000000000000000000000"],
+            )]
         }
         "pq-008" => {
             let list = ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1)])]);
-            vec![says(&load("o.parquet", deal_parquet(Arc::new(list))), &["expected a number", "List"])]
+            vec![says(
+                &load("o.parquet", deal_parquet(Arc::new(list))),
+                &["expected a number", "List"],
+            )]
         }
         "pq-009" => {
             let mut bytes = b"PAR1".to_vec();
             bytes.extend(vec![0; 20 << 20]);
             bytes.extend(u32::try_from(20 << 20).unwrap().to_le_bytes());
             bytes.extend(b"PAR1");
-            let columns: Vec<(String, ArrayRef)> = (0..3000).map(|n| (format!("c{n}"), texts(&["x"]))).collect();
+            let columns: Vec<(String, ArrayRef)> =
+                (0..3000).map(|n| (format!("c{n}"), texts(&["x"]))).collect();
             let wide = parquet(columns.iter().map(|(n, a)| (n.as_str(), Arc::clone(a))).collect());
-            vec![says(&load("o.parquet", bytes), &["limit"]), says(&load("w.parquet", wide), &["2000"])]
+            vec![
+                says(&load("o.parquet", bytes), &["limit"]),
+                says(&load("w.parquet", wide), &["2000"]),
+            ]
         }
         "pq-010" => {
             let mut bytes = good();
@@ -535,17 +657,24 @@ fn parquet_cases(id: &str) -> Option<Words> {
 fn time_cases(id: &str) -> Option<Words> {
     let berlin = Settings { zone: TimeZone::get("Europe/Berlin").unwrap(), ..Settings::default() };
     let export = |created: &str| {
-        format!("Record ID,Deal Name,Deal Stage,Create Date,Close Date,Associated Company\n1,D,Open,{created},2026-01-01,A\n")
+        format!(
+            "Record ID,Deal Name,Deal Stage,Create Date,Close Date,Associated Company\n1,D,Open,{created},2026-01-01,A\n"
+        )
     };
     let dated = |form: &str, value: &str| {
         mapped(
-            &format!("table = \"opportunity\"\nmatch.file = \"*.csv\"\n{form}\n[columns]\nid = \"id\"\nstage = {{ value = \"Open\" }}\ncreated_at = {{ value = \"2026-01-01\" }}\nclose_on = \"d\"\naccount_id = {{ value = \"a\" }}\n"),
+            &format!(
+                "table = \"opportunity\"\nmatch.file = \"*.csv\"\n{form}\n[columns]\nid = \"id\"\nstage = {{ value = \"Open\" }}\ncreated_at = {{ value = \"2026-01-01\" }}\nclose_on = \"d\"\naccount_id = {{ value = \"a\" }}\n"
+            ),
             "o.csv",
             &format!("id,d\n1,{value}\n"),
         )
     };
     Some(match id {
-        "tim-001" => vec![says(&load_with("d.csv", export("2025-03-30 02:30").as_bytes(), &berlin), &["does not exist in Europe/Berlin"])],
+        "tim-001" => vec![says(
+            &load_with("d.csv", export("2025-03-30 02:30").as_bytes(), &berlin),
+            &["does not exist in Europe/Berlin"],
+        )],
         "tim-002" => {
             let outcome = load_with("d.csv", export("2025-10-26 02:30").as_bytes(), &berlin);
             assert_eq!(outcome.as_ref().unwrap().column("created_at"), ["2025-10-26T00:30:00Z"]);
@@ -554,8 +683,14 @@ fn time_cases(id: &str) -> Option<Words> {
         "tim-003" => ["America/Los_Angeles", "Asia/Tokyo", "UTC"]
             .iter()
             .map(|zone| {
-                let settings = Settings { zone: TimeZone::get(zone).unwrap(), ..Settings::default() };
-                let loaded = load_with("o.csv", deals(&[deal(1, &[("CloseDate", "2025-03-31")])]).as_bytes(), &settings).unwrap();
+                let settings =
+                    Settings { zone: TimeZone::get(zone).unwrap(), ..Settings::default() };
+                let loaded = load_with(
+                    "o.csv",
+                    deals(&[deal(1, &[("CloseDate", "2025-03-31")])]).as_bytes(),
+                    &settings,
+                )
+                .unwrap();
                 assert_eq!(loaded.column("close_on"), ["2025-03-31"]);
                 loaded.word()
             })
@@ -565,7 +700,9 @@ fn time_cases(id: &str) -> Option<Words> {
             assert_eq!(loaded.column("close_on"), ["2025-03-31"]);
             vec![loaded.word()]
         }
-        "tim-005" => vec![says(&dated("date = \"epoch_ms\"", "1743379200"), &["1990 to 2100", "seconds"])],
+        "tim-005" => {
+            vec![says(&dated("date = \"epoch_ms\"", "1743379200"), &["1990 to 2100", "seconds"])]
+        }
         "tim-006" => {
             let ordered = dated("date_order = \"day\"", "03/04/2025").unwrap();
             assert_eq!(ordered.column("close_on"), ["2025-04-03"]);
@@ -576,15 +713,27 @@ fn time_cases(id: &str) -> Option<Words> {
             .map(|value| says(&one(&[("CloseDate", value)]), &[value]))
             .collect(),
         "tim-008" => {
-            assert_eq!(dated("date = \"spreadsheet\"", "45747").unwrap().column("close_on"), ["2025-03-31"]);
+            assert_eq!(
+                dated("date = \"spreadsheet\"", "45747").unwrap().column("close_on"),
+                ["2025-03-31"]
+            );
             vec![says(&one(&[("CloseDate", "45747")]), &["spreadsheet"])]
         }
         "tim-010" => {
             let leap = one(&[("CreatedDate", "2016-12-31T23:59:60Z")]);
-            assert_eq!(leap.as_ref().unwrap().column("created_at"), ["2016-12-31T23:59:59.999999Z"]);
+            assert_eq!(
+                leap.as_ref().unwrap().column("created_at"),
+                ["2016-12-31T23:59:59.999999Z"]
+            );
             says(&leap, &["leap second"]);
-            assert_eq!(one(&[("CloseDate", "2024-02-29")]).unwrap().column("close_on"), ["2024-02-29"]);
-            assert_eq!(one(&[("CloseDate", "2026-W53")]).unwrap().column("close_on"), ["2026-12-28"]);
+            assert_eq!(
+                one(&[("CloseDate", "2024-02-29")]).unwrap().column("close_on"),
+                ["2024-02-29"]
+            );
+            assert_eq!(
+                one(&[("CloseDate", "2026-W53")]).unwrap().column("close_on"),
+                ["2026-12-28"]
+            );
             vec!["ACCEPT"]
         }
         _ => return None,
@@ -606,12 +755,22 @@ fn money_cases(id: &str) -> Option<Words> {
         }
         "mon-003" => {
             let allowed = "table = \"budget\"\nmatch.file = \"*\"\nnormalize_currency = true\n[columns]\nmonth = \"m\"\namount = \"a\"\ncurrency = \"c\"\n";
-            assert_eq!(mapped(allowed, "b.csv", "m,a,c\n2026-01-15,5,usd \n").unwrap().column("currency"), ["USD"]);
-            ["US$", "usd ", "XXX", "BTC"].iter().map(|code| word(&one(&[("CurrencyIsoCode", code)]))).collect()
+            assert_eq!(
+                mapped(allowed, "b.csv", "m,a,c\n2026-01-15,5,usd \n").unwrap().column("currency"),
+                ["USD"]
+            );
+            ["US$", "usd ", "XXX", "BTC"]
+                .iter()
+                .map(|code| word(&one(&[("CurrencyIsoCode", code)])))
+                .collect()
         }
         "mon-006" => {
             for (amount, currency) in [("1000.50", "JPY"), ("1.234", "KWD")] {
-                assert_eq!(one(&[("Amount", amount), ("CurrencyIsoCode", currency)]).unwrap().facts[0].cell("amount"), &Cell::Decimal(amount.parse().unwrap()));
+                assert_eq!(
+                    one(&[("Amount", amount), ("CurrencyIsoCode", currency)]).unwrap().facts[0]
+                        .cell("amount"),
+                    &Cell::Decimal(amount.parse().unwrap())
+                );
             }
             vec!["ACCEPT"]
         }
@@ -622,7 +781,8 @@ fn money_cases(id: &str) -> Option<Words> {
         }
         "mon-008" => vec![says(&one(&[("Amount", "999999999999999999")]), &["plausibility limit"])],
         "mon-009" => {
-            let rows: Vec<String> = (0..1_000).map(|n| deal(n, &[("Amount", "9000000000.00")])).collect();
+            let rows: Vec<String> =
+                (0..1_000).map(|n| deal(n, &[("Amount", "9000000000.00")])).collect();
             let loaded = load("o.csv", deals(&rows)).unwrap();
             assert_eq!(loaded.summary.controls[0].sum.to_string(), "9000000000000.00");
             vec![loaded.word()]
@@ -641,7 +801,8 @@ fn crm_cases(id: &str) -> Option<Words> {
             vec![loaded.word()]
         }
         "crm-011" => {
-            let text = format!("{HEADER},IsDeleted\n{},true\n{},false\n", deal(1, &[]), deal(2, &[]));
+            let text =
+                format!("{HEADER},IsDeleted\n{},true\n{},false\n", deal(1, &[]), deal(2, &[]));
             let loaded = load("o.csv", text).unwrap();
             assert_eq!(loaded.facts.iter().map(|f| f.deleted).collect::<Vec<_>>(), [true, false]);
             vec![loaded.word()]
@@ -677,12 +838,21 @@ fn crm_cases(id: &str) -> Option<Words> {
         "crm-029" => {
             let text = "{\"id\":1,\"properties\":{\"email\":\"a@example.com\",\"hs_merged_object_ids\":77}}\n{\"id\":2,\"properties\":{\"email\":\"b@example.com\",\"hs_merged_object_ids\":\"78;79\"}}\n";
             let loaded = load("c.ndjson", text).unwrap();
-            let merged: Vec<String> = loaded.facts.iter().filter(|f| !f.cell("merged_into").is_null()).map(|f| format!("{}>{}", f.cell("id"), f.cell("merged_into"))).collect();
+            let merged: Vec<String> = loaded
+                .facts
+                .iter()
+                .filter(|f| !f.cell("merged_into").is_null())
+                .map(|f| format!("{}>{}", f.cell("id"), f.cell("merged_into")))
+                .collect();
             assert_eq!(merged, ["77>1", "78>2", "79>2"]);
             vec![loaded.word()]
         }
         "crm-030" => {
-            let rows: String = ["a@x.com;b@x.com", "n/a", "+49 30 1234"].iter().enumerate().map(|(n, mail)| format!("{n},a,A,{mail},2026-01-01\n")).collect();
+            let rows: String = ["a@x.com;b@x.com", "n/a", "+49 30 1234"]
+                .iter()
+                .enumerate()
+                .map(|(n, mail)| format!("{n},a,A,{mail},2026-01-01\n"))
+                .collect();
             let outcome = load("c.csv", format!("{contacts}{rows}"));
             assert!(outcome.as_ref().unwrap().facts.iter().all(|f| f.cell("email_hash").is_null()));
             vec![says(&outcome, &["not used to match"])]
@@ -702,12 +872,16 @@ fn case(id: &str) -> Option<Words> {
 
 #[test]
 fn every_case_ends_in_its_outcome() {
-    let shared = std::env::var_os("THROUGHLINE_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let shared = std::env::var_os("THROUGHLINE_SHARED").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
+        PathBuf::from,
+    );
     let list = shared.join("reference/bad-inputs.csv");
     let Ok(mut reader) = csv::Reader::from_path(&list) else {
         println!("the list {} is not there: the cases run without its words", list.display());
-        for (area, n) in [("csv", 30), ("ndj", 9), ("pq", 10), ("tim", 12), ("mon", 11), ("crm", 30)] {
+        for (area, n) in
+            [("csv", 30), ("ndj", 9), ("pq", 10), ("tim", 12), ("mon", 11), ("crm", 30)]
+        {
             for number in 1..=n {
                 let id = format!("{area}-{number:03}");
                 assert!(case(&id).is_some() || ELSEWHERE.iter().any(|(e, _)| *e == id), "{id}");
@@ -736,13 +910,17 @@ fn every_case_ends_in_its_outcome() {
                 covered += 1;
                 let said: Vec<&str> = expected
                     .split(|c: char| !c.is_ascii_uppercase() && c != '_')
-                    .filter(|w| ["ACCEPT", "ACCEPT_WARN", "QUARANTINE_ROW", "REJECT_FILE"].contains(w))
+                    .filter(|w| {
+                        ["ACCEPT", "ACCEPT_WARN", "QUARANTINE_ROW", "REJECT_FILE"].contains(w)
+                    })
                     .collect();
                 if ALTERNATIVE.iter().any(|(known, word)| *known == id && words == [*word]) {
                     continue;
                 }
                 // A remark on top of an acceptance is no other outcome.
-                let same = |given: &str, wanted: &str| given == wanted || (given == "ACCEPT_WARN" && wanted == "ACCEPT");
+                let same = |given: &str, wanted: &str| {
+                    given == wanted || (given == "ACCEPT_WARN" && wanted == "ACCEPT")
+                };
                 let first = said.first().copied().unwrap_or("");
                 let fits = words.iter().all(|word| said.iter().any(|wanted| same(word, wanted)));
                 if !fits || !words.iter().any(|word| same(word, first)) {

@@ -1,5 +1,7 @@
 //! Small files of our own: what must hold without any folder beside the repository.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -19,7 +21,12 @@ fn files(files: &[(&str, &[u8])], settings: &Settings) -> BTreeMap<String, Read>
     let (lookups, _) = Lookups::gather(&planned, settings);
     let mut out: BTreeMap<String, Read> = diagnostics
         .into_iter()
-        .map(|d| (d.place.map_or_else(String::new, |p| p.file.to_string()), Err(format!("{}: {}", d.code, d.message))))
+        .map(|d| {
+            (
+                d.place.map_or_else(String::new, |p| p.file.to_string()),
+                Err(format!("{}: {}", d.code, d.message)),
+            )
+        })
         .collect();
     for file in &planned {
         let mut facts = Vec::new();
@@ -31,7 +38,12 @@ fn files(files: &[(&str, &[u8])], settings: &Settings) -> BTreeMap<String, Read>
         });
         let read = read
             .map(|summary| {
-                assert_eq!(summary.rows_read, summary.accepted + summary.n_refused(), "{}", file.name);
+                assert_eq!(
+                    summary.rows_read,
+                    summary.accepted + summary.n_refused(),
+                    "{}",
+                    file.name
+                );
                 (facts, summary)
             })
             .map_err(|Rejected(d)| format!("{}: {}", d.code, d.message));
@@ -42,7 +54,10 @@ fn files(files: &[(&str, &[u8])], settings: &Settings) -> BTreeMap<String, Read>
 
 #[track_caller]
 fn one(name: &str, text: &str, settings: &Settings) -> (Vec<Fact>, FileSummary) {
-    files(&[(name, text.as_bytes())], settings).remove(name).unwrap().unwrap_or_else(|fault| panic!("{fault}"))
+    files(&[(name, text.as_bytes())], settings)
+        .remove(name)
+        .unwrap()
+        .unwrap_or_else(|fault| panic!("{fault}"))
 }
 
 fn column(facts: &[Fact], table: &str, column: &str) -> Vec<String> {
@@ -61,9 +76,13 @@ fn segments_of_spend_are_summed_exactly_and_campaigns_become_programs() {
         1,2026-09-01,7,SEARCH,MOBILE,1234567,10,1,0.333333\n\
         1,2026-09-01,7,SEARCH,DESKTOP,1,5,2,0.666667\n\
         1,2026-09-02,7,SEARCH,DESKTOP,1000000,5,2,\n";
-    let accounts = "id,currency_code,auto_tagging_enabled,updated_at\n1,EUR,TRUE,2026-01-01 00:00:00\n";
+    let accounts =
+        "id,currency_code,auto_tagging_enabled,updated_at\n1,EUR,TRUE,2026-01-01 00:00:00\n";
     let settings = Settings::default();
-    let mut read = files(&[("campaign_stats.csv", stats.as_bytes()), ("account_history.csv", accounts.as_bytes())], &settings);
+    let mut read = files(
+        &[("campaign_stats.csv", stats.as_bytes()), ("account_history.csv", accounts.as_bytes())],
+        &settings,
+    );
     let (facts, summary) = read.remove("campaign_stats.csv").unwrap().unwrap();
     assert_eq!(column(&facts, "spend", "amount"), ["1.234568", "1"]);
     assert_eq!(column(&facts, "spend", "currency"), ["EUR", "EUR"]);
@@ -78,7 +97,8 @@ fn rows_that_cover_more_than_a_day_refuse_the_file_and_say_what_to_do() {
     let settings = Settings::default();
     let meta = "Reporting starts,Reporting ends,Campaign name,Campaign ID,Amount spent (EUR)\n2026-09-01,2026-09-07,A,1,5.50\n";
     let google = "Campaign,Campaign ID,Cost,Impr.,Clicks\nA,1,5.50,1,1\n";
-    let read = files(&[("meta.csv", meta.as_bytes()), ("google.csv", google.as_bytes())], &settings);
+    let read =
+        files(&[("meta.csv", meta.as_bytes()), ("google.csv", google.as_bytes())], &settings);
     assert!(read["meta.csv"].as_ref().unwrap_err().starts_with("spend.not-per-day"));
     assert!(read["google.csv"].as_ref().unwrap_err().contains("`Day`"));
 }
@@ -101,7 +121,9 @@ fn the_currency_of_a_header_is_that_of_the_spend() {
 #[test]
 fn reports_decide_on_marks_and_orders_by_what_can_be_read_one_way_only() {
     let report = |dates: &str, amount: &str| {
-        format!("Opportunity ID,Stage,Amount,Close Date,Created Date,Account Name\n006000000000001,Open,\"{amount}\",{dates},A\n")
+        format!(
+            "Opportunity ID,Stage,Amount,Close Date,Created Date,Account Name\n006000000000001,Open,\"{amount}\",{dates},A\n"
+        )
     };
     let settings = Settings::default();
     let day_first = one("r.csv", &report("13/02/2026,03/02/2026", "1.234,50"), &settings).0;
@@ -132,11 +154,17 @@ fn a_converted_lead_in_a_campaign_is_the_contact() {
 #[test]
 fn stages_owners_and_companies_come_from_the_tables_beside() {
     let deal = "deal_id,is_deleted,deal_pipeline_stage_id,owner_id,property_dealname,property_amount,property_createdate\n1,false,closedwon,9,D,5,2026-01-01 00:00:00\n";
-    let stages = "stage_id,pipeline_id,label,is_closed,closed_won\nclosedwon,p,Proposal sent,FALSE,FALSE\n";
+    let stages =
+        "stage_id,pipeline_id,label,is_closed,closed_won\nclosedwon,p,Proposal sent,FALSE,FALSE\n";
     let owners = "owner_id,first_name,last_name\n9,Ada,Byron\n";
     let companies = "deal_id,company_id,type_id\n1,20,6\n1,30,5\n";
     let mut read = files(
-        &[("deal.csv", deal.as_bytes()), ("stage.csv", stages.as_bytes()), ("owner.csv", owners.as_bytes()), ("deal_company.csv", companies.as_bytes())],
+        &[
+            ("deal.csv", deal.as_bytes()),
+            ("stage.csv", stages.as_bytes()),
+            ("owner.csv", owners.as_bytes()),
+            ("deal_company.csv", companies.as_bytes()),
+        ],
         &Settings::default(),
     );
     let (facts, _) = read.remove("deal.csv").unwrap().unwrap();
@@ -161,7 +189,10 @@ fn ga4_sessions_become_one_touch_each_and_sums_of_sessions_none() {
     let events = "name,timestamp,user_pseudo_id,param_ga_session_id,param_source,param_medium\n\
         page_view,2026-09-01 10:05:00,u1,1,google,cpc\nsession_start,2026-09-01 10:00:00,u1,1,google,cpc\npage_view,2026-09-02 10:00:00,u1,2,(not set),(none)\n";
     let report = "# Property: x\n# Start date: 20260901\nDate,Session primary channel group (Default Channel Group),Sessions\n20260901,Direct,5\n";
-    let mut read = files(&[("event.csv", events.as_bytes()), ("report.csv", report.as_bytes())], &Settings::default());
+    let mut read = files(
+        &[("event.csv", events.as_bytes()), ("report.csv", report.as_bytes())],
+        &Settings::default(),
+    );
     let (facts, summary) = read.remove("event.csv").unwrap().unwrap();
     assert_eq!(column(&facts, "touch", "at"), ["2026-09-01T10:00:00Z", "2026-09-02T10:00:00Z"]);
     assert_eq!(column(&facts, "touch", "source"), ["google", ""]);
@@ -176,7 +207,11 @@ fn one_row_makes_several_facts_through_a_mapping() {
          [[fact]]\ntable = \"person\"\n[fact.columns]\nid = \"mql_id\"\nkind = { value = \"lead\" }\ncreated_at = \"first_contact_date\"\nlead_source = \"origin\"\n\
          [[fact]]\ntable = \"touch\"\n[fact.columns]\nid = { from = \"mql_id\", prefix = \"first:\" }\nperson_id = \"mql_id\"\nat = \"first_contact_date\"\nchannel = \"origin\"\nkind = { value = \"form\" }\ncontent = \"landing_page_id\"\n",
     );
-    let (facts, _) = one("mql.csv", "mql_id,first_contact_date,landing_page_id,origin\na,2018-02-01,p,social\nb,2018-02-02,p,\n", &leads);
+    let (facts, _) = one(
+        "mql.csv",
+        "mql_id,first_contact_date,landing_page_id,origin\na,2018-02-01,p,social\nb,2018-02-02,p,\n",
+        &leads,
+    );
     assert_eq!(column(&facts, "touch", "id"), ["first:a", "first:b"]);
     assert_eq!(column(&facts, "touch", "channel"), ["social", ""]);
     assert_eq!(column(&facts, "person", "kind"), ["lead", "lead"]);
@@ -204,7 +239,10 @@ fn values_are_mapped_defaults_fill_and_conditions_choose() {
     let text = "opportunity_id,sales_agent,account,deal_stage,engage_date,close_date,close_value\n1,A,Acme,Won,2016-10-21,2017-03-01,1054\n2,B,Acme,Engaging,,,\n3,B,Acme,Draft,,,\n";
     let (facts, summary) = one("sales_pipeline.csv", text, &pipeline);
     assert_eq!(column(&facts, "opportunity", "closed"), ["true", "false"]);
-    assert_eq!(column(&facts, "opportunity", "created_at"), ["2016-10-21T00:00:00Z", "2016-10-20T00:00:00Z"]);
+    assert_eq!(
+        column(&facts, "opportunity", "created_at"),
+        ["2016-10-21T00:00:00Z", "2016-10-20T00:00:00Z"]
+    );
     assert_eq!((summary.accepted, summary.without_fact), (3, 1));
     assert_eq!(facts[1].cell("amount"), &Cell::Null);
 }
@@ -217,12 +255,23 @@ fn faults_of_a_mapping_name_their_place_and_the_nearest_word() {
     let said: Vec<String> = faults
         .iter()
         .filter(|d| d.level == Level::Error)
-        .map(|d| format!("{} {} {}", d.place.as_ref().unwrap(), d.code, d.hint.as_deref().unwrap_or("")))
+        .map(|d| {
+            format!("{} {} {}", d.place.as_ref().unwrap(), d.code, d.hint.as_deref().unwrap_or(""))
+        })
         .collect();
-    assert!(said.contains(&"my.toml:1:9 mapping.unknown-key Did you mean `opportunity`?".to_owned()), "{said:#?}");
-    assert!(said.contains(&"my.toml:2:7 mapping.unknown-key Did you mean `columns`?".to_owned()), "{said:#?}");
+    assert!(
+        said.contains(&"my.toml:1:9 mapping.unknown-key Did you mean `opportunity`?".to_owned()),
+        "{said:#?}"
+    );
+    assert!(
+        said.contains(&"my.toml:2:7 mapping.unknown-key Did you mean `columns`?".to_owned()),
+        "{said:#?}"
+    );
     assert!(said.iter().any(|s| s.starts_with("my.toml:3:8 mapping.value")), "{said:#?}");
-    let (_, faults) = Mapping::parse("my.toml", "table = \"budget\"\nmatch.file = \"*\"\n[columns]\nmonht = \"m\"\namount = \"a\"\n");
+    let (_, faults) = Mapping::parse(
+        "my.toml",
+        "table = \"budget\"\nmatch.file = \"*\"\n[columns]\nmonht = \"m\"\namount = \"a\"\n",
+    );
     assert_eq!(faults[0].hint.as_deref(), Some("Did you mean `month`?"));
     assert_eq!(faults.len(), 2, "{faults:?}");
     let (_, faults) = Mapping::parse("my.toml", "table = ");

@@ -3,6 +3,8 @@
 //! The samples stand outside of the repository: `THROUGHLINE_SHARED` names their folder, and without
 //! it the tests say that they were skipped. `fixtures.rs` bites without them.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -12,8 +14,10 @@ use domain::{Cell, Decimal};
 use intake::{FileSummary, Lookups, Planned, Settings, survey};
 
 fn folder(part: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("THROUGHLINE_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let shared = std::env::var_os("THROUGHLINE_SHARED").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
+        PathBuf::from,
+    );
     let folder = shared.join("data/source-samples").join(part);
     if folder.is_dir() {
         return Some(folder);
@@ -41,7 +45,10 @@ impl Content {
 
     /// Deals by id, deleted ones left out, repeated rows once.
     fn deals(&self) -> BTreeMap<String, &Fact> {
-        self.of("opportunity").filter(|f| !f.deleted).map(|f| (f.cell("id").to_string(), f)).collect()
+        self.of("opportunity")
+            .filter(|f| !f.deleted)
+            .map(|f| (f.cell("id").to_string(), f))
+            .collect()
     }
 }
 
@@ -56,7 +63,11 @@ fn samples(part: &str) -> Option<Samples> {
 impl Samples {
     #[track_caller]
     fn read(&self, name: &str) -> Content {
-        let file = self.planned.iter().find(|p| p.name.ends_with(name)).unwrap_or_else(|| panic!("{name} is not planned"));
+        let file = self
+            .planned
+            .iter()
+            .find(|p| p.name.ends_with(name))
+            .unwrap_or_else(|| panic!("{name} is not planned"));
         let (mut facts, mut refused) = (Vec::new(), Vec::new());
         let summary = file
             .read(&self.settings, &self.lookups, &mut |row| {
@@ -90,7 +101,8 @@ fn sum<'f>(facts: impl Iterator<Item = &'f Fact>, column: &str) -> Decimal {
 /// The amount in dollars at the rate that the samples state.
 fn usd(fact: &Fact) -> Decimal {
     let Cell::Decimal(amount) = fact.cell("amount") else { return Decimal::ZERO };
-    let rate = if fact.cell("currency").as_text() == Some("EUR") { decimal("1.08") } else { Decimal::ONE };
+    let rate =
+        if fact.cell("currency").as_text() == Some("EUR") { decimal("1.08") } else { Decimal::ONE };
     (*amount * rate).round_dp(2)
 }
 
@@ -110,7 +122,8 @@ fn the_same_27_deals_stand_in_every_layout() {
         let content = samples.read(name);
         let deals = content.deals();
         assert_eq!(deals.len(), 27, "{name}");
-        let folded: BTreeSet<String> = deals.keys().map(|id| id.get(..15).unwrap_or(id).to_lowercase()).collect();
+        let folded: BTreeSet<String> =
+            deals.keys().map(|id| id.get(..15).unwrap_or(id).to_lowercase()).collect();
         assert_eq!(folded.len(), if name.starts_with("salesforce") { 26 } else { 27 }, "{name}");
         let total: Decimal = sum(deals.values().copied(), "amount");
         assert_eq!(total, decimal("1588778.36"), "{name}");
@@ -119,7 +132,8 @@ fn the_same_27_deals_stand_in_every_layout() {
         let unknown: Vec<_> = deals.values().filter(|f| f.cell("amount").is_null()).collect();
         assert_eq!(unknown.len(), 1, "{name}");
         // Created and closed on the same days in every layout.
-        let close: BTreeSet<String> = deals.values().map(|f| f.cell("close_on").to_string()).collect();
+        let close: BTreeSet<String> =
+            deals.values().map(|f| f.cell("close_on").to_string()).collect();
         assert!(close.contains("2026-09-22"), "{name}");
     }
 }
@@ -134,23 +148,34 @@ fn won_lost_and_open_deals_and_their_money_agree() {
             deals
                 .values()
                 .copied()
-                .filter(move |f| *f.cell("closed") == Cell::Boolean(closed) && *f.cell("won") == Cell::Boolean(won))
+                .filter(move |f| {
+                    *f.cell("closed") == Cell::Boolean(closed)
+                        && *f.cell("won") == Cell::Boolean(won)
+                })
                 .collect::<Vec<_>>()
         };
-        for (closed, won, count, money) in
-            [(true, true, 8, "426996.46"), (true, false, 9, "503262.64"), (false, false, 10, "683532.26")]
-        {
+        for (closed, won, count, money) in [
+            (true, true, 8, "426996.46"),
+            (true, false, 9, "503262.64"),
+            (false, false, 10, "683532.26"),
+        ] {
             let found = of(closed, won);
             assert_eq!(found.len(), count, "{name}");
             assert_eq!(found.iter().map(|f| usd(f)).sum::<Decimal>(), decimal(money), "{name}");
         }
         let open = of(false, false);
-        for (category, money) in [("pipeline", "345168.97"), ("best_case", "151531.10"), ("commit", "186832.19")] {
-            let part: Decimal =
-                open.iter().filter(|f| f.cell("forecast_category").as_text() == Some(category)).map(|f| usd(f)).sum();
+        for (category, money) in
+            [("pipeline", "345168.97"), ("best_case", "151531.10"), ("commit", "186832.19")]
+        {
+            let part: Decimal = open
+                .iter()
+                .filter(|f| f.cell("forecast_category").as_text() == Some(category))
+                .map(|f| usd(f))
+                .sum();
             assert_eq!(part, decimal(money), "{name} {category}");
         }
-        let past_due = open.iter().filter(|f| f.cell("close_on").to_string().as_str() < "2026-10-02").count();
+        let past_due =
+            open.iter().filter(|f| f.cell("close_on").to_string().as_str() < "2026-10-02").count();
         assert_eq!(past_due, 1, "{name}");
     }
     let report = samples.read(LAYOUTS[2]);
@@ -162,13 +187,16 @@ fn won_lost_and_open_deals_and_their_money_agree() {
         loader.of("opportunity").filter(|f| f.deleted).map(|f| f.cell("id").to_string()).collect();
     assert_eq!(deleted, ["006Hs00000O2HUWIA3"]);
     let deals = loader.deals();
-    let with_campaign: Vec<_> = deals.values().filter(|f| !f.cell("program_id").is_null()).collect();
+    let with_campaign: Vec<_> =
+        deals.values().filter(|f| !f.cell("program_id").is_null()).collect();
     assert_eq!(with_campaign.len(), 18);
     assert_eq!(with_campaign.iter().map(|f| usd(f)).sum::<Decimal>(), decimal("1060749.67"));
     let owners: BTreeSet<String> = deals.values().map(|f| f.cell("owner").to_string()).collect();
     assert_eq!(owners.len(), 4);
     assert!(owners.contains("Zoé Lambert"), "{owners:?}");
-    let broken = deals.get("006Hs000007RgVl").or_else(|| deals.iter().find(|(id, _)| id.starts_with("006Hs000007RgVl")).map(|(_, f)| f));
+    let broken = deals
+        .get("006Hs000007RgVl")
+        .or_else(|| deals.iter().find(|(id, _)| id.starts_with("006Hs000007RgVl")).map(|(_, f)| f));
     assert!(broken.unwrap().cell("name").to_string().contains('\n'));
     let days: Vec<i64> = {
         let mut days: Vec<i64> = deals
@@ -202,8 +230,13 @@ fn stage_moves_are_the_same_from_reports_history_and_fields() {
         moves
     };
     let expected: BTreeMap<String, usize> = [
-        ("Prospecting", 27), ("Qualification", 25), ("Needs Analysis", 24), ("Proposal/Price Quote", 20),
-        ("Negotiation/Review", 16), ("Closed Won", 8), ("Closed Lost", 9),
+        ("Prospecting", 27),
+        ("Qualification", 25),
+        ("Needs Analysis", 24),
+        ("Proposal/Price Quote", 20),
+        ("Negotiation/Review", 16),
+        ("Closed Won", 8),
+        ("Closed Lost", 9),
     ]
     .map(|(stage, count)| (stage.to_owned(), count))
     .into();
@@ -215,10 +248,15 @@ fn stage_moves_are_the_same_from_reports_history_and_fields() {
     assert_eq!(moves(&history), expected);
     let fields = samples.read("salesforce_dataloader_opportunity_field_history.csv");
     assert_eq!(fields.summary.accepted, 145);
-    let count = |field: &str| fields.of("opportunity_event").filter(|f| f.cell("field").as_text() == Some(field)).count();
+    let count = |field: &str| {
+        fields.of("opportunity_event").filter(|f| f.cell("field").as_text() == Some(field)).count()
+    };
     assert_eq!((count("stage"), count("created"), count("close_on")), (102, 28, 15));
-    for push in fields.of("opportunity_event").filter(|f| f.cell("field").as_text() == Some("close_on")) {
-        let day = |column: &str| push.cell(column).to_string().parse::<jiff::civil::Date>().unwrap();
+    for push in
+        fields.of("opportunity_event").filter(|f| f.cell("field").as_text() == Some("close_on"))
+    {
+        let day =
+            |column: &str| push.cell(column).to_string().parse::<jiff::civil::Date>().unwrap();
         assert_eq!(day("old").until(day("new")).unwrap().get_days(), 30);
     }
     // The deal that went backwards keeps all its moves of one day, in order.
@@ -227,28 +265,42 @@ fn stage_moves_are_the_same_from_reports_history_and_fields() {
         .filter(|f| f.cell("opportunity_id").to_string().starts_with("006Hs00000LVIbo"))
         .map(|f| f.cell("new").to_string())
         .collect();
-    assert_eq!(&back[..5], ["Prospecting", "Qualification", "Needs Analysis", "Qualification", "Needs Analysis"]);
+    assert_eq!(
+        &back[..5],
+        ["Prospecting", "Qualification", "Needs Analysis", "Qualification", "Needs Analysis"]
+    );
 }
 
 #[test]
 fn people_and_campaigns_agree() {
     let Some(samples) = samples("ui-exports") else { return };
     let leads = samples.read("salesforce_dataloader_lead.csv");
-    let converted = leads.of("person").filter(|f| !f.cell("converted_opportunity_id").is_null()).count();
+    let converted =
+        leads.of("person").filter(|f| !f.cell("converted_opportunity_id").is_null()).count();
     assert_eq!((leads.of("person").count(), converted), (33, 19));
     assert_eq!(samples.read("salesforce_dataloader_contact.csv").of("person").count(), 42);
-    assert_eq!(samples.read("salesforce_dataloader_opportunity_contact_role.csv").of("opportunity_role").count(), 42);
+    assert_eq!(
+        samples
+            .read("salesforce_dataloader_opportunity_contact_role.csv")
+            .of("opportunity_role")
+            .count(),
+        42
+    );
     let members = samples.read("salesforce_dataloader_campaign_member.csv");
-    let responded = members.of("touch").filter(|f| *f.cell("responded") == Cell::Boolean(true)).count();
+    let responded =
+        members.of("touch").filter(|f| *f.cell("responded") == Cell::Boolean(true)).count();
     assert_eq!((members.of("touch").count(), responded), (33, 26));
-    let contacts = members.of("touch").filter(|f| f.cell("person_id").to_string().starts_with("003")).count();
+    let contacts =
+        members.of("touch").filter(|f| f.cell("person_id").to_string().starts_with("003")).count();
     assert!(contacts >= 12, "{contacts}");
     let campaigns = samples.read("salesforce_dataloader_campaign.csv");
     assert_eq!(campaigns.of("program").count(), 8);
     assert_eq!(sum(campaigns.of("program"), "actual_cost"), decimal("338471.47"));
     assert_eq!(samples.read("salesforce_dataloader_account.csv").of("account").count(), 20);
     // No address leaves the reader.
-    for name in ["salesforce_dataloader_lead.csv", "hubspot-crm-exports-todos-contactos-2026-10-02.csv"] {
+    for name in
+        ["salesforce_dataloader_lead.csv", "hubspot-crm-exports-todos-contactos-2026-10-02.csv"]
+    {
         for fact in samples.read(name).of("person") {
             assert!(fact.cells.iter().all(|cell| !cell.to_string().contains('@')), "{name}");
             assert_eq!(fact.cell("email_hash").to_string().len(), 64, "{name}");
@@ -256,7 +308,8 @@ fn people_and_campaigns_agree() {
     }
     let contacts = samples.read("hubspot-crm-exports-all-contacts-2026-10-02.csv");
     assert_eq!(contacts.of("person").count(), 42);
-    let stages: BTreeSet<String> = contacts.of("lifecycle_event").map(|f| f.cell("stage").to_string()).collect();
+    let stages: BTreeSet<String> =
+        contacts.of("lifecycle_event").map(|f| f.cell("stage").to_string()).collect();
     assert!(stages.contains("Marketing Qualified Lead"), "{stages:?}");
 }
 
@@ -290,7 +343,7 @@ fn warehouse_tables_are_all_recognized_and_read() {
     let files = walk(&folder);
     assert_eq!(samples.planned.len(), files, "every table is recognized");
     for file in &samples.planned {
-        let content = samples.read(&file.name.clone());
+        let content = samples.read(&file.name);
         if let Some(line) = content.refused.first() {
             println!("{} {:?} first: {line:?}", file.name, content.summary.refused);
         }
@@ -301,9 +354,13 @@ fn warehouse_tables_are_all_recognized_and_read() {
     assert_eq!(sum(linkedin.of("spend"), "amount"), decimal("530.62"));
     assert!(linkedin.of("spend").all(|f| f.cell("currency").as_text() == Some("USD")));
     let contacts = samples.read("hubspot/contact.csv");
-    let merged: Vec<_> = contacts.of("person").filter(|f| !f.cell("merged_into").is_null()).collect();
+    let merged: Vec<_> =
+        contacts.of("person").filter(|f| !f.cell("merged_into").is_null()).collect();
     assert_eq!(merged.len(), 3);
-    assert!(contacts.of("person").all(|f| f.cell("email_hash").is_null()), "hashes are no addresses");
+    assert!(
+        contacts.of("person").all(|f| f.cell("email_hash").is_null()),
+        "hashes are no addresses"
+    );
 }
 
 fn walk(folder: &std::path::Path) -> usize {

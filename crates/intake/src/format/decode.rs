@@ -132,7 +132,10 @@ pub fn content(head: &[u8]) -> Content {
     }
     let trimmed = body.trim_ascii_start();
     let lower: Vec<u8> = trimmed.iter().take(200).map(u8::to_ascii_lowercase).collect();
-    if lower.starts_with(b"<!doctype html") || lower.starts_with(b"<html") || lower.starts_with(b"<head") {
+    if lower.starts_with(b"<!doctype html")
+        || lower.starts_with(b"<html")
+        || lower.starts_with(b"<head")
+    {
         return Content::Html;
     }
     match trimmed.first() {
@@ -155,10 +158,12 @@ pub fn content(head: &[u8]) -> Content {
 pub fn rejected(error: io::Error, file: &Arc<str>) -> Rejected {
     match error.downcast::<Rejected>() {
         Ok(rejected) => rejected,
-        Err(error) => Diagnostic::error("intake.unreadable", format!("the file cannot be read: {error}"))
-            .at(Place::file(Arc::clone(file)))
-            .hint("Check that the file is complete and may be read.")
-            .into(),
+        Err(error) => {
+            Diagnostic::error("intake.unreadable", format!("the file cannot be read: {error}"))
+                .at(Place::file(Arc::clone(file)))
+                .hint("Check that the file is complete and may be read.")
+                .into()
+        }
     }
 }
 
@@ -273,7 +278,7 @@ impl Read for Transcoded {
             if self.finished {
                 return Ok(0);
             }
-            let mut chunk = [0_u8; 32 * 1024];
+            let mut chunk = [0_u8; 8 * 1024];
             let read = self.inner.read(&mut chunk)?;
             self.finished = read == 0;
             let source = chunk.get(..read).unwrap_or(&[]);
@@ -339,15 +344,12 @@ impl Utf8Check {
                 Err(error) => {
                     let (valid, after) = rest.split_at(error.valid_up_to());
                     self.beyond_ascii += u64::from(!valid.is_ascii());
-                    match error.error_len() {
-                        Some(length) => {
-                            self.broken += 1;
-                            rest = after.get(length..).unwrap_or(&[]);
-                        }
-                        None => {
-                            self.pending = after.to_vec();
-                            return;
-                        }
+                    if let Some(length) = error.error_len() {
+                        self.broken += 1;
+                        rest = after.get(length..).unwrap_or(&[]);
+                    } else {
+                        self.pending = after.to_vec();
+                        return;
                     }
                 }
             }

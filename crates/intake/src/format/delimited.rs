@@ -163,6 +163,7 @@ fn fill(input: &mut dyn Read, space: &mut [u8], file: &Arc<str>) -> Result<usize
     }
 }
 
+#[expect(clippy::naive_bytecount, reason = "records are short, and no crate is worth it for them")]
 fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&b| b == b'\n').count() as u64
 }
@@ -274,7 +275,9 @@ fn deliver(
             column: None,
             rule: "csv.nul",
             message: "the field contains a NUL byte".into(),
-            hint: Some("Export the file again; a NUL byte is often the sign of a wrong encoding.".into()),
+            hint: Some(
+                "Export the file again; a NUL byte is often the sign of a wrong encoding.".into(),
+            ),
             excerpt: text.chars().map(|c| if c == '\0' { '␀' } else { c }).take(80).collect(),
         }));
     }
@@ -290,10 +293,9 @@ mod tests {
         let mut input = text;
         read(&mut input, b',', 0, limits, &"t.csv".into(), &mut |item| {
             match item {
-                Item::Row(row) => out.push((
-                    row.line,
-                    (0..row.len()).map(|at| row.get(at).to_plain()).collect(),
-                )),
+                Item::Row(row) => {
+                    out.push((row.line, (0..row.len()).map(|at| row.get(at).to_plain()).collect()));
+                }
                 Item::Fault(fault) => out.push((fault.line, vec![fault.rule.to_owned()])),
             }
             Ok(true)

@@ -79,7 +79,9 @@ pub fn read(
         for (key, value) in found {
             match positions.get(key.as_str()).and_then(|&at| values.get_mut(at)) {
                 Some(slot) => *slot = value,
-                None if unknown.len() < limits.columns && !unknown.contains(&key) => unknown.push(key),
+                None if unknown.len() < limits.columns && !unknown.contains(&key) => {
+                    unknown.push(key);
+                }
                 None => {}
             }
         }
@@ -89,7 +91,11 @@ pub fn read(
 }
 
 /// Gathers the keys of the first lines, in the order in which they appear.
-pub fn keys(input: &mut dyn Read, limits: &Limits, file: &Arc<str>) -> Result<Vec<Arc<str>>, Rejected> {
+pub fn keys(
+    input: &mut dyn Read,
+    limits: &Limits,
+    file: &Arc<str>,
+) -> Result<Vec<Arc<str>>, Rejected> {
     let mut keys: Vec<Arc<str>> = Vec::new();
     let mut seen = std::collections::HashSet::new();
     let mut n_lines = 0;
@@ -105,12 +111,15 @@ pub fn keys(input: &mut dyn Read, limits: &Limits, file: &Arc<str>) -> Result<Ve
     Ok(keys)
 }
 
+/// What takes the number and the bytes of a line; `false` stops the reading.
+type EachLine<'e> = dyn FnMut(u64, &[u8]) -> Result<bool, Rejected> + 'e;
+
 /// Calls with each line that is not blank; a line beyond the limit refuses the file.
 fn lines(
     input: &mut dyn Read,
     limits: &Limits,
     file: &Arc<str>,
-    each: &mut dyn FnMut(u64, &[u8]) -> Result<bool, Rejected>,
+    each: &mut EachLine<'_>,
 ) -> Result<Tail, Rejected> {
     let mut reader = BufReader::with_capacity(128 * 1024, input);
     let mut line = 0;
@@ -169,7 +178,12 @@ fn object(text: &[u8], limits: &Limits) -> Result<Vec<(String, Held)>, LineFault
 }
 
 /// Reads one object and, for its objects, their members with dotted names.
-fn flatten(text: &[u8], prefix: &str, level: usize, out: &mut Vec<(String, Held)>) -> Result<(), LineFault> {
+fn flatten(
+    text: &[u8],
+    prefix: &str,
+    level: usize,
+    out: &mut Vec<(String, Held)>,
+) -> Result<(), LineFault> {
     let mut parser = serde_json::Deserializer::from_slice(text);
     let members = parser
         .deserialize_map(Members)
@@ -261,9 +275,11 @@ mod tests {
     #[track_caller]
     fn outcome(text: &str) -> String {
         match object(text.as_bytes(), &Limits::default()) {
-            Ok(members) => {
-                members.iter().map(|(k, v)| format!("{k}={}", v.raw().to_plain())).collect::<Vec<_>>().join(" ")
-            }
+            Ok(members) => members
+                .iter()
+                .map(|(k, v)| format!("{k}={}", v.raw().to_plain()))
+                .collect::<Vec<_>>()
+                .join(" "),
             Err(fault) => fault.rule.to_owned(),
         }
     }

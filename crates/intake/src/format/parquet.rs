@@ -60,7 +60,10 @@ fn open(path: &Path, limits: &Limits, file: &Arc<str>) -> Result<File, Rejected>
     if metadata > limits.parquet_metadata_bytes {
         return Err(refuse(
             "parquet.metadata-limit",
-            format!("the metadata take {metadata} bytes, the limit is {}", limits.parquet_metadata_bytes),
+            format!(
+                "the metadata take {metadata} bytes, the limit is {}",
+                limits.parquet_metadata_bytes
+            ),
             file,
         ));
     }
@@ -68,10 +71,7 @@ fn open(path: &Path, limits: &Limits, file: &Arc<str>) -> Result<File, Rejected>
 }
 
 /// Runs the decoder so that a panic of it refuses the file.
-fn guarded<T>(
-    file: &Arc<str>,
-    work: impl FnOnce() -> Result<T, Rejected>,
-) -> Result<T, Rejected> {
+fn guarded<T>(file: &Arc<str>, work: impl FnOnce() -> Result<T, Rejected>) -> Result<T, Rejected> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(refuse("parquet.damaged", "the file is damaged: its parts contradict each other", file))
     })
@@ -83,8 +83,9 @@ fn builder(
     file: &Arc<str>,
 ) -> Result<ParquetRecordBatchReaderBuilder<File>, Rejected> {
     let opened = open(path, limits, file)?;
-    let built = ParquetRecordBatchReaderBuilder::try_new(opened)
-        .map_err(|error| refuse("parquet.damaged", format!("the file is damaged: {error}"), file))?;
+    let built = ParquetRecordBatchReaderBuilder::try_new(opened).map_err(|error| {
+        refuse("parquet.damaged", format!("the file is damaged: {error}"), file)
+    })?;
     let n_columns = built.schema().fields().len();
     if n_columns > limits.columns {
         return Err(refuse(
@@ -98,7 +99,11 @@ fn builder(
         declared = declared.saturating_add(group.total_byte_size().max(0));
         for chunk in group.columns() {
             if chunk.compressed_size() < 0 || chunk.uncompressed_size() < 0 {
-                return Err(refuse("parquet.damaged", "the file is damaged: a negative size", file));
+                return Err(refuse(
+                    "parquet.damaged",
+                    "the file is damaged: a negative size",
+                    file,
+                ));
             }
         }
     }
@@ -135,12 +140,16 @@ pub fn columns(
 }
 
 /// Reads the rows; the first is number 1.
-pub fn read(path: &Path, limits: &Limits, file: &Arc<str>, each: &mut Each<'_>) -> Result<(), Rejected> {
+pub fn read(
+    path: &Path,
+    limits: &Limits,
+    file: &Arc<str>,
+    each: &mut Each<'_>,
+) -> Result<(), Rejected> {
     let reader = guarded(file, || {
-        builder(path, limits, file)?
-            .with_batch_size(4096)
-            .build()
-            .map_err(|error| refuse("parquet.damaged", format!("the file is damaged: {error}"), file))
+        builder(path, limits, file)?.with_batch_size(4096).build().map_err(|error| {
+            refuse("parquet.damaged", format!("the file is damaged: {error}"), file)
+        })
     })?;
     let mut reader = reader;
     let mut line = 0;
@@ -150,7 +159,7 @@ pub fn read(path: &Path, limits: &Limits, file: &Arc<str>, each: &mut Each<'_>) 
             Some(Ok(batch)) => batch
                 .columns()
                 .iter()
-                .map(|column| texts(column))
+                .map(texts)
                 .collect::<Result<Vec<_>, _>>()
                 .map(Some)
                 .map_err(|error| refuse("parquet.damaged", error, file)),
@@ -206,7 +215,9 @@ fn texts(column: &ArrayRef) -> Result<Vec<Held>, String> {
     let kind = column.data_type().clone();
     let rows = 0..column.len();
     let each = |make: &dyn Fn(usize) -> Held| -> Vec<Held> {
-        rows.clone().map(|row| if column.is_null(row) { Held::Missing } else { make(row) }).collect()
+        rows.clone()
+            .map(|row| if column.is_null(row) { Held::Missing } else { make(row) })
+            .collect()
     };
     Ok(match &kind {
         DataType::Null => rows.map(|_| Held::Missing).collect(),
@@ -234,20 +245,33 @@ fn texts(column: &ArrayRef) -> Result<Vec<Held>, String> {
             let nanos: Vec<Option<i128>> = rows
                 .map(|row| {
                     (!column.is_null(row)).then(|| match unit {
-                        TimeUnit::Second => i128::from(column.as_primitive::<TimestampSecondType>().value(row)) * 1_000_000_000,
-                        TimeUnit::Millisecond => i128::from(column.as_primitive::<TimestampMillisecondType>().value(row)) * 1_000_000,
-                        TimeUnit::Microsecond => i128::from(column.as_primitive::<TimestampMicrosecondType>().value(row)) * 1_000,
-                        TimeUnit::Nanosecond => i128::from(column.as_primitive::<TimestampNanosecondType>().value(row)),
+                        TimeUnit::Second => {
+                            i128::from(column.as_primitive::<TimestampSecondType>().value(row))
+                                * 1_000_000_000
+                        }
+                        TimeUnit::Millisecond => {
+                            i128::from(column.as_primitive::<TimestampMillisecondType>().value(row))
+                                * 1_000_000
+                        }
+                        TimeUnit::Microsecond => {
+                            i128::from(column.as_primitive::<TimestampMicrosecondType>().value(row))
+                                * 1_000
+                        }
+                        TimeUnit::Nanosecond => {
+                            i128::from(column.as_primitive::<TimestampNanosecondType>().value(row))
+                        }
                     })
                 })
                 .collect();
             nanos
                 .into_iter()
-                .map(|value| match value.map(|v| Timestamp::from_nanosecond(v.div_euclid(1000) * 1000)) {
-                    None => Held::Missing,
-                    Some(Ok(at)) if zone.is_some() => Held::Instant(at),
-                    Some(Ok(at)) => Held::Civil(at.to_zoned(TimeZone::UTC).datetime()),
-                    Some(Err(_)) => Held::Text("a time out of range".into()),
+                .map(|value| {
+                    match value.map(|v| Timestamp::from_nanosecond(v.div_euclid(1000) * 1000)) {
+                        None => Held::Missing,
+                        Some(Ok(at)) if zone.is_some() => Held::Instant(at),
+                        Some(Ok(at)) => Held::Civil(at.to_zoned(TimeZone::UTC).datetime()),
+                        Some(Err(_)) => Held::Text("a time out of range".into()),
+                    }
                 })
                 .collect()
         }
@@ -255,14 +279,26 @@ fn texts(column: &ArrayRef) -> Result<Vec<Held>, String> {
             let plain = arrow::compute::cast(column, &DataType::Utf8).map_err(|e| e.to_string())?;
             let values = plain.as_string::<i32>();
             (0..values.len())
-                .map(|row| if values.is_null(row) { Held::Missing } else { Held::Text(values.value(row).to_owned()) })
+                .map(|row| {
+                    if values.is_null(row) {
+                        Held::Missing
+                    } else {
+                        Held::Text(values.value(row).to_owned())
+                    }
+                })
                 .collect()
         }
         kind if kind.is_numeric() => {
             let plain = arrow::compute::cast(column, &DataType::Utf8).map_err(|e| e.to_string())?;
             let values = plain.as_string::<i32>();
             (0..values.len())
-                .map(|row| if values.is_null(row) { Held::Missing } else { Held::Number(values.value(row).to_owned()) })
+                .map(|row| {
+                    if values.is_null(row) {
+                        Held::Missing
+                    } else {
+                        Held::Number(values.value(row).to_owned())
+                    }
+                })
                 .collect()
         }
         other => {

@@ -71,7 +71,9 @@ pub fn sheets(path: &Path, limits: &Limits, file: &Arc<str>) -> Result<Vec<Sheet
         || unpacked / (size.max(1)) > limits.unpacked_ratio
         || n_entries > 10_000
     {
-        return Err(refuse(format!("the workbook unpacks to {unpacked} bytes in {n_entries} parts, beyond the limits")));
+        return Err(refuse(format!(
+            "the workbook unpacks to {unpacked} bytes in {n_entries} parts, beyond the limits"
+        )));
     }
     // The parser of a hostile workbook may still panic; that ends the file, not the program.
     catch_unwind(AssertUnwindSafe(|| parse(bytes)))
@@ -80,8 +82,8 @@ pub fn sheets(path: &Path, limits: &Limits, file: &Arc<str>) -> Result<Vec<Sheet
 }
 
 fn parse(bytes: Vec<u8>) -> Result<Vec<Sheet>, String> {
-    let mut book: Xlsx<_> =
-        calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(|e: calamine::XlsxError| e.to_string())?;
+    let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes))
+        .map_err(|e: calamine::XlsxError| e.to_string())?;
     let mut sheets = Vec::new();
     for name in book.sheet_names() {
         let range = book.worksheet_range(&name).map_err(|error| error.to_string())?;
@@ -148,9 +150,9 @@ fn unpacked_size(bytes: &[u8]) -> (u64, usize) {
         bytes.get(at..).unwrap_or(&[]).windows(4).position(|w| w == b"PK\x01\x02")
     {
         let entry = at + found;
-        let size = bytes.get(entry + 24..entry + 28).map_or(0, |part| {
-            part.iter().rev().fold(0_u64, |value, &b| value << 8 | u64::from(b))
-        });
+        let size = bytes
+            .get(entry + 24..entry + 28)
+            .map_or(0, |part| part.iter().rev().fold(0_u64, |value, &b| value << 8 | u64::from(b)));
         sum = sum.saturating_add(size);
         n_entries += 1;
         at = entry + 4;

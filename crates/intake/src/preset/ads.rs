@@ -84,8 +84,12 @@ pub(super) const PRESETS: &[Preset] = &[
         "google_ads.campaign_stats_table",
         "google_ads",
         "daily stats of Google Ads campaigns, table of a warehouse loader",
-        &[&["customer_id", "date", "cost_micros", "id", "device"], &["customer_id", "date", "cost_micros", "campaign_id"], &["customer_id", "date", "cost_micros", "id"],
-          &["metrics.cost_micros", "segments.date", "campaign.id"]],
+        &[
+            &["customer_id", "date", "cost_micros", "id", "device"],
+            &["customer_id", "date", "cost_micros", "campaign_id"],
+            &["customer_id", "date", "cost_micros", "id"],
+            &["metrics.cost_micros", "segments.date", "campaign.id"],
+        ],
         &[fact(
             "spend",
             &[
@@ -109,7 +113,10 @@ pub(super) const PRESETS: &[Preset] = &[
             "google_ads.campaign_history_table",
             "google_ads",
             "campaigns of Google Ads, table of a warehouse loader",
-            &[&["id", "customer_id", "name", "updated_at"], &["id", "customer_id", "advertising_channel_type"]],
+            &[
+                &["id", "customer_id", "name", "updated_at"],
+                &["id", "customer_id", "advertising_channel_type"],
+            ],
             &[campaigns(&[
                 col("id", &["id"], Id),
                 col("name", &["name"], Text),
@@ -128,8 +135,18 @@ pub(super) const PRESETS: &[Preset] = &[
             "google_ads.account_history_table",
             "google_ads",
             "accounts of Google Ads, table of a warehouse loader",
-            &[&["id", "currency_code", "auto_tagging_enabled"], &["id", "currency_code", "descriptive_name"]],
-            &[fact("lookup", &[col("key", &["id"], Id), col("value", &["currency_code"], Currency), col("at", &["updated_at"], Instant)])],
+            &[
+                &["id", "currency_code", "auto_tagging_enabled"],
+                &["id", "currency_code", "descriptive_name"],
+            ],
+            &[fact(
+                "lookup",
+                &[
+                    col("key", &["id"], Id),
+                    col("value", &["currency_code"], Currency),
+                    col("at", &["updated_at"], Instant),
+                ],
+            )],
         )
     },
     Preset {
@@ -140,7 +157,10 @@ pub(super) const PRESETS: &[Preset] = &[
             "linkedin_ads.report",
             "linkedin_ads",
             "campaign performance report of LinkedIn Campaign Manager, by day",
-            &[&["Start Date (in UTC)", "Total Spent"], &["Start Date", "Campaign Name", "Total Spent"]],
+            &[
+                &["Start Date (in UTC)", "Total Spent"],
+                &["Start Date", "Campaign Name", "Total Spent"],
+            ],
             &[fact(
                 "spend",
                 &[
@@ -163,7 +183,10 @@ pub(super) const PRESETS: &[Preset] = &[
         "linkedin_ads.analytics_table",
         "linkedin_ads",
         "daily analytics of LinkedIn campaigns, table of a warehouse loader",
-        &[&["campaign_id", "day", "cost_in_local_currency"], &["costInLocalCurrency", "campaign_id", "start_date"]],
+        &[
+            &["campaign_id", "day", "cost_in_local_currency"],
+            &["costInLocalCurrency", "campaign_id", "start_date"],
+        ],
         &[fact(
             "spend",
             &[
@@ -225,7 +248,14 @@ pub(super) const PRESETS: &[Preset] = &[
             "linkedin_ads",
             "accounts of LinkedIn, table of a warehouse loader",
             &[&["id", "currency", "last_modified_time"]],
-            &[fact("lookup", &[col("key", &["id"], Id), col("value", &["currency"], Currency), col("at", &["last_modified_time"], Instant)])],
+            &[fact(
+                "lookup",
+                &[
+                    col("key", &["id"], Id),
+                    col("value", &["currency"], Currency),
+                    col("at", &["last_modified_time"], Instant),
+                ],
+            )],
         )
     },
     Preset {
@@ -235,13 +265,26 @@ pub(super) const PRESETS: &[Preset] = &[
             "meta_ads.report",
             "meta_ads",
             "campaign report of Meta Ads Manager, by day",
-            &[&["Reporting starts", "Amount spent (*)"], &["Day", "Campaign name", "Amount spent (*)"], &["Fecha", "Nombre de la campaña", "Importe gastado (*)"]],
+            &[
+                &["Reporting starts", "Amount spent (*)"],
+                &["Day", "Campaign name", "Amount spent (*)"],
+                &["Fecha", "Nombre de la campaña", "Importe gastado (*)"],
+            ],
             &[fact(
                 "spend",
                 &[
                     col("day", &["Day", "Reporting starts", "Fecha", "Inicio del informe"], Day),
                     always("platform", META),
-                    col("program_id", &["Campaign ID", "Identificador de la campaña", "Campaign name", "Nombre de la campaña"], Id),
+                    col(
+                        "program_id",
+                        &[
+                            "Campaign ID",
+                            "Identificador de la campaña",
+                            "Campaign name",
+                            "Nombre de la campaña",
+                        ],
+                        Id,
+                    ),
                     col("program_name", &["Campaign name", "Nombre de la campaña"], Text),
                     col("ad_account", &["Account ID", "Account name"], Text),
                     always("vendor", "Meta"),
@@ -301,7 +344,14 @@ pub(super) const PRESETS: &[Preset] = &[
             "meta_ads",
             "ads and their campaigns, table of a warehouse loader",
             &[&["id", "campaign_id", "ad_set_id"], &["id", "campaign_id", "creative_id"]],
-            &[fact("lookup", &[col("key", &["id"], Id), col("value", &["campaign_id"], Id), col("at", &["updated_time"], Instant)])],
+            &[fact(
+                "lookup",
+                &[
+                    col("key", &["id"], Id),
+                    col("value", &["campaign_id"], Id),
+                    col("at", &["updated_time"], Instant),
+                ],
+            )],
         )
     },
     Preset {
@@ -311,7 +361,12 @@ pub(super) const PRESETS: &[Preset] = &[
             "microsoft_ads.report",
             "microsoft_ads",
             "campaign performance report of Microsoft Advertising, by day",
-            &[&["TimePeriod", "CampaignName", "Spend"], &["Gregorian date", "Campaign name", "Spend"], &["TimePeriod", "CampaignId", "Spend"], &["Day", "Campaign name", "Spend", "Currency code"]],
+            &[
+                &["TimePeriod", "CampaignName", "Spend"],
+                &["Gregorian date", "Campaign name", "Spend"],
+                &["TimePeriod", "CampaignId", "Spend"],
+                &["Day", "Campaign name", "Spend", "Currency code"],
+            ],
             &[fact(
                 "spend",
                 &[
@@ -334,7 +389,10 @@ pub(super) const PRESETS: &[Preset] = &[
         "microsoft_ads.daily_table",
         "microsoft_ads",
         "daily performance of Microsoft campaigns, table of a warehouse loader",
-        &[&["date", "account_id", "campaign_id", "spend", "currency_code"], &["date", "account_id", "campaign_id", "spend", "device_os"]],
+        &[
+            &["date", "account_id", "campaign_id", "spend", "currency_code"],
+            &["date", "account_id", "campaign_id", "spend", "device_os"],
+        ],
         &[fact(
             "spend",
             &[
@@ -354,12 +412,23 @@ pub(super) const PRESETS: &[Preset] = &[
     ),
     Preset {
         shape: Shape::Skip("actions, ad groups and account names make no facts"),
-        none: &["account_id", "is_deleted", "property_name", "updated_time", "manager_id", "StageName"],
+        none: &[
+            "account_id",
+            "is_deleted",
+            "property_name",
+            "updated_time",
+            "manager_id",
+            "StageName",
+        ],
         ..preset(
             "ads.other",
             "ads",
             "tables of ad platforms that make no facts",
-            &[&["ad_id", "action_type", "value"], &["id", "campaign_id", "campaign_name", "updated_at"], &["id", "name", "_fivetran_synced"]],
+            &[
+                &["ad_id", "action_type", "value"],
+                &["id", "campaign_id", "campaign_name", "updated_at"],
+                &["id", "name", "_fivetran_synced"],
+            ],
             &[],
         )
     },

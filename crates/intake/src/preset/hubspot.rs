@@ -5,9 +5,9 @@
 //! differs is the zone: exports are written in the account's, loaders write UTC.
 
 use super::Read::{
-    Amount, Boolean, Currency, Day, DealCompany, EmailDomain, EmailHash,
-    EngagementCompany, EngagementContact, FieldName, ForecastCategory, Fraction, Id, Instant,
-    Integer, Lifecycle, StageClosed, StageLabel, StageWon, Text, User, Utm, WebDomain,
+    Amount, Boolean, Currency, Day, DealCompany, EmailDomain, EmailHash, EngagementCompany,
+    EngagementContact, FieldName, ForecastCategory, Fraction, Id, Instant, Integer, Lifecycle,
+    StageClosed, StageLabel, StageWon, Text, User, Utm, WebDomain,
 };
 use super::{
     API, Dialect, EachColumn, FactRule, LookupKind, Preset, Shape, When, always, col, fact,
@@ -42,20 +42,49 @@ const DEAL: FactRule = fact(
     &[
         col("id", &["Record ID", "Deal ID", "deal_id", "hs_object_id", "id"], Id),
         col("account_id", &["Associated Company IDs (Primary)", "Associated Company IDs"], Id),
-        col("account_name", &["Associated Company (Primary)", "Associated Company Names (Primary)", "Associated Company"], Text),
+        col(
+            "account_name",
+            &[
+                "Associated Company (Primary)",
+                "Associated Company Names (Primary)",
+                "Associated Company",
+            ],
+            Text,
+        ),
         col("name", &["Deal Name"], Text),
         col("stage", &["Deal Stage", "dealstage"], StageLabel),
         col("amount", &["Amount"], Amount),
         col("currency", &["Currency", "deal_currency_code"], Currency),
         col("probability", &["Deal probability", "hs_deal_stage_probability"], Fraction),
-        col("forecast_category", &["Forecast category", "hs_manual_forecast_category"], ForecastCategory),
+        col(
+            "forecast_category",
+            &["Forecast category", "hs_manual_forecast_category"],
+            ForecastCategory,
+        ),
         col("created_at", &["Create Date", "createdAt"], Instant),
         col("close_on", &["Close Date"], Day),
         col("closed", &["Is Deal Closed?", "Is Closed", "hs_is_closed"], Boolean),
         col("won", &["Is Closed Won", "hs_is_closed_won"], Boolean),
         col("kind", &["Deal Type"], Text),
-        col("lead_source", &["Original Traffic Source", "Original Source Type", "Original Source", "hs_analytics_source"], Text),
-        col("lead_source_detail", &["Original Traffic Source Drill-Down 1", "Original Source Drill-Down 1", "hs_analytics_source_data_1"], Text),
+        col(
+            "lead_source",
+            &[
+                "Original Traffic Source",
+                "Original Source Type",
+                "Original Source",
+                "hs_analytics_source",
+            ],
+            Text,
+        ),
+        col(
+            "lead_source_detail",
+            &[
+                "Original Traffic Source Drill-Down 1",
+                "Original Source Drill-Down 1",
+                "hs_analytics_source_data_1",
+            ],
+            Text,
+        ),
         col("program_name", &["hs_campaign"], Text),
         col("owner", &["Deal owner", "hubspot_owner_id"], User),
         col("competitor", &["Competitor", "Competitors"], Text),
@@ -96,19 +125,41 @@ const CONTACT: FactRule = fact(
     &[
         col("id", &["Record ID", "Contact ID", "ID de registro", "hs_object_id", "id", "vid"], Id),
         always("kind", "contact"),
-        col("account_id", &["Associated Company IDs (Primary)", "Associated Company IDs", "Associated Company ID", "associatedcompanyid"], Id),
+        col(
+            "account_id",
+            &[
+                "Associated Company IDs (Primary)",
+                "Associated Company IDs",
+                "Associated Company ID",
+                "associatedcompanyid",
+            ],
+            Id,
+        ),
         col("email_hash", &["Email", "Correo"], EmailHash),
         col("email_domain", &["Email", "Correo"], EmailDomain),
         col("company", &["Company Name", "Nombre de la empresa", "company"], Text),
         col("title", &["Job Title", "Cargo"], Text),
         col("buying_role", &["Buying Role", "hs_buying_role"], Text),
-        col("lead_source", &["Original Traffic Source", "Original Source Type", "Original Source", "hs_analytics_source"], Text),
+        col(
+            "lead_source",
+            &[
+                "Original Traffic Source",
+                "Original Source Type",
+                "Original Source",
+                "hs_analytics_source",
+            ],
+            Text,
+        ),
         col("status", &["Lifecycle Stage", "Etapa del ciclo de vida"], Lifecycle),
         col("utm_source", &["UTM Source", "hs_utm_source"], Utm),
         col("utm_medium", &["UTM Medium", "hs_utm_medium"], Utm),
         col("utm_campaign", &["UTM Campaign", "hs_utm_campaign"], Utm),
         col("owner", &["Contact owner", "Propietario del contacto", "hubspot_owner_id"], User),
-        col("created_at", &["Create Date", "Fecha de creación", "createdAt", "created_at"], Instant),
+        col(
+            "created_at",
+            &["Create Date", "Fecha de creación", "createdAt", "created_at"],
+            Instant,
+        ),
     ],
 );
 
@@ -127,12 +178,19 @@ const STAGES_REACHED: FactRule = FactRule {
     needs: &["at"],
     ..fact(
         "lifecycle_event",
-        &[col("person_id", &["Record ID", "Contact ID", "ID de registro", "hs_object_id", "id", "vid"], Id)],
+        &[col(
+            "person_id",
+            &["Record ID", "Contact ID", "ID de registro", "hs_object_id", "id", "vid"],
+            Id,
+        )],
     )
 };
 
 const MERGED_CONTACTS: FactRule = FactRule {
-    split: Some(("id", &["Merged object IDs", "hs_merged_object_ids", "hs_calculated_merged_vids"])),
+    split: Some((
+        "id",
+        &["Merged object IDs", "hs_merged_object_ids", "hs_calculated_merged_vids"],
+    )),
     needs: &["id"],
     ..fact(
         "person",
@@ -161,10 +219,27 @@ const fn engagement(kind: &'static str) -> [super::ColumnRule; 7] {
         col("id", &["engagement_id"], Id),
         col("person_id", &["engagement_id"], EngagementContact),
         col("account_id", &["engagement_id"], EngagementCompany),
-        col("at", &["property_hs_timestamp", "start_time", "hs_createdate", "property_hs_createdate"], Instant),
+        col(
+            "at",
+            &["property_hs_timestamp", "start_time", "hs_createdate", "property_hs_createdate"],
+            Instant,
+        ),
         always("kind", kind),
-        col("content", &["title", "property_hs_meeting_title", "property_hs_email_subject", "property_hs_call_title"], Text),
-        col("status", &["meeting_outcome", "property_hs_meeting_outcome", "property_hs_call_disposition"], Text),
+        col(
+            "content",
+            &[
+                "title",
+                "property_hs_meeting_title",
+                "property_hs_email_subject",
+                "property_hs_call_title",
+            ],
+            Text,
+        ),
+        col(
+            "status",
+            &["meeting_outcome", "property_hs_meeting_outcome", "property_hs_call_disposition"],
+            Text,
+        ),
     ]
 }
 
@@ -179,7 +254,10 @@ pub(super) const PRESETS: &[Preset] = &[
         ..preset(
             "hubspot.deals_export",
             "deals view export, by labels or internal names",
-            &[&["Record ID", "Deal Stage", "Deal Name"], &["Deal ID", "Deal Stage", "Deal Name", "Pipeline"]],
+            &[
+                &["Record ID", "Deal Stage", "Deal Name"],
+                &["Deal ID", "Deal Stage", "Deal Name", "Pipeline"],
+            ],
             &["_fivetran_synced", "deal_pipeline_stage_id", "_airbyte_extracted_at"],
             &[DEAL, STAGES_ENTERED, DEAL_ROLES],
         )
@@ -187,7 +265,11 @@ pub(super) const PRESETS: &[Preset] = &[
     preset(
         "hubspot.deals",
         "deals as loaders and the API write them",
-        &[&["hs_object_id", "dealname"], &["id", "dealname", "dealstage"], &["dealname", "dealstage", "pipeline"]],
+        &[
+            &["hs_object_id", "dealname"],
+            &["id", "dealname", "dealstage"],
+            &["dealname", "dealstage", "pipeline"],
+        ],
         &["deal_pipeline_stage_id", "Record ID"],
         &[DEAL, STAGES_ENTERED],
     ),
@@ -207,7 +289,11 @@ pub(super) const PRESETS: &[Preset] = &[
                     col("amount", &["property_amount"], Amount),
                     col("currency", &["property_deal_currency_code"], Currency),
                     col("probability", &["property_hs_deal_stage_probability"], Fraction),
-                    col("forecast_category", &["property_hs_manual_forecast_category"], ForecastCategory),
+                    col(
+                        "forecast_category",
+                        &["property_hs_manual_forecast_category"],
+                        ForecastCategory,
+                    ),
                     col("created_at", &["property_createdate"], Instant),
                     col("close_on", &["property_closedate"], Day),
                     col("closed", &["deal_pipeline_stage_id", "property_dealstage"], StageClosed),
@@ -302,7 +388,14 @@ pub(super) const PRESETS: &[Preset] = &[
             "companies of deals, table of a warehouse loader",
             &[&["deal_id", "company_id"]],
             &["dealname", "contact_id"],
-            &[fact("lookup", &[col("key", &["deal_id"], Id), col("value", &["company_id"], Id), col("first", &["type_id"], Text)])],
+            &[fact(
+                "lookup",
+                &[
+                    col("key", &["deal_id"], Id),
+                    col("value", &["company_id"], Id),
+                    col("first", &["type_id"], Text),
+                ],
+            )],
         )
     },
     preset(
@@ -310,7 +403,10 @@ pub(super) const PRESETS: &[Preset] = &[
         "deals merged into others, table of a warehouse loader",
         &[&["deal_id", "merged_deal_id"]],
         &[],
-        &[FactRule { withdraws: true, ..fact("opportunity", &[col("id", &["merged_deal_id"], Id)]) }],
+        &[FactRule {
+            withdraws: true,
+            ..fact("opportunity", &[col("id", &["merged_deal_id"], Id)])
+        }],
     ),
     Preset {
         shape: Shape::Lookup(LookupKind::Stage),
@@ -338,7 +434,14 @@ pub(super) const PRESETS: &[Preset] = &[
             "owners, table of a warehouse loader",
             &[&["owner_id", "first_name", "last_name"], &["owner_id", "active_user_id"]],
             &["deal_id"],
-            &[fact("lookup", &[col("key", &["owner_id"], Id), col("first", &["first_name"], Text), col("last", &["last_name"], Text)])],
+            &[fact(
+                "lookup",
+                &[
+                    col("key", &["owner_id"], Id),
+                    col("first", &["first_name"], Text),
+                    col("last", &["last_name"], Text),
+                ],
+            )],
         )
     },
     Preset {
@@ -346,7 +449,12 @@ pub(super) const PRESETS: &[Preset] = &[
         ..preset(
             "hubspot.contacts_export",
             "contacts view export, by labels in English or Spanish",
-            &[&["Record ID", "Email", "First Name"], &["Record ID", "Email", "Lifecycle Stage"], &["Contact ID", "Email", "Lifecycle Stage"], &["ID de registro", "Correo"]],
+            &[
+                &["Record ID", "Email", "First Name"],
+                &["Record ID", "Email", "Lifecycle Stage"],
+                &["Contact ID", "Email", "Lifecycle Stage"],
+                &["ID de registro", "Correo"],
+            ],
             &["_fivetran_synced", "Deal Name"],
             &[CONTACT, STAGES_REACHED, MERGED_CONTACTS],
         )
@@ -354,7 +462,13 @@ pub(super) const PRESETS: &[Preset] = &[
     preset(
         "hubspot.contacts",
         "contacts as loaders and the API write them",
-        &[&["hs_object_id", "email", "lifecyclestage"], &["id", "property_email"], &["id", "email", "lifecyclestage"], &["vid", "email"], &["id", "properties.email"]],
+        &[
+            &["hs_object_id", "email", "lifecyclestage"],
+            &["id", "property_email"],
+            &["id", "email", "lifecyclestage"],
+            &["vid", "email"],
+            &["id", "properties.email"],
+        ],
         &["Record ID", "dealname", "IsConverted"],
         &[CONTACT, STAGES_REACHED, MERGED_CONTACTS],
     ),
@@ -363,7 +477,10 @@ pub(super) const PRESETS: &[Preset] = &[
         "contacts merged into others, table of a warehouse loader",
         &[&["canonical_vid", "vid_to_merge"]],
         &[],
-        &[fact("person", &[col("id", &["vid_to_merge"], Id), col("merged_into", &["canonical_vid"], Id)])],
+        &[fact(
+            "person",
+            &[col("id", &["vid_to_merge"], Id), col("merged_into", &["canonical_vid"], Id)],
+        )],
     ),
     preset(
         "hubspot.contact_form_submission_table",
@@ -386,7 +503,11 @@ pub(super) const PRESETS: &[Preset] = &[
         ..preset(
             "hubspot.companies_export",
             "companies view export, by labels",
-            &[&["Record ID", "Company name", "Company Domain Name"], &["Record ID", "Company name", "Industry"], &["Company ID", "Company name"]],
+            &[
+                &["Record ID", "Company name", "Company Domain Name"],
+                &["Record ID", "Company name", "Industry"],
+                &["Company ID", "Company name"],
+            ],
             &["Email", "Deal Name"],
             &[COMPANY],
         )
@@ -394,38 +515,87 @@ pub(super) const PRESETS: &[Preset] = &[
     preset(
         "hubspot.companies",
         "companies as loaders and the API write them",
-        &[&["id", "property_name", "property_industry"], &["hs_object_id", "name", "domain"], &["id", "properties_name", "properties_domain"]],
+        &[
+            &["id", "property_name", "property_industry"],
+            &["hs_object_id", "name", "domain"],
+            &["id", "properties_name", "properties_domain"],
+        ],
         &["Record ID", "email", "dealname", "StageName", "ParentId", "IsDeleted2"],
         &[COMPANY],
     ),
-    preset("hubspot.engagement_meeting_table", "meetings, table of a warehouse loader",
-        &[&["engagement_id", "meeting_outcome"], &["engagement_id", "start_time", "end_time"], &["engagement_id", "property_hs_meeting_title"]],
-        &[], &[fact("touch", MEETINGS)]),
-    preset("hubspot.engagement_email_table", "e-mails, table of a warehouse loader",
+    preset(
+        "hubspot.engagement_meeting_table",
+        "meetings, table of a warehouse loader",
+        &[
+            &["engagement_id", "meeting_outcome"],
+            &["engagement_id", "start_time", "end_time"],
+            &["engagement_id", "property_hs_meeting_title"],
+        ],
+        &[],
+        &[fact("touch", MEETINGS)],
+    ),
+    preset(
+        "hubspot.engagement_email_table",
+        "e-mails, table of a warehouse loader",
         &[&["engagement_id", "property_hs_email_subject"]],
-        &[], &[fact("touch", EMAILS)]),
-    preset("hubspot.engagement_call_table", "calls, table of a warehouse loader",
+        &[],
+        &[fact("touch", EMAILS)],
+    ),
+    preset(
+        "hubspot.engagement_call_table",
+        "calls, table of a warehouse loader",
         &[&["engagement_id", "property_hs_timestamp", "property_hs_createdate", "type"]],
-        &["property_hs_email_subject", "property_hs_note_body", "property_hs_task_type", "meeting_outcome", "contact_id"],
-        &[FactRule { when: Some(When::NotTrue(&["_fivetran_deleted"])), ..fact("touch", CALLS) }]),
+        &[
+            "property_hs_email_subject",
+            "property_hs_note_body",
+            "property_hs_task_type",
+            "meeting_outcome",
+            "contact_id",
+        ],
+        &[FactRule { when: Some(When::NotTrue(&["_fivetran_deleted"])), ..fact("touch", CALLS) }],
+    ),
     Preset {
         shape: Shape::Lookup(LookupKind::EngagementContact),
-        ..preset("hubspot.engagement_contact_table", "contacts of engagements, table of a warehouse loader",
-            &[&["engagement_id", "contact_id"]], &[],
-            &[fact("lookup", &[col("key", &["engagement_id"], Id), col("value", &["contact_id"], Id)])])
+        ..preset(
+            "hubspot.engagement_contact_table",
+            "contacts of engagements, table of a warehouse loader",
+            &[&["engagement_id", "contact_id"]],
+            &[],
+            &[fact(
+                "lookup",
+                &[col("key", &["engagement_id"], Id), col("value", &["contact_id"], Id)],
+            )],
+        )
     },
     Preset {
         shape: Shape::Lookup(LookupKind::EngagementCompany),
-        ..preset("hubspot.engagement_company_table", "companies of engagements, table of a warehouse loader",
-            &[&["engagement_id", "company_id"]], &[],
-            &[fact("lookup", &[col("key", &["engagement_id"], Id), col("value", &["company_id"], Id)])])
+        ..preset(
+            "hubspot.engagement_company_table",
+            "companies of engagements, table of a warehouse loader",
+            &[&["engagement_id", "company_id"]],
+            &[],
+            &[fact(
+                "lookup",
+                &[col("key", &["engagement_id"], Id), col("value", &["company_id"], Id)],
+            )],
+        )
     },
     Preset {
         shape: Shape::Skip("notes, tasks, property lists and pipeline names make no facts"),
-        ..preset("hubspot.other", "tables that make no facts",
-            &[&["engagement_id", "property_hs_note_body"], &["engagement_id", "property_hs_task_type"], &["engagement_id", "deal_id"],
-              &["id", "type", "portal_id"], &["pipeline_id", "label", "display_order"], &["property_id", "label", "value"],
-              &["field_type", "group_name", "hubspot_object"]],
-            &["stage_id", "dealname"], &[])
+        ..preset(
+            "hubspot.other",
+            "tables that make no facts",
+            &[
+                &["engagement_id", "property_hs_note_body"],
+                &["engagement_id", "property_hs_task_type"],
+                &["engagement_id", "deal_id"],
+                &["id", "type", "portal_id"],
+                &["pipeline_id", "label", "display_order"],
+                &["property_id", "label", "value"],
+                &["field_type", "group_name", "hubspot_object"],
+            ],
+            &["stage_id", "dealname"],
+            &[],
+        )
     },
 ];

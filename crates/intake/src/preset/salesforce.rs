@@ -68,7 +68,11 @@ const OPPORTUNITY: FactRule = fact(
         col("program_name", &["Campaign.Name"], Text),
         col("owner", &["OwnerId", "Owner.Name"], User),
         col("competitor", &["Primary_Competitor__c", "Competitor__c", "Main_Competitor__c"], Text),
-        col("loss_reason", &["Loss_Reason__c", "Lost_Reason__c", "Closed_Lost_Reason__c", "Reason_Lost__c"], Text),
+        col(
+            "loss_reason",
+            &["Loss_Reason__c", "Lost_Reason__c", "Closed_Lost_Reason__c", "Reason_Lost__c"],
+            Text,
+        ),
         col("discount", &["Discount__c", "Discount_Percent__c"], Percent),
         col("next_step", &["NextStep"], Text),
         col("qualification", &[], Qualification),
@@ -96,7 +100,11 @@ pub(super) const PRESETS: &[Preset] = &[
         ..object(
             "salesforce.opportunity",
             "Opportunity by API names: Data Loader, weekly export, warehouse tables",
-            &[&["Id", "StageName", "CloseDate", "Name"], &["Id", "StageName", "IsWon"], &["Id", "StageName", "Amount", "CreatedDate", "Name"]],
+            &[
+                &["Id", "StageName", "CloseDate", "Name"],
+                &["Id", "StageName", "IsWon"],
+                &["Id", "StageName", "Amount", "CreatedDate", "Name"],
+            ],
             &["OpportunityId", "_fivetran_start"],
             &[OPPORTUNITY],
         )
@@ -117,7 +125,11 @@ pub(super) const PRESETS: &[Preset] = &[
                         col("stage", &["StageName"], Text),
                         col("amount", &["Amount"], Amount),
                         col("close_on", &["CloseDate"], Day),
-                        col("forecast_category", &["ForecastCategory", "ForecastCategoryName"], ForecastCategory),
+                        col(
+                            "forecast_category",
+                            &["ForecastCategory", "ForecastCategoryName"],
+                            ForecastCategory,
+                        ),
                         col("owner", &["OwnerId"], User),
                     ],
                 ),
@@ -130,7 +142,10 @@ pub(super) const PRESETS: &[Preset] = &[
         ..object(
             "salesforce.opportunity_history",
             "OpportunityHistory: stage, amount, close date and forecast category over time",
-            &[&["OpportunityId", "StageName", "ForecastCategory", "CreatedDate"], &["OpportunityId", "StageName", "CloseDate", "Probability"]],
+            &[
+                &["OpportunityId", "StageName", "ForecastCategory", "CreatedDate"],
+                &["OpportunityId", "StageName", "CloseDate", "Probability"],
+            ],
             &["Name"],
             &[SNAPSHOTS],
         )
@@ -162,7 +177,12 @@ pub(super) const PRESETS: &[Preset] = &[
     object(
         "salesforce.account",
         "Account by API names",
-        &[&["Id", "Name", "ParentId", "Industry"], &["Id", "Name", "Industry", "NumberOfEmployees"], &["Id", "Name", "BillingCountry"], &["Id", "Name", "Website", "OwnerId"]],
+        &[
+            &["Id", "Name", "ParentId", "Industry"],
+            &["Id", "Name", "Industry", "NumberOfEmployees"],
+            &["Id", "Name", "BillingCountry"],
+            &["Id", "Name", "Website", "OwnerId"],
+        ],
         &["StageName", "Company", "AccountId", "Email", "BudgetedCost", "IsConverted"],
         &[fact(
             "account",
@@ -184,7 +204,11 @@ pub(super) const PRESETS: &[Preset] = &[
     object(
         "salesforce.lead",
         "Lead by API names",
-        &[&["Id", "ConvertedOpportunityId"], &["Id", "IsConverted", "Company"], &["Id", "Company", "LeadSource", "Status"]],
+        &[
+            &["Id", "ConvertedOpportunityId"],
+            &["Id", "IsConverted", "Company"],
+            &["Id", "Company", "LeadSource", "Status"],
+        ],
         &[],
         &[fact(
             "person",
@@ -213,7 +237,11 @@ pub(super) const PRESETS: &[Preset] = &[
     object(
         "salesforce.contact",
         "Contact by API names",
-        &[&["Id", "AccountId", "Email", "LastName"], &["Id", "AccountId", "Email", "ReportsToId"], &["Id", "AccountId", "LeadSource", "Email"]],
+        &[
+            &["Id", "AccountId", "Email", "LastName"],
+            &["Id", "AccountId", "Email", "ReportsToId"],
+            &["Id", "AccountId", "LeadSource", "Email"],
+        ],
         &["StageName", "IsConverted", "Company"],
         &[fact(
             "person",
@@ -255,7 +283,12 @@ pub(super) const PRESETS: &[Preset] = &[
     object(
         "salesforce.campaign",
         "Campaign by API names",
-        &[&["Id", "Name", "BudgetedCost"], &["Id", "Name", "ActualCost"], &["Id", "Name", "NumberSent", "StartDate"], &["Id", "Name", "Type", "Status", "StartDate", "EndDate"]],
+        &[
+            &["Id", "Name", "BudgetedCost"],
+            &["Id", "Name", "ActualCost"],
+            &["Id", "Name", "NumberSent", "StartDate"],
+            &["Id", "Name", "Type", "Status", "StartDate", "EndDate"],
+        ],
         &["CampaignId", "StageName", "customer_id"],
         &[fact(
             "program",
@@ -285,7 +318,11 @@ pub(super) const PRESETS: &[Preset] = &[
     object(
         "salesforce.campaign_member",
         "CampaignMember: people in campaigns",
-        &[&["CampaignId", "HasResponded", "LeadId"], &["CampaignId", "HasResponded", "ContactId"], &["CampaignId", "HasResponded", "LeadOrContactId"]],
+        &[
+            &["CampaignId", "HasResponded", "LeadId"],
+            &["CampaignId", "HasResponded", "ContactId"],
+            &["CampaignId", "HasResponded", "LeadOrContactId"],
+        ],
         &["SortOrder"],
         &[fact(
             "touch",
@@ -331,7 +368,10 @@ pub(super) const PRESETS: &[Preset] = &[
     object(
         "salesforce.event",
         "Event: meetings",
-        &[&["Id", "WhoId", "StartDateTime"], &["Id", "WhoId", "ActivityDateTime", "DurationInMinutes"]],
+        &[
+            &["Id", "WhoId", "StartDateTime"],
+            &["Id", "WhoId", "ActivityDateTime", "DurationInMinutes"],
+        ],
         &[],
         &[FactRule {
             // Copies for invited people: the parent alone counts.
@@ -342,7 +382,11 @@ pub(super) const PRESETS: &[Preset] = &[
                     col("id", &["Id"], SalesforceId),
                     col("person_id", &["WhoId"], SalesforcePerson),
                     col("account_id", &["AccountId"], SalesforceId),
-                    col("at", &["StartDateTime", "ActivityDateTime", "ActivityDate", "CreatedDate"], Instant),
+                    col(
+                        "at",
+                        &["StartDateTime", "ActivityDateTime", "ActivityDate", "CreatedDate"],
+                        Instant,
+                    ),
                     always("kind", "meeting"),
                     col("content", &["Subject"], Text),
                 ],
@@ -354,9 +398,21 @@ pub(super) const PRESETS: &[Preset] = &[
         ..object(
             "salesforce.user",
             "User: names of owners",
-            &[&["Id", "Username", "Name"], &["Id", "Name", "UserRoleId", "ManagerId"], &["Id", "Username", "IsActive"]],
+            &[
+                &["Id", "Username", "Name"],
+                &["Id", "Name", "UserRoleId", "ManagerId"],
+                &["Id", "Username", "IsActive"],
+            ],
             &[],
-            &[fact("lookup", &[col("key", &["Id"], SalesforceId), col("value", &["Name"], Text), col("first", &["FirstName"], Text), col("last", &["LastName"], Text)])],
+            &[fact(
+                "lookup",
+                &[
+                    col("key", &["Id"], SalesforceId),
+                    col("value", &["Name"], Text),
+                    col("first", &["FirstName"], Text),
+                    col("last", &["LastName"], Text),
+                ],
+            )],
         )
     },
     Preset {
@@ -366,7 +422,14 @@ pub(super) const PRESETS: &[Preset] = &[
             "CampaignMemberStatus: which statuses count as a response",
             &[&["CampaignId", "Label", "HasResponded"]],
             &["LeadId", "ContactId"],
-            &[fact("lookup", &[col("key", &["CampaignId"], SalesforceId), col("value", &["Label"], Text), col("won", &["HasResponded"], Boolean)])],
+            &[fact(
+                "lookup",
+                &[
+                    col("key", &["CampaignId"], SalesforceId),
+                    col("value", &["Label"], Text),
+                    col("won", &["HasResponded"], Boolean),
+                ],
+            )],
         )
     },
     object(
@@ -405,7 +468,12 @@ pub(super) const PRESETS: &[Preset] = &[
         ..object(
             "salesforce.other",
             "objects that make no facts: line items, products, roles",
-            &[&["Id", "OpportunityId", "PricebookEntryId"], &["Id", "ProductCode", "Family"], &["Id", "ParentRoleId", "DeveloperName"], &["Id", "name", "parent_role_id"]],
+            &[
+                &["Id", "OpportunityId", "PricebookEntryId"],
+                &["Id", "ProductCode", "Family"],
+                &["Id", "ParentRoleId", "DeveloperName"],
+                &["Id", "name", "parent_role_id"],
+            ],
             &["StageName"],
             &[],
         )
@@ -416,7 +484,12 @@ pub(super) const PRESETS: &[Preset] = &[
         ..object(
             "salesforce.report_opportunities",
             "report of opportunities, details only, by labels",
-            &[&["Opportunity ID", "Stage", "Amount"], &["Opportunity ID", "Stage", "Close Date"], &["Opportunity ID", "Phase", "Schlusstermin"], &["Opportunity ID", "Phase", "Betrag"]],
+            &[
+                &["Opportunity ID", "Stage", "Amount"],
+                &["Opportunity ID", "Stage", "Close Date"],
+                &["Opportunity ID", "Phase", "Schlusstermin"],
+                &["Opportunity ID", "Phase", "Betrag"],
+            ],
             &["From Stage", "To Stage", "StageName", "OldValue", "Field / Event"],
             &[fact(
                 "opportunity",
@@ -427,9 +500,17 @@ pub(super) const PRESETS: &[Preset] = &[
                     col("name", &["Opportunity Name"], Text),
                     col("stage", &["Stage", "Phase"], Text),
                     col("amount", &["Amount", "Betrag"], Amount),
-                    col("currency", &["Amount Currency", "Betrag Währung", "Currency", "Opportunity Currency"], Currency),
+                    col(
+                        "currency",
+                        &["Amount Currency", "Betrag Währung", "Currency", "Opportunity Currency"],
+                        Currency,
+                    ),
                     col("probability", &["Probability (%)", "Wahrscheinlichkeit (%)"], Percent),
-                    col("forecast_category", &["Forecast Category", "Prognosekategorie"], ForecastCategory),
+                    col(
+                        "forecast_category",
+                        &["Forecast Category", "Prognosekategorie"],
+                        ForecastCategory,
+                    ),
                     col("created_at", &["Created Date", "Erstelldatum"], Instant),
                     col("close_on", &["Close Date", "Schlusstermin"], Day),
                     col("closed", &["Closed", "Geschlossen"], Boolean),
@@ -438,7 +519,11 @@ pub(super) const PRESETS: &[Preset] = &[
                     col("lead_source", &["Lead Source", "Leadquelle"], Text),
                     col("lead_source_detail", &["Lead Source Detail"], Text),
                     col("program_id", &["Primary Campaign Source: Campaign ID"], SalesforceId),
-                    col("program_name", &["Primary Campaign Source: Campaign Name", "Primary Campaign Source"], Text),
+                    col(
+                        "program_name",
+                        &["Primary Campaign Source: Campaign Name", "Primary Campaign Source"],
+                        Text,
+                    ),
                     col("owner", &["Opportunity Owner", "Opportunity-Inhaber"], Text),
                     col("competitor", &["Primary Competitor", "Main Competitor(s)"], Text),
                     col("loss_reason", &["Loss Reason", "Closed Lost Reason"], Text),
@@ -534,9 +619,27 @@ pub(super) const PRESETS: &[Preset] = &[
             &[fact(
                 "touch",
                 &[
-                    col("id", &["Campaign Member ID", "Member ID", "Related Record ID", "Contact ID", "Lead ID"], SalesforceId),
+                    col(
+                        "id",
+                        &[
+                            "Campaign Member ID",
+                            "Member ID",
+                            "Related Record ID",
+                            "Contact ID",
+                            "Lead ID",
+                        ],
+                        SalesforceId,
+                    ),
                     col("person_id", &["Contact ID", "Related Record ID", "Lead ID"], SalesforceId),
-                    col("at", &["Member First Responded Date", "Member First Associated Date", "Member Status Update Date"], Instant),
+                    col(
+                        "at",
+                        &[
+                            "Member First Responded Date",
+                            "Member First Associated Date",
+                            "Member Status Update Date",
+                        ],
+                        Instant,
+                    ),
                     always("kind", "campaign_member"),
                     col("program_id", &["Campaign ID"], SalesforceId),
                     col("status", &["Member Status"], Text),

@@ -20,9 +20,33 @@ pub(super) const PRESETS: &[Preset] = &[
                 col("person_id", &["user_pseudo_id"], Id),
                 col("at", &["timestamp"], Instant),
                 always("kind", "web_session"),
-                col("source", &["collected_traffic_source_manual_source", "param_source", "traffic_source_source"], Utm),
-                col("medium", &["collected_traffic_source_manual_medium", "param_medium", "traffic_source_medium"], Utm),
-                col("campaign", &["collected_traffic_source_manual_campaign_name", "param_campaign", "traffic_source_name"], Utm),
+                col(
+                    "source",
+                    &[
+                        "collected_traffic_source_manual_source",
+                        "param_source",
+                        "traffic_source_source",
+                    ],
+                    Utm,
+                ),
+                col(
+                    "medium",
+                    &[
+                        "collected_traffic_source_manual_medium",
+                        "param_medium",
+                        "traffic_source_medium",
+                    ],
+                    Utm,
+                ),
+                col(
+                    "campaign",
+                    &[
+                        "collected_traffic_source_manual_campaign_name",
+                        "param_campaign",
+                        "traffic_source_name",
+                    ],
+                    Utm,
+                ),
                 col("content", &["param_page_location", "event_dimensions_hostname"], Text),
             ],
         )],
@@ -41,7 +65,9 @@ pub(super) const PRESETS: &[Preset] = &[
         ],
         none: &[],
         dialect: Dialect { compact: true, ..API },
-        shape: Shape::Skip("an aggregate: it counts sessions by channel and names no visitor, so it makes no touches; load the event export instead"),
+        shape: Shape::Skip(
+            "an aggregate: it counts sessions by channel and names no visitor, so it makes no touches; load the event export instead",
+        ),
         facts: &[],
         until: &[],
         guarded: &[],

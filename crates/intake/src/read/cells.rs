@@ -16,8 +16,8 @@ use crate::settings::Settings;
 use crate::value::date::{DateStyle, day_of, instant_of, moment, plausible_year};
 use crate::value::number::{NumberStyle, decimal, typed};
 use crate::value::{
-    Fault, Raw, boolean, email, identifier, instant_in, plausible_amount, salesforce_id, shown, utm,
-    web_domain,
+    Fault, Raw, boolean, email, identifier, instant_in, plausible_amount, salesforce_id, shown,
+    utm, web_domain,
 };
 
 /// Remarks of a row, handed on once the row is accepted.
@@ -31,6 +31,7 @@ pub(crate) struct Cells<'r> {
     numbers: NumberStyle,
     dates: DateStyle,
     interners: Vec<Interner>,
+    currencies: Vec<Arc<str>>,
 }
 
 /// Reads of text whose values repeat.
@@ -46,7 +47,15 @@ impl<'r> Cells<'r> {
         numbers: NumberStyle,
         dates: DateStyle,
     ) -> Self {
-        Self { recipe, settings, lookups, numbers, dates, interners: Vec::new() }
+        Self {
+            recipe,
+            settings,
+            lookups,
+            numbers,
+            dates,
+            interners: Vec::new(),
+            currencies: Vec::new(),
+        }
     }
 
     /// True where a value stands for none.
@@ -109,31 +118,31 @@ impl<'r> Cells<'r> {
     ) -> Result<(), (Fault, Option<usize>)> {
         let at = rule.at;
         let money = !cell_at(&fact.cells, at.amount).is_null();
-        if let Some(at) = at.currency {
-            if money && fact.cells.get(at).is_none_or(Cell::is_null) {
-                let assumed = self.settings.currency;
-                remarks.push((
-                    "value.currency-assumed",
-                    format!("an amount names no currency: {assumed} is assumed"),
-                ));
-                if rule.table.name == "spend" {
-                    if let Some(slot) = fact.cells.get_mut(at) {
-                        *slot = Cell::text(assumed.code());
-                    }
-                }
+        if let Some(at) = at.currency
+            && money
+            && fact.cells.get(at).is_none_or(Cell::is_null)
+        {
+            let assumed = self.settings.currency;
+            remarks.push((
+                "value.currency-assumed",
+                format!("an amount names no currency: {assumed} is assumed"),
+            ));
+            if rule.table.name == "spend"
+                && let Some(slot) = fact.cells.get_mut(at)
+            {
+                *slot = Cell::text(assumed.code());
             }
         }
         for (at, column) in rule.table.columns.iter().enumerate().filter(|(_, c)| c.required) {
-            let needed = if fact.deleted {
-                rule.table.key.contains(&column.name)
-            } else {
-                true
-            };
+            let needed = if fact.deleted { rule.table.key.contains(&column.name) } else { true };
             if needed && fact.cells.get(at).is_none_or(Cell::is_null) {
                 let bound = rule.columns.iter().find(|c| c.to == at);
                 let source = bound.and_then(|c| self.source(c, row));
                 return Err((
-                    Fault::new("value.missing", format!("`{}` is empty and {} needs it", column.name, rule.table.name)),
+                    Fault::new(
+                        "value.missing",
+                        format!("`{}` is empty and {} needs it", column.name, rule.table.name),
+                    ),
                     source,
                 ));
             }
@@ -141,7 +150,10 @@ impl<'r> Cells<'r> {
         if rule.table.name == "opportunity" && !fact.deleted {
             if let Cell::Decimal(amount) = cell_at(&fact.cells, at.amount) {
                 if amount.is_sign_negative() && !amount.is_zero() {
-                    remarks.push(("value.negative-amount", format!("the deal has a negative amount: {amount}")));
+                    remarks.push((
+                        "value.negative-amount",
+                        format!("the deal has a negative amount: {amount}"),
+                    ));
                 }
             } else if *cell_at(&fact.cells, at.won) == Cell::Boolean(true) {
                 remarks.push(("value.won-without-amount", "a won deal has no amount".into()));
@@ -166,7 +178,8 @@ impl<'r> Cells<'r> {
 
     /// Says why an open task does not count, and whether a member status is a response.
     fn complete_touch(&self, fact: &mut Fact) {
-        let open = *fact.cell("invalid") == Cell::Boolean(true) && fact.cell("invalid_reason").is_null();
+        let open =
+            *fact.cell("invalid") == Cell::Boolean(true) && fact.cell("invalid_reason").is_null();
         let response = match (fact.cell("program_id"), fact.cell("status")) {
             (Cell::Text(program), Cell::Text(status)) if fact.cell("responded").is_null() => {
                 self.lookups.counts_as_response(program, status)
@@ -203,9 +216,12 @@ impl<'r> Cells<'r> {
         });
         match first {
             Some(first) if first != last => Err((
-                Fault::new("spend.not-per-day", format!("a row covers {first} to {last}, not one day"))
-                    .hint("Add the breakdown by day to the report, so that each row is one day.")
-                    .fatal(),
+                Fault::new(
+                    "spend.not-per-day",
+                    format!("a row covers {first} to {last}, not one day"),
+                )
+                .hint("Add the breakdown by day to the report, so that each row is one day.")
+                .fatal(),
                 Some(until),
             )),
             _ => Ok(()),
@@ -297,12 +313,20 @@ impl<'r> Cells<'r> {
 
     fn stage_label(&self, id: &str) -> Cell {
         match self.lookups.stage(id.trim()) {
-            Some(stage) => stage.label.as_ref().map_or_else(|| Cell::text(id), |label| Cell::Text(Arc::clone(label))),
+            Some(stage) => stage
+                .label
+                .as_ref()
+                .map_or_else(|| Cell::text(id), |label| Cell::Text(Arc::clone(label))),
             None => Cell::text(id),
         }
     }
 
-    fn convert(&mut self, raw: Raw<'_>, column: &BoundColumn, remarks: &mut Remarks) -> Result<Cell, Fault> {
+    fn convert(
+        &mut self,
+        raw: Raw<'_>,
+        column: &BoundColumn,
+        remarks: &mut Remarks,
+    ) -> Result<Cell, Fault> {
         let plain: Cow<'_, str> = match raw {
             Raw::Text(text) | Raw::Number(text) => Cow::Borrowed(text),
             other => Cow::Owned(other.to_plain()),
@@ -314,18 +338,30 @@ impl<'r> Cells<'r> {
             Read::Id => {
                 let text = identifier(text)?;
                 // A whole number of a workbook may come as `123.0`.
-                self.intern(column, text.strip_suffix(".0").filter(|_| matches!(raw, Raw::Number(_))).unwrap_or(text))
+                self.intern(
+                    column,
+                    text.strip_suffix(".0")
+                        .filter(|_| matches!(raw, Raw::Number(_)))
+                        .unwrap_or(text),
+                )
             }
             Read::SalesforceId => self.intern(column, &salesforce_id(text)?),
             Read::SalesforcePerson => {
                 let id = salesforce_id(text)?;
-                if id.starts_with("003") || id.starts_with("00Q") { self.intern(column, &id) } else { Cell::Null }
+                if id.starts_with("003") || id.starts_with("00Q") {
+                    self.intern(column, &id)
+                } else {
+                    Cell::Null
+                }
             }
             Read::Amount => Cell::Decimal(scaled(plausible_amount(self.number(raw)?)?)?),
             Read::Micros => {
                 let millionths = self.number(raw)?;
                 let amount = millionths.checked_mul(Decimal::new(1, 6)).ok_or_else(|| {
-                    Fault::new("value.amount-limit", format!("`{}` is beyond 28 digits", shown(text)))
+                    Fault::new(
+                        "value.amount-limit",
+                        format!("`{}` is beyond 28 digits", shown(text)),
+                    )
                 })?;
                 Cell::Decimal(scaled(plausible_amount(amount)?)?.normalize())
             }
@@ -360,7 +396,10 @@ impl<'r> Cells<'r> {
             Read::Rate => {
                 let rate = self.number(raw)?;
                 if rate <= Decimal::ZERO {
-                    return Err(Fault::new("value.rate", format!("expected a rate above zero, found `{}`", shown(text))));
+                    return Err(Fault::new(
+                        "value.rate",
+                        format!("expected a rate above zero, found `{}`", shown(text)),
+                    ));
                 }
                 Cell::Decimal(rate.round_dp(10).normalize())
             }
@@ -370,50 +409,58 @@ impl<'r> Cells<'r> {
             }
             Read::Day => Cell::Day(self.day(raw)?),
             Read::Month => Cell::Day(self.day(raw)?.first_of_month()),
-            Read::Instant => match self.flagged_instant(raw)? {
-                (at, flag) => {
-                    if let Some(flag) = flag {
-                        remarks.push((flag, remark_on_time(flag, text)));
-                    }
-                    Cell::Instant(at)
+            Read::Instant => {
+                let (at, flag) = self.flagged_instant(raw)?;
+                if let Some(flag) = flag {
+                    remarks.push((flag, remark_on_time(flag, text)));
                 }
-            },
-            Read::EmailHash => match email(text) {
-                Some(address) => {
+                Cell::Instant(at)
+            }
+            Read::EmailHash => {
+                if let Some(address) = email(text) {
                     Cell::Text(blake3::hash(address.as_bytes()).to_hex().as_str().into())
-                }
-                None => {
+                } else {
                     remarks.push((
                         "value.email",
-                        "an e-mail field holds no single address: it is not used to match people".into(),
+                        "an e-mail field holds no single address: it is not used to match people"
+                            .into(),
                     ));
                     Cell::Null
                 }
-            },
+            }
             Read::EmailDomain => email(text)
                 .and_then(|address| address.split_once('@').map(|(_, domain)| domain.to_owned()))
                 .map_or(Cell::Null, |domain| self.intern(column, &domain)),
             Read::WebDomain => web_domain(text).map_or(Cell::Null, Cell::text),
             Read::Currency => {
-                let code = if self.recipe.tidy_currency { text.trim().to_uppercase() } else { text.to_owned() };
-                let currency: Currency = code
-                    .parse()
-                    .map_err(|error: domain::MoneyError| Fault::new("value.currency", error.to_string()))?;
-                self.intern(column, currency.code())
+                // The list of currencies is long and a file knows few: those seen are looked at first.
+                if let Some(known) = self.currencies.iter().find(|known| &***known == text) {
+                    return Ok(Cell::Text(Arc::clone(known)));
+                }
+                let code = if self.recipe.tidy_currency {
+                    text.trim().to_uppercase()
+                } else {
+                    text.to_owned()
+                };
+                let currency: Currency = code.parse().map_err(|error: domain::MoneyError| {
+                    Fault::new("value.currency", error.to_string())
+                })?;
+                let shared: Arc<str> = currency.code().into();
+                self.currencies.push(Arc::clone(&shared));
+                Cell::Text(shared)
             }
             Read::User => {
                 let id = salesforce_id(text)?;
-                match self.lookups.user(&id) {
-                    Some(name) => Cell::Text(Arc::clone(name)),
-                    None => {
-                        if opaque_user(&id) {
-                            remarks.push((
-                                "value.unknown-user",
-                                format!("user `{}` is in no user file: its id is shown", shown(&id)),
-                            ));
-                        }
-                        self.intern(column, &id)
+                if let Some(name) = self.lookups.user(&id) {
+                    Cell::Text(Arc::clone(name))
+                } else {
+                    if opaque_user(&id) {
+                        remarks.push((
+                            "value.unknown-user",
+                            format!("user `{}` is in no user file: its id is shown", shown(&id)),
+                        ));
                     }
+                    self.intern(column, &id)
                 }
             }
             Read::ForecastCategory => Cell::text(forecast_category(text)),
@@ -426,9 +473,11 @@ impl<'r> Cells<'r> {
                 .stage(text.trim())
                 .and_then(|stage| stage.closed)
                 .map_or(Cell::Null, Cell::Boolean),
-            Read::StageWon => {
-                self.lookups.stage(text.trim()).and_then(|stage| stage.won).map_or(Cell::Null, Cell::Boolean)
-            }
+            Read::StageWon => self
+                .lookups
+                .stage(text.trim())
+                .and_then(|stage| stage.won)
+                .map_or(Cell::Null, Cell::Boolean),
             Read::ActivityKind => Cell::text(activity_kind(text)),
             Read::FieldName => field_name(text).map_or(Cell::Null, Cell::text),
             Read::Lifecycle => {
@@ -458,20 +507,19 @@ impl<'r> Cells<'r> {
         match raw {
             Raw::Text(text) => decimal(text.trim(), self.numbers),
             Raw::Number(text) => typed(text),
-            other => {
-                Err(Fault::new("value.type", format!("expected a number, found `{}`", shown(&other.to_plain()))))
-            }
+            other => Err(Fault::new(
+                "value.type",
+                format!("expected a number, found `{}`", shown(&other.to_plain())),
+            )),
         }
     }
 
     fn integer(&self, raw: Raw<'_>) -> Result<Cell, Fault> {
         let number = self.number(raw)?;
         let whole = number.normalize();
-        i64::try_from(whole)
-            .ok()
-            .filter(|_| whole.scale() == 0)
-            .map(Cell::Integer)
-            .ok_or_else(|| Fault::new("value.integer", format!("expected a whole number, found `{number}`")))
+        i64::try_from(whole).ok().filter(|_| whole.scale() == 0).map(Cell::Integer).ok_or_else(
+            || Fault::new("value.integer", format!("expected a whole number, found `{number}`")),
+        )
     }
 
     fn day(&self, raw: Raw<'_>) -> Result<jiff::civil::Date, Fault> {
@@ -506,7 +554,11 @@ impl<'r> Cells<'r> {
 
     /// Reads an instant where there is one.
     pub(crate) fn instant(&self, raw: Raw<'_>) -> Result<Option<Timestamp>, Fault> {
-        if self.empty(raw, &[]) { Ok(None) } else { self.flagged_instant(raw).map(|(at, _)| Some(at)) }
+        if self.empty(raw, &[]) {
+            Ok(None)
+        } else {
+            self.flagged_instant(raw).map(|(at, _)| Some(at))
+        }
     }
 
     /// Rewrites the values of a change in the form of its field: plain decimals, ISO days, names.
@@ -551,7 +603,13 @@ fn remark_on_time(flag: &str, text: &str) -> String {
 
 fn nested(kind: &str, read: Read) -> Fault {
     let expected = match read {
-        Read::Amount | Read::Micros | Read::Count | Read::Percent | Read::Fraction | Read::Rate | Read::Integer => "a number",
+        Read::Amount
+        | Read::Micros
+        | Read::Count
+        | Read::Percent
+        | Read::Fraction
+        | Read::Rate
+        | Read::Integer => "a number",
         Read::Boolean | Read::Not => "a boolean",
         Read::Day | Read::Instant | Read::Month => "a date",
         _ => "a text",
@@ -578,7 +636,8 @@ fn scaled(amount: Decimal) -> Result<Decimal, Fault> {
 
 /// Names a forecast category in our words; one that is not known stays as it is.
 fn forecast_category(text: &str) -> String {
-    let folded: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let folded: String =
+        text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     match folded.as_str() {
         "pipeline" => "pipeline",
         "bestcase" => "best_case",
@@ -606,12 +665,15 @@ fn activity_kind(text: &str) -> &'static str {
 
 /// Names a tracked field in our words; one that the model does not keep is `None`.
 fn field_name(text: &str) -> Option<&'static str> {
-    let folded: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let folded: String =
+        text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     Some(match folded.as_str() {
         "stagename" | "stage" | "dealstage" => "stage",
         "amount" => "amount",
         "closedate" => "close_on",
-        "forecastcategoryname" | "forecastcategory" | "hsmanualforecastcategory" => "forecast_category",
+        "forecastcategoryname" | "forecastcategory" | "hsmanualforecastcategory" => {
+            "forecast_category"
+        }
         "owner" | "ownerid" | "hubspotownerid" | "opportunityowner" => "owner",
         "created" | "createdate" => "created",
         _ => return None,
@@ -628,7 +690,11 @@ fn qualification(column: &BoundColumn, row: &Row<'_>) -> Cell {
             answers.insert((*key).to_owned(), text.into());
         }
     }
-    if answers.is_empty() { Cell::Null } else { Cell::text(serde_json::Value::Object(answers).to_string()) }
+    if answers.is_empty() {
+        Cell::Null
+    } else {
+        Cell::text(serde_json::Value::Object(answers).to_string())
+    }
 }
 
 /// Makes a constant cell of a kind from a text of a mapping.
@@ -638,13 +704,14 @@ pub(crate) fn constant(kind: Kind, text: &str) -> Option<Cell> {
         Kind::Integer => Cell::Integer(text.parse().ok()?),
         Kind::Boolean => Cell::Boolean(boolean(text).ok()?),
         Kind::Day => Cell::Day(text.parse().ok()?),
-        Kind::Instant => match text.parse::<Timestamp>() {
-            Ok(at) => Cell::Instant(at),
-            Err(_) => {
+        Kind::Instant => {
+            if let Ok(at) = text.parse::<Timestamp>() {
+                Cell::Instant(at)
+            } else {
                 let day: jiff::civil::Date = text.parse().ok()?;
                 Cell::Instant(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
             }
-        },
+        }
         Kind::Decimal => Cell::Decimal(decimal(text, NumberStyle::PLAIN).ok()?),
     })
 }

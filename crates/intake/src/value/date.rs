@@ -145,7 +145,9 @@ pub fn instant_of(
         Moment::Day(day) => day
             .to_zoned(style.day_zone.clone())
             .map(|zoned| (zoned.timestamp(), None))
-            .map_err(|_| Fault::new("value.time-range", format!("`{day}` is outside the range of times"))),
+            .map_err(|_| {
+                Fault::new("value.time-range", format!("`{day}` is outside the range of times"))
+            }),
     }
 }
 
@@ -156,7 +158,10 @@ pub fn plausible_year(year: i16, text: &str) -> Result<(), Fault> {
     }
     Err(Fault::new(
         "value.time-range",
-        format!("`{}` is in the year {year}, outside the plausible range 1990 to 2100", shown(text)),
+        format!(
+            "`{}` is in the year {year}, outside the plausible range 1990 to 2100",
+            shown(text)
+        ),
     ))
 }
 
@@ -199,15 +204,21 @@ fn digits(text: &str, style: &DateStyle) -> Result<Moment, Fault> {
         )
         .map(Moment::Day)
         .ok_or_else(|| Fault::new("value.date", format!("`{text}` is not a day of the calendar"))),
-        11..=14 if style.epoch_milliseconds => Timestamp::from_millisecond(value)
-            .map(Moment::Instant)
-            .map_err(|_| Fault::new("value.time-range", format!("`{text}` is outside the range of times"))),
-        9..=10 if style.epoch_seconds => Timestamp::from_second(value)
-            .map(Moment::Instant)
-            .map_err(|_| Fault::new("value.time-range", format!("`{text}` is outside the range of times"))),
+        11..=14 if style.epoch_milliseconds => {
+            Timestamp::from_millisecond(value).map(Moment::Instant).map_err(|_| {
+                Fault::new("value.time-range", format!("`{text}` is outside the range of times"))
+            })
+        }
+        9..=10 if style.epoch_seconds => {
+            Timestamp::from_second(value).map(Moment::Instant).map_err(|_| {
+                Fault::new("value.time-range", format!("`{text}` is outside the range of times"))
+            })
+        }
         9..=10 if style.epoch_milliseconds => Err(Fault::new(
             "value.time-range",
-            format!("`{text}` milliseconds are a time in 1970, outside the plausible range 1990 to 2100"),
+            format!(
+                "`{text}` milliseconds are a time in 1970, outside the plausible range 1990 to 2100"
+            ),
         )
         .hint("The number looks like seconds: declare `date = \"epoch_seconds\"`.")),
         5 if style.spreadsheet => {
@@ -263,8 +274,18 @@ fn named_month(text: &str) -> Option<(Moment, Option<&'static str>)> {
 
 fn month_named(text: &str) -> Option<u32> {
     const MONTHS: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september",
-        "october", "november", "december",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
     ];
     let lower = text.to_ascii_lowercase();
     if lower.len() < 3 {
@@ -279,7 +300,8 @@ fn with_time(date: Date, rest: &str) -> Option<(Moment, Option<&'static str>)> {
     if rest.is_empty() {
         return Some((Moment::Day(date), None));
     }
-    let clock_end = rest.bytes().take_while(|b| b.is_ascii_digit() || matches!(b, b':' | b'.')).count();
+    let clock_end =
+        rest.bytes().take_while(|b| b.is_ascii_digit() || matches!(b, b':' | b'.')).count();
     let (clock, tail) = rest.split_at(clock_end);
     let mut parts = clock.split(':');
     let hour = number(parts.next()?, 2)?;

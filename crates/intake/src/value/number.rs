@@ -54,7 +54,7 @@ pub fn evidence(text: &str) -> Evidence {
     let before = text.get(..at).unwrap_or("");
     let lead = before.bytes().rev().take_while(u8::is_ascii_digit).count();
     // Three digits after one mark may be thousands; `0.123` and `1234.567` can not.
-    if digits == 3 && (1..=3).contains(&lead) && !before.ends_with("0") | (lead > 1) {
+    if digits == 3 && (1..=3).contains(&lead) && (lead > 1 || !before.ends_with('0')) {
         Evidence::Open
     } else {
         as_decimal(last)
@@ -66,10 +66,10 @@ pub fn decimal(text: &str, style: NumberStyle) -> Result<Decimal, Fault> {
     if let Some(value) = plain(text.as_bytes(), style.decimal as u32) {
         return Ok(value);
     }
-    if style.dressed || style.group.is_some() {
-        if let Some(value) = dressed(text, style) {
-            return Ok(value);
-        }
+    if (style.dressed || style.group.is_some())
+        && let Some(value) = dressed(text, style)
+    {
+        return Ok(value);
     }
     let example = match (style.decimal, style.group) {
         (',', None) => "1234,56",
@@ -142,17 +142,19 @@ fn dressed(text: &str, style: NumberStyle) -> Option<Decimal> {
         let signs = ['$', '€', '£', '¥', '\u{a0}', '\u{202f}', ' '];
         text = text.trim_matches(signs);
         text = text.strip_suffix('%').unwrap_or(text).trim_end();
-        for (suffix, by) in [("k", 1_000_i64), ("K", 1_000), ("M", 1_000_000), ("B", 1_000_000_000)] {
+        for (suffix, by) in [("k", 1_000_i64), ("K", 1_000), ("M", 1_000_000), ("B", 1_000_000_000)]
+        {
             if let Some(rest) = text.strip_suffix(suffix) {
                 text = rest.trim_end();
                 factor = Decimal::from(by);
                 break;
             }
         }
-        if let Some((number, code)) = text.rsplit_once([' ', '\u{a0}']) {
-            if code.len() == 3 && code.parse::<domain::Currency>().is_ok() {
-                text = number.trim_end();
-            }
+        if let Some((number, code)) = text.rsplit_once([' ', '\u{a0}'])
+            && code.len() == 3
+            && code.parse::<domain::Currency>().is_ok()
+        {
+            text = number.trim_end();
         }
     }
     let (whole, fraction) = match text.split_once(style.decimal) {
@@ -214,15 +216,20 @@ mod tests {
         ";
         for line in table.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
             let cells: Vec<&str> = line.split_whitespace().collect();
-            for (style, expected) in
-                [(NumberStyle::PLAIN, cells[1]), (NumberStyle::POINT, cells[2]), (NumberStyle::COMMA, cells[3])]
-            {
+            for (style, expected) in [
+                (NumberStyle::PLAIN, cells[1]),
+                (NumberStyle::POINT, cells[2]),
+                (NumberStyle::COMMA, cells[3]),
+            ] {
                 let found = decimal(cells[0], style).map_or("-".to_owned(), |d| d.to_string());
                 assert_eq!(found, expected, "{} in {style:?}", cells[0]);
             }
         }
         assert_eq!(decimal("1\u{a0}234,56", NumberStyle::COMMA).unwrap().to_string(), "1234.56");
-        assert_eq!(decimal("1\u{202f}234,56 €", NumberStyle::COMMA).unwrap().to_string(), "1234.56");
+        assert_eq!(
+            decimal("1\u{202f}234,56 €", NumberStyle::COMMA).unwrap().to_string(),
+            "1234.56"
+        );
         assert_eq!(decimal("12,50 EUR", NumberStyle::COMMA).unwrap().to_string(), "12.50");
     }
 
