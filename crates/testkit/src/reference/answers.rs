@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::definition::{Side, SourcedBy};
+use domain::definition::{Side, SourcedBy, State};
 use domain::{Money, Period, Value};
 
 use super::Company;
@@ -104,9 +104,29 @@ impl Company {
         for deal in
             self.opportunities.iter().filter(|deal| deal.counted && deal.closed_on.is_none())
         {
-            if deal.state == domain::definition::State::Open {
+            if deal.state == State::Open {
                 *found.entry(deal.source).or_default() += deal.expected.unwrap_or(0);
             }
+        }
+        found
+    }
+
+    /// Returns how many of the deals created in the period have reached each open stage so far.
+    pub fn stages(&self, period: &Period) -> BTreeMap<String, i64> {
+        let open = self.definitions.stages.iter().filter(|stage| stage.state == State::Open);
+        let reached = |place: usize| {
+            let fits =
+                |deal: &&Opportunity| deal.stage_reached.is_some_and(|reached| reached > place);
+            self.created_in(period).filter(fits).count().try_into().expect("a count")
+        };
+        open.enumerate().map(|(place, stage)| (stage.id.to_string(), reached(place))).collect()
+    }
+
+    /// Returns the amount of deals created in the period with a touch of marketing, by side.
+    pub fn influenced(&self, period: &Period) -> BTreeMap<Side, i64> {
+        let mut found: BTreeMap<Side, i64> = Side::ALL.into_iter().map(|side| (side, 0)).collect();
+        for deal in self.created_in(period).filter(|deal| deal.influenced) {
+            *found.entry(deal.source).or_default() += deal.amount.unwrap_or(0);
         }
         found
     }
