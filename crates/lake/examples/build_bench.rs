@@ -168,14 +168,17 @@ fn records(n: u64) -> impl Iterator<Item = (usize, SourceRow)> {
             "id" => Cell::text(format!("o{number}")),
             "account_id" => Cell::text(format!("a{}", mixed(number) % (n / 50))),
             "name" => Cell::text(format!("Deal {number}")),
-            "stage" => Cell::text(if number % 3 == 0 { "Closed Won" } else { "Proposal/Price Quote" }),
+            "stage" => Cell::text(if number.is_multiple_of(3) {
+                "Closed Won"
+            } else {
+                "Proposal/Price Quote"
+            }),
             "amount" => Cell::Decimal((1000 + number * 17 % 90_000).into()),
             "currency" => Cell::text("USD"),
             "created_at" => at(created),
             "close_on" => {
-                let day = Timestamp::from_second(
-                    1_727_740_800 + (created + 60 * 86_400).cast_signed(),
-                );
+                let day =
+                    Timestamp::from_second(1_727_740_800 + (created + 60 * 86_400).cast_signed());
                 day.map_or(Cell::Null, |at| {
                     Cell::Day(at.to_zoned(jiff::tz::TimeZone::UTC).date().min(AS_OF))
                 })
@@ -193,14 +196,20 @@ fn touches(from: u64, to: u64) -> impl Iterator<Item = (usize, SourceRow)> {
             "id" => Cell::text(format!("00v{:08}{number:08}", random % 100_000_000)),
             "person_id" => Cell::text(format!("p{}", (random >> 20) % (to.max(100) / 10))),
             "at" => at(mixed(number + 9) % SECONDS),
-            "kind" => Cell::text(if random % 2 == 0 { "web_session" } else { "campaign_member" }),
-            "program_id" if random % 2 == 1 => Cell::text(format!("c{}", (random >> 9) % 300)),
-            "source" if random % 2 == 0 => Cell::text("google"),
-            "medium" if random % 2 == 0 => {
-                Cell::text(if random % 4 == 0 { "cpc" } else { "organic" })
+            "kind" => {
+                Cell::text(if random.is_multiple_of(2) { "web_session" } else { "campaign_member" })
             }
-            "campaign" if random % 4 == 0 => Cell::text(format!("campaign {}", (random >> 9) % 500)),
-            "responded" => Cell::Boolean(random % 7 > 0),
+            "program_id" if !random.is_multiple_of(2) => {
+                Cell::text(format!("c{}", (random >> 9) % 300))
+            }
+            "source" if random.is_multiple_of(2) => Cell::text("google"),
+            "medium" if random.is_multiple_of(2) => {
+                Cell::text(if random.is_multiple_of(4) { "cpc" } else { "organic" })
+            }
+            "campaign" if random.is_multiple_of(4) => {
+                Cell::text(format!("campaign {}", (random >> 9) % 500))
+            }
+            "responded" => Cell::Boolean(!random.is_multiple_of(7)),
             _ => Cell::Null,
         })
     })

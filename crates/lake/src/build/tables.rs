@@ -438,7 +438,7 @@ impl Making<'_> {
     }
 
     fn touch_days(&self, channels: &Channels) -> Result<Frame, LakeError> {
-        let mut rows: Vec<_> = self.gathered.days.iter().map(|(key, n)| (*key, *n)).collect();
+        let mut rows = self.gathered.by_day.clone();
         // Programs are numbered by identifier, none last; channels by identifier here.
         rows.sort_by_cached_key(|((program, channel, day), _)| {
             (*program, channels.id(*channel), *day)

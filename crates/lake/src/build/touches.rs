@@ -6,7 +6,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "dense codes index arrays of their own number")]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -194,7 +194,9 @@ impl Classes {
 pub(crate) struct Gathered {
     pub(crate) store: TouchStore,
     pub(crate) counts: TouchCounts,
-    pub(crate) days: BTreeMap<(u32, Channel, Day), DayCounts>,
+    days: HashMap<(u32, Channel, Day), DayCounts>,
+    /// The same in order, from [`Gathered::settle`].
+    pub(crate) by_day: Vec<((u32, Channel, Day), DayCounts)>,
     /// By code of the person.
     pub(crate) first: Vec<Option<FirstTouch>>,
     pub(crate) classes: Classes,
@@ -347,11 +349,11 @@ impl Gathered {
         for first in self.first.iter_mut().flatten() {
             renumber(&mut first.program);
         }
-        let days = std::mem::take(&mut self.days);
-        for ((mut program, channel, day), counts) in days {
-            renumber(&mut program);
-            self.days.insert((program, channel, day), counts);
+        self.by_day = std::mem::take(&mut self.days).into_iter().collect();
+        for ((program, _, _), _) in &mut self.by_day {
+            renumber(program);
         }
+        self.by_day.sort_unstable_by_key(|(key, _)| *key);
         let (kinds, places) = self.classes.kinds.sorted();
         for kind in &mut self.store.kind {
             *kind = places.get(*kind as usize).copied().unwrap_or(NONE);

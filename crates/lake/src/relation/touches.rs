@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::{Column, Filter, Frame};
+use domain::frame::Test;
+use domain::{Cell, Column, Filter, Frame};
 
 use super::{Built, joined};
 use crate::build::{
@@ -125,7 +126,8 @@ pub(super) fn fetch(
     // The identifier is kept for the order.
     let mut kept: Vec<&str> = columns.to_vec();
     kept.push("touch_id");
-    let mut maker = Maker { days, end, responses_only, shared: HashMap::new() };
+    let early = Early::new(filters);
+    let mut maker = Maker { days, end, responses_only, early, shared: HashMap::new() };
     // An empty part gives the columns where there is no touch.
     let mut parts = vec![Maker::none()?.select(&kept)];
     built.facts().scan("touch", FACT_COLUMNS, &mut |batch| {
@@ -148,7 +150,49 @@ struct Maker<'a> {
     days: &'a Days,
     end: i64,
     responses_only: bool,
+    early: Early<'a>,
     shared: HashMap<Box<str>, Arc<str>>,
+}
+
+/// Conditions that are looked at before the texts of a row are made, by column.
+#[derive(Default)]
+struct Early<'a> {
+    person: Vec<&'a Test>,
+    account: Vec<&'a Test>,
+    channel: Vec<&'a Test>,
+    program: Vec<&'a Test>,
+    invalid: Vec<&'a Test>,
+    counted: Vec<&'a Test>,
+}
+
+impl<'a> Early<'a> {
+    fn new(filters: &'a [Filter]) -> Self {
+        let of = |column: &str| {
+            let here = filters.iter().filter(|filter| filter.column == column);
+            here.map(|filter| &filter.test).collect()
+        };
+        Self {
+            person: of("person_id"),
+            account: of("account_id"),
+            channel: of("channel"),
+            program: of("program_id"),
+            invalid: of("invalid"),
+            counted: of("counted"),
+        }
+    }
+}
+
+/// True where all conditions hold; the value is only made where there is one.
+fn passes(tests: &[&Test], value: impl FnOnce() -> Cell) -> bool {
+    if tests.is_empty() {
+        return true;
+    }
+    let value = value();
+    tests.iter().all(|test| test.holds(&value))
+}
+
+fn text_cell(text: &Text) -> Cell {
+    text.as_ref().map_or(Cell::Null, |text| Cell::Text(Arc::clone(text)))
 }
 
 /// The most texts that are kept to be shared.
@@ -187,6 +231,23 @@ impl Maker<'_> {
             else {
                 continue;
             };
+            let invalid = Batch::flag(view.booleans(11), row) == Some(true);
+            let responded = Batch::flag(view.booleans(10), row);
+            let counted = !(invalid || self.responses_only && responded == Some(false));
+            let person = fact(1, row).and_then(|id| lookups.people.get(id));
+            let account = person.and_then(|(_, account)| account.clone()).or_else(|| {
+                let id = fact(2, row)?;
+                Some(lookups.merged.get(id).cloned().unwrap_or_else(|| id.into()))
+            });
+            let person =
+                person.map(|(id, _)| Arc::clone(id)).or_else(|| fact(1, row).map(Arc::from));
+            if !(passes(&self.early.account, || text_cell(&account))
+                && passes(&self.early.person, || text_cell(&person))
+                && passes(&self.early.invalid, || Cell::Boolean(invalid))
+                && passes(&self.early.counted, || Cell::Boolean(counted)))
+            {
+                continue;
+            }
             let look = Look {
                 kind: fact(4, row),
                 source: fact(7, row),
@@ -197,23 +258,23 @@ impl Maker<'_> {
             };
             let Lookups { programs, channels, classes, .. } = lookups;
             let class = classes.of(&look, fact(5, row), programs, channels);
-            let person = fact(1, row).and_then(|id| lookups.people.get(id));
-            let account = person.and_then(|(_, account)| account.clone()).or_else(|| {
-                let id = fact(2, row)?;
-                Some(lookups.merged.get(id).cloned().unwrap_or_else(|| id.into()))
-            });
-            let invalid = Batch::flag(view.booleans(11), row) == Some(true);
-            let responded = Batch::flag(view.booleans(10), row);
             let name = account.as_ref().and_then(|id| lookups.names.get(id).cloned().flatten());
             let program = (class.program != NONE).then_some(class.program);
+            let program_id = program.and_then(|code| lookups.programs.id(code));
+            let channel = lookups.channels.id(class.channel);
+            if !(passes(&self.early.channel, || Cell::Text(Arc::clone(&channel)))
+                && passes(&self.early.program, || text_cell(&program_id)))
+            {
+                continue;
+            }
             let row_texts = [
                 fact(0, row).map(Arc::from),
-                person.map(|(id, _)| Arc::clone(id)).or_else(|| fact(1, row).map(Arc::from)),
+                person,
                 account,
                 name,
-                Some(lookups.channels.id(class.channel)),
+                Some(channel),
                 Some(side_text(lookups.channels.side(class.channel))),
-                program.and_then(|code| lookups.programs.id(code)),
+                program_id,
                 program.and_then(|code| lookups.programs.name(code)),
                 self.share(look.kind),
                 self.share(look.source),
@@ -227,7 +288,6 @@ impl Maker<'_> {
             }
             instants.push(Some(instant(at)));
             on.push(self.days.day(at));
-            let counted = !(invalid || self.responses_only && responded == Some(false));
             for (column, flag) in flags.iter_mut().zip([responded, Some(invalid), Some(counted)]) {
                 column.push(flag);
             }
