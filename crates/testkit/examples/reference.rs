@@ -1,6 +1,11 @@
 //! Prints what the reference model finds in a folder of exports: `reference EXPORTS DEFINITIONS DAY PERIOD`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a tool for the terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "this is a tool for the terminal"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

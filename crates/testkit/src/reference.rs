@@ -43,6 +43,7 @@ pub struct Company {
     people: Vec<Person>,
     campaigns: Vec<Campaign>,
     touches: Vec<Touch>,
+    leads: Vec<Lead>,
     opportunities: Vec<Opportunity>,
     spend: Vec<Spend>,
     spend_left_out: Vec<Spend>,
@@ -65,6 +66,7 @@ impl Company {
             people: Vec::new(),
             campaigns: Vec::new(),
             touches: Vec::new(),
+            leads: Vec::new(),
             opportunities: Vec::new(),
             spend: Vec::new(),
             spend_left_out: Vec::new(),
@@ -75,6 +77,7 @@ impl Company {
         let ads = spend::ads(folder, as_of);
         company.campaigns = spend::campaigns(folder, &ads, &company);
         company.touches = touches::touches(folder, &company);
+        company.leads = company.people.iter().map(|person| company.lead(person)).collect();
         company.opportunities = deals::opportunities(folder, &company, &rates);
         (company.spend, company.spend_left_out) = spend::spend(&ads, &company, &rates);
         company
@@ -93,6 +96,11 @@ impl Company {
     /// Returns the people, each once, in the order of their ids.
     pub fn people(&self) -> &[Person] {
         &self.people
+    }
+
+    /// Returns the people with the day on which they became known and what brought them.
+    pub fn leads(&self) -> &[Lead] {
+        &self.leads
     }
 
     /// Returns the spend, by platform, program and day; typed-in costs by month.

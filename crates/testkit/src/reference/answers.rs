@@ -166,14 +166,12 @@ impl Company {
             rows.entry(key(Some(&spend.program), &spend.channel)).or_default().spend +=
                 spend.amount.unwrap_or(0);
         }
-        for touch in
-            self.touches.iter().filter(|touch| period.contains(self.calendar.day(touch.at)))
-        {
+        for touch in self.touches.iter().filter(|touch| period.contains(touch.day)) {
             let row = rows.entry(key(touch.program.as_ref(), &touch.channel)).or_default();
             row.touches += i64::from(touch.counted);
             row.invalid_touches += i64::from(!touch.valid);
         }
-        for lead in self.leads().iter().filter(|lead| period.contains(lead.created_on)) {
+        for lead in self.leads.iter().filter(|lead| period.contains(lead.created_on)) {
             rows.entry(key(lead.program.as_ref(), &lead.channel)).or_default().leads += 1;
         }
         for deal in self.created_in(period) {

@@ -213,13 +213,11 @@ fn opportunity(
     let primary = || {
         row.id("CampaignId").map(|id| company.campaign(&id).map_or(id.clone(), |c| c.name.clone()))
     };
-    let first_touch_on = first.map(|touch| company.calendar.day(touch.at));
+    let first_touch_on = first.map(|touch| touch.day);
     let kind = row.text("Type").to_owned();
     let segment = account.as_ref().map_or("unknown", |id| segment(company, id)).to_owned();
     let lead_creation = lead_creation(company, on_deal, account.as_ref(), (since, created_at))
-        .and_then(|at| {
-            journey.iter().copied().filter(|&place| company.touches[place].at <= at).next_back()
-        });
+        .and_then(|at| journey.iter().copied().rfind(|&place| company.touches[place].at <= at));
     let mut opportunity = Opportunity {
         segment,
         counted: !definitions

@@ -159,33 +159,22 @@ impl Company {
         self.people.iter().find(|person| person.records.contains(record))
     }
 
-    /// Returns the people, each with what brought them: the first touch that counts until the day after
-    /// they became known, else the visit that made the lead, else the lead source.
-    pub fn leads(&self) -> Vec<Lead> {
-        self.people.iter().map(|person| self.lead(person)).collect()
-    }
-
-    fn lead(&self, person: &Person) -> Lead {
+    /// Returns a person with what brought it: the first touch that counts until the day after it became
+    /// known, else the visit that made the lead, else the lead source.
+    pub(super) fn lead(&self, person: &Person) -> Lead {
         let created_on = self.calendar.day(person.created_at);
         let until = created_on.saturating_add(1.day());
         let first = self.touches.iter().find(|touch| {
-            touch.counted
-                && touch.person.as_deref() == Some(&person.id)
-                && self.calendar.day(touch.at) <= until
+            touch.counted && touch.person.as_deref() == Some(&person.id) && touch.day <= until
         });
         let [source, medium, campaign] = &person.utm;
         let named = self.campaign_named(campaign).filter(|_| !campaign.is_empty());
-        let (channel, program) = match first {
-            Some(touch) => (Some(touch.channel.clone()), touch.program.clone()),
-            None => {
-                let visit = self.visit(source, medium, campaign);
-                let program = named.map(|campaign| campaign.name.clone());
-                let stated = [("lead_source", person.lead_source.as_str())];
-                match visit {
-                    Some(channel) => (Some(channel), program),
-                    None => (self.channel(&stated), program),
-                }
-            }
+        let (channel, program) = if let Some(touch) = first {
+            (Some(touch.channel.clone()), touch.program.clone())
+        } else {
+            let stated = || self.channel(&[("lead_source", person.lead_source.as_str())]);
+            let channel = self.visit(source, medium, campaign).or_else(stated);
+            (channel, named.map(|campaign| campaign.name.clone()))
         };
         let channel = channel.unwrap_or_else(|| "unknown".to_owned());
         Lead {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use domain::definition::Side;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::Company;
@@ -17,6 +18,8 @@ pub struct Touch {
     pub id: String,
     /// When.
     pub at: Timestamp,
+    /// The day of it.
+    pub day: Date,
     /// `campaign_member`, `call`, `meeting`, `sales_email`, `web_session`.
     pub kind: &'static str,
     /// Who was touched.
@@ -181,6 +184,7 @@ fn touch(said: Said, company: &Company) -> Option<Touch> {
     Some(Touch {
         id: said.id,
         at,
+        day: company.calendar.day(at),
         kind: said.kind,
         person: person.map(|person| person.id.clone()),
         account,
