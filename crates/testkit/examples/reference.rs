@@ -1,4 +1,5 @@
-//! Prints what the reference model finds in a folder of exports: `reference EXPORTS DEFINITIONS DAY PERIOD`.
+//! Prints what the reference model finds in a folder of exports: `reference EXPORTS DEFINITIONS DAY
+//! PERIOD`.
 
 #![expect(
     clippy::print_stdout,
@@ -36,23 +37,35 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let programs = |rows: BTreeMap<String, testkit::reference::ProgramRow>| -> Value {
         rows.into_iter().map(|(name, row)| (name, Value::from(format!("{row:?}")))).collect()
     };
+    let touch = |place: usize| {
+        let touch = &company.touches()[place];
+        format!("{} {} {}", touch.at, touch.id, touch.channel)
+    };
+    let journey = |places: &[usize]| places.iter().copied().map(touch).collect::<Vec<_>>();
     let deals: Vec<Value> = company
         .opportunities()
         .iter()
         .map(|deal| {
-            let journey = |places: &[usize]| -> Vec<String> {
-                let touches = places.iter().map(|&place| &company.touches()[place]);
-                touches.map(|touch| format!("{} {} {}", touch.at, touch.id, touch.channel)).collect()
-            };
             json!({
-                "id": deal.id, "stage": deal.stage, "amount": deal.amount, "created_on": deal.created_on,
-                "closed_on": deal.closed_on, "channel": deal.channel, "program": deal.program,
-                "segment": deal.segment, "influenced": deal.influenced, "counted": deal.counted,
-                "stage_reached": deal.stage_reached, "expected": deal.expected,
-                "cycle_days": deal.cycle_days, "days_from_first_touch": deal.days_from_first_touch,
-                "account": deal.account, "source": SourcedBy::ALL.map(|rule| deal.side_under(rule).id()),
-                "journey": journey(&deal.journey), "journey_to_close": journey(&deal.journey_to_close),
-                "lead_creation": deal.lead_creation.map(|place| company.touches()[place].id.clone()),
+                "id": deal.id,
+                "stage": deal.stage,
+                "amount": deal.amount,
+                "created_on": deal.created_on,
+                "closed_on": deal.closed_on,
+                "channel": deal.channel,
+                "program": deal.program,
+                "segment": deal.segment,
+                "influenced": deal.influenced,
+                "counted": deal.counted,
+                "stage_reached": deal.stage_reached,
+                "expected": deal.expected,
+                "cycle_days": deal.cycle_days,
+                "days_from_first_touch": deal.days_from_first_touch,
+                "account": deal.account,
+                "source": SourcedBy::ALL.map(|rule| deal.side_under(rule).id()),
+                "journey": journey(&deal.journey),
+                "journey_to_close": journey(&deal.journey_to_close),
+                "lead_creation": deal.lead_creation.map(touch),
             })
         })
         .collect();

@@ -1,8 +1,8 @@
 //! For tests only: a second, independent computation of the answers from the same exports.
 //!
-//! The product streams, partitions and keeps columns; this crate reads whole files into plain structs
-//! and loops over them. It shares the words with the product (`domain`) and nothing else, so that a
-//! figure on which both agree was computed twice. Clarity goes before speed.
+//! The product streams, partitions and keeps columns; this crate reads whole files into plain
+//! structs and loops over them. It shares the words with the product (`domain`) and nothing else,
+//! so that a figure on which both agree was computed twice. Clarity goes before speed.
 
 #![expect(
     clippy::expect_used,

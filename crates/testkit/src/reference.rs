@@ -1,8 +1,8 @@
 //! The reference model: a company read from its exports, and its answers by plain loops.
 //!
-//! Money is in minor units of the reporting currency and exact; a share is a quotient of whole numbers.
-//! What the words mean is `docs/spec/relations.md`; where that leaves a choice, the choice is written
-//! where it is made.
+//! Money is in minor units of the reporting currency and exact; a share is a quotient of whole
+//! numbers. What the words mean is `docs/spec/relations.md`; where that leaves a choice, the choice
+//! is written where it is made.
 
 mod answers;
 mod chain;

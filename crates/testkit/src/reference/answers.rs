@@ -80,8 +80,9 @@ impl Company {
         found
     }
 
-    /// Returns deals created and won in the period by side under a rule: counts and amounts in the order
-    /// created, amount created, won, amount won. Every side is there, so that they add up to the whole.
+    /// Returns deals created and won in the period by side under a rule: counts and amounts in the
+    /// order created, amount created, won, amount won. Every side is there, so that they add up to
+    /// the whole.
     pub fn sides(&self, period: &Period, rule: SourcedBy) -> BTreeMap<Side, [i64; 4]> {
         let mut found: BTreeMap<Side, [i64; 4]> =
             Side::ALL.into_iter().map(|side| (side, [0; 4])).collect();
@@ -131,8 +132,8 @@ impl Company {
         found
     }
 
-    /// Returns the credit of each channel under a model for the deals created in the period, and the part
-    /// of it that is won by now.
+    /// Returns the credit of each channel under a model for the deals created in the period, and
+    /// the part of it that is won by now.
     pub fn attribution(&self, period: &Period, model: &str) -> BTreeMap<String, (i64, i64)> {
         let mut found: BTreeMap<String, (i64, i64)> = BTreeMap::new();
         let deals: BTreeMap<&str, &Opportunity> =

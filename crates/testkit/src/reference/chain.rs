@@ -1,7 +1,7 @@
 //! The Markov chain of order 1 over all journeys, by dense linear algebra.
 //!
-//! Anderl, Becker, von Wangenheim and Schumann (2016): the removal effect of a channel is the part of
-//! conversions that is lost when every step into it leads to the end without conversion.
+//! Anderl, Becker, von Wangenheim and Schumann (2016): the removal effect of a channel is the part
+//! of conversions that is lost when every step into it leads to the end without conversion.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,9 +16,9 @@ struct Chain {
 }
 
 impl Company {
-    /// Returns all paths: channels in order, and whether they led to a deal. A deal with touches is a
-    /// conversion; an account with touches and without a deal is a path that led to none, as long as a
-    /// journey is: the lookback before its last touch.
+    /// Returns all paths: channels in order, and whether they led to a deal. A deal with touches is
+    /// a conversion; an account with touches and without a deal is a path that led to none, as long
+    /// as a journey is: the lookback before its last touch.
     pub fn paths(&self) -> Vec<(Vec<String>, bool)> {
         let channels = |places: &mut dyn Iterator<Item = usize>| -> Vec<String> {
             places.map(|place| self.touches[place].channel.clone()).collect()
@@ -96,8 +96,8 @@ impl Chain {
         Self { start, step, convert }
     }
 
-    /// Returns the probability of a conversion, with one channel taken out: `x = convert + step · x`,
-    /// solved by elimination with pivots.
+    /// Returns the probability of a conversion, with one channel taken out: `x = convert + step ·
+    /// x`, solved by elimination with pivots.
     fn conversion(&self, removed: Option<usize>) -> f64 {
         let kept: Vec<usize> = (0..self.start.len()).filter(|&at| Some(at) != removed).collect();
         let n = kept.len();

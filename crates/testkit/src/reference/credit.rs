@@ -40,7 +40,8 @@ pub struct Credit {
 }
 
 /// Divides an amount by whole weights: the floor of each part, then one unit more for the largest
-/// remainders, the earlier of equal ones first. The parts sum to the amount; without weight to nothing.
+/// remainders, the earlier of equal ones first. The parts sum to the amount; without weight to
+/// nothing.
 pub fn split(amount: i64, weights: &[i128]) -> Vec<i64> {
     let total: i128 = weights.iter().sum();
     if total == 0 {
@@ -58,7 +59,8 @@ pub fn split(amount: i64, weights: &[i128]) -> Vec<i64> {
     parts.iter().map(|&part| sign * i64::try_from(part).expect("a part of the amount")).collect()
 }
 
-/// Milestone shares of a rule: first, lead creation, opportunity creation, close, all others together.
+/// Milestone shares of a rule: first, lead creation, opportunity creation, close, all others
+/// together.
 type Shares = [i128; 5];
 
 /// The shares as they are published; none where the rule is not made of milestones.
@@ -97,7 +99,8 @@ impl Company {
         RULES.into_iter().chain(["markov", "shapley"]).filter(given).collect()
     }
 
-    /// Returns what each deal gives to each channel and program under a model; `markov` is of order 1.
+    /// Returns what each deal gives to each channel and program under a model; `markov` is of order
+    /// 1.
     ///
     /// # Panics
     ///
@@ -154,7 +157,8 @@ impl Company {
         sums.into_iter().map(credit).collect()
     }
 
-    /// Cuts the journey at the creation of the deal; `full_path` and own shares look on to the close.
+    /// Cuts the journey at the creation of the deal; `full_path` and own shares look on to the
+    /// close.
     fn journey(&self, deal: &Opportunity, model: &str) -> Journey<'_> {
         let to_close = matches!(model, "full_path" | "custom");
         let places = if to_close { &deal.journey_to_close } else { &deal.journey };
@@ -188,8 +192,9 @@ fn whole(weight: f64) -> i128 {
     whole
 }
 
-/// Gives each milestone that is there its share, and what is not a milestone the share of the others in
-/// equal parts. What is missing is left out, so that its share goes to the rest in proportion.
+/// Gives each milestone that is there its share, and what is not a milestone the share of the
+/// others in equal parts. What is missing is left out, so that its share goes to the rest in
+/// proportion.
 fn by_milestones(journey: &Journey<'_>, shares: Shares) -> Vec<i128> {
     let n = journey.touches.len();
     let [first, lead, opportunity, close, others] = shares;
@@ -227,8 +232,8 @@ fn markov(touches: &[&Touch], effects: &BTreeMap<String, f64>) -> Vec<i128> {
     if weights.iter().all(|&weight| weight == 0) { vec![1; touches.len()] } else { weights }
 }
 
-/// Gives each different channel an equal part of the amount, and the touches of a channel equal parts of
-/// that; odd cents go to what comes first in the journey.
+/// Gives each different channel an equal part of the amount, and the touches of a channel equal
+/// parts of that; odd cents go to what comes first in the journey.
 fn shapley(amount: i64, touches: &[&Touch]) -> Vec<i64> {
     let mut channels: Vec<&str> = Vec::new();
     for touch in touches {

@@ -275,8 +275,8 @@ fn segment<'a>(company: &'a Company, account: &str) -> &'a str {
         .map_or("other", |segment| &segment.id)
 }
 
-/// Marketing where a marketing touch precedes the first sales touch, or there is no sales touch; else
-/// the side of the first touch.
+/// Marketing where a marketing touch precedes the first sales touch, or there is no sales touch;
+/// else the side of the first touch.
 fn pre_sales(sides: impl Iterator<Item = Side>) -> Side {
     let sides: Vec<Side> = sides.collect();
     let sales = sides.iter().position(|&side| side == Side::Sales).unwrap_or(sides.len());
@@ -306,8 +306,8 @@ fn account_of_all(people: &[&Person]) -> Option<String> {
     if accounts.len() == 1 { accounts.into_iter().next().cloned() } else { None }
 }
 
-/// Returns when the first of the people on the deal became known, where that lies in the window; where
-/// nobody is on it, the first of all people of the account.
+/// Returns when the first of the people on the deal became known, where that lies in the window;
+/// where nobody is on it, the first of all people of the account.
 fn lead_creation(
     company: &Company,
     on_deal: Vec<&Person>,

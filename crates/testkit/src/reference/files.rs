@@ -96,8 +96,8 @@ pub(super) fn widened(id: &str) -> String {
     wide
 }
 
-/// Reads a sheet without the rows that the source says are deleted. A record that was merged away is
-/// marked as deleted too, but stays: it stands for its master.
+/// Reads a sheet without the rows that the source says are deleted. A record that was merged away
+/// is marked as deleted too, but stays: it stands for its master.
 pub(super) fn sheet(folder: &Path, name: &str) -> Vec<Row> {
     let deleted = |row: &Row| row.truth("IsDeleted") == Some(true);
     let merged = |row: &Row| !row.text("MasterRecordId").is_empty();

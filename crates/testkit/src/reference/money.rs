@@ -16,8 +16,8 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    /// Reads the dated rates: units of a currency for one unit of the corporate currency, which is the
-    /// one whose rate is always 1.
+    /// Reads the dated rates: units of a currency for one unit of the corporate currency, which is
+    /// the one whose rate is always 1.
     pub(super) fn read(folder: &Path, definitions: &Definitions, as_of: Date) -> Self {
         let rows: Vec<(Date, Currency, Decimal)> = sheet(folder, "DatedConversionRate")
             .iter()
@@ -36,8 +36,8 @@ impl Rates {
         Self { dated, definitions: definitions.clone(), as_of }
     }
 
-    /// Returns an amount in minor units of the reporting currency, rounded once half to even; nothing
-    /// where there is no rate.
+    /// Returns an amount in minor units of the reporting currency, rounded once half to even;
+    /// nothing where there is no rate.
     pub(super) fn convert(&self, amount: Decimal, from: Currency, day: Date) -> Option<i64> {
         let to = self.definitions.currency;
         let minor = |amount| Money::from_decimal(amount, to).ok().map(|money| money.minor);

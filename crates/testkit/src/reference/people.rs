@@ -159,8 +159,8 @@ impl Company {
         self.people.iter().find(|person| person.records.contains(record))
     }
 
-    /// Returns a person with what brought it: the first touch that counts until the day after it became
-    /// known, else the visit that made the lead, else the lead source.
+    /// Returns a person with what brought it: the first touch that counts until the day after it
+    /// became known, else the visit that made the lead, else the lead source.
     pub(super) fn lead(&self, person: &Person) -> Lead {
         let created_on = self.calendar.day(person.created_at);
         let until = created_on.saturating_add(1.day());

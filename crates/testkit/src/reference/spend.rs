@@ -198,8 +198,8 @@ pub(super) fn spend(ads: &[Ad], company: &Company, rates: &Rates) -> (Vec<Spend>
     (spend, left_out)
 }
 
-/// Spreads typed-in costs over their days, one row a month: by largest remainder in the currency of the
-/// cost, then converted on the first of its days in the month.
+/// Spreads typed-in costs over their days, one row a month: by largest remainder in the currency of
+/// the cost, then converted on the first of its days in the month.
 fn typed_in(company: &Company, rates: &Rates) -> Vec<Spend> {
     let mut rows = Vec::new();
     for campaign in &company.campaigns {

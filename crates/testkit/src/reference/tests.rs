@@ -1,8 +1,8 @@
 //! A company that one can hold in the head (`tiny/`), with figures found by hand.
 //!
-//! Acme bought once: a visit from a paid search, a webinar, a call, a visit from a paid post, then a
-//! deal, a meeting and a signature. Beta has a deal and no touch that counts; Gamma has a touch and no
-//! deal. One rate halves, so that an amount converted on the wrong day shows.
+//! Acme bought once: a visit from a paid search, a webinar, a call, a visit from a paid post, then
+//! a deal, a meeting and a signature. Beta has a deal and no touch that counts; Gamma has a touch
+//! and no deal. One rate halves, so that an amount converted on the wrong day shows.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -79,8 +79,8 @@ fn credit_by_each_model_is_the_credit_found_by_hand() {
         ("full_path", [56_250, 6_250, 34_375, 28_125]),
         ("j_shaped", [25_000, 12_500, 12_500, 75_000]),
         ("inverse_j", [75_000, 12_500, 12_500, 25_000]),
-        // Two of three paths convert. Every one of them needs the first three channels; a third of the
-        // calls are the end, so without the paid post a third is left: effects 1, 1, 1 and 2/3.
+        // Two of three paths convert. Every one of them needs the first three channels; a third of
+        // the calls are the end, so without the paid post a third is left: effects 1, 1, 1 and 2/3.
         ("markov", [34_091, 34_091, 34_091, 22_727]),
         ("shapley", [31_250, 31_250, 31_250, 31_250]),
     ];

@@ -115,8 +115,8 @@ fn meeting(row: &Row, zone: &TimeZone) -> Said {
     }
 }
 
-/// Reads the visits: one touch a session, whatever happened in it, as its first event tells it. A visit
-/// without any engagement is a machine's.
+/// Reads the visits: one touch a session, whatever happened in it, as its first event tells it. A
+/// visit without any engagement is a machine's.
 fn visits(rows: &[Row], zone: &TimeZone) -> Vec<Said> {
     let mut sessions: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
     for row in rows {

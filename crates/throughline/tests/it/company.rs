@@ -1,7 +1,7 @@
 //! Sample companies, asked by the program and by the reference model: the same money to the cent.
 //!
-//! `THROUGHLINE_SEEDS=40` tries forty companies instead of three. Money and counts must be equal; the
-//! two models whose weights are no fractions may differ by the cents of rounding.
+//! `THROUGHLINE_SEEDS=40` tries forty companies instead of three. Money and counts must be equal;
+//! the two models whose weights are no fractions may differ by the cents of rounding.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -120,9 +120,9 @@ fn the_reference_model_finds_the_deals_and_the_spend_of_the_simulated_truth() {
 
 #[test]
 fn visits_are_joined_by_cookie_only_and_machines_count() {
-    // FIXME: asserted as it is. A visit names the person in `user_id` and a machine shows no engagement
-    // at all; the program joins visits by `user_pseudo_id` and counts machines. When this test fails,
-    // remove it together with `spare`.
+    // FIXME: asserted as it is. A visit names the person in `user_id` and a machine shows no
+    // engagement at all; the program joins visits by `user_pseudo_id` and counts machines. When
+    // this test fails, remove it together with `spare`.
     let (company, definitions) = started();
     let exports = company.outside().join("exports");
     sample::company(&plan(1, Dirt::none())).write(&exports).unwrap();
@@ -339,8 +339,8 @@ fn programs(
     reference: &reference::Company,
     period: &domain::Period,
 ) {
-    // A campaign of the CRM and the one of its ad platform have one name and two rows: together they are
-    // the program.
+    // A campaign of the CRM and the one of its ad platform have one name and two rows: together
+    // they are the program.
     let found = labelled(answer, "programs");
     rows(check, "programs", &found, reference.programs(period), "No program");
     let found = table(answer, "channels");
