@@ -1,9 +1,9 @@
 //! A build: from the facts as of a snapshot and a day to the tables that relations are made of.
 //!
-//! Everything that does not depend on the currency asked for is computed here once: who is who, which
-//! channel a touch has, which touches a deal has, its source, its stage. Amounts stay native with the
-//! day of their rate. The facts are read in any order; the tables come out in the order of their keys,
-//! so that the same facts give the same bytes. No clock, no environment, no randomness.
+//! Everything that does not depend on the currency asked for is computed here once: who is who,
+//! which channel a touch has, which touches a deal has, its source, its stage. Amounts stay native
+//! with the day of their rate. The facts are read in any order; the tables come out in the order of
+//! their keys, so that the same facts give the same bytes. No clock, no environment, no randomness.
 
 pub mod caveats;
 mod channels;

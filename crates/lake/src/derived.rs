@@ -1,10 +1,10 @@
 //! What was built, kept on disk, so that a question is answered without building again.
 //!
 //! A folder for each build, named by its key: a hash of the state of the facts, the meaning of the
-//! definitions, the as-of day and the format. The tables are Parquet files that are read when they are
-//! asked for. A folder is written under another name and renamed when it is complete; one that is not
-//! complete, or whose files have other sizes than they were written with, counts as not there, because
-//! everything in it can be built again.
+//! definitions, the as-of day and the format. The tables are Parquet files that are read when they
+//! are asked for. A folder is written under another name and renamed when it is complete; one that
+//! is not complete, or whose files have other sizes than they were written with, counts as not
+//! there, because everything in it can be built again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};

@@ -1,7 +1,7 @@
 //! Where a build takes its facts from: a lake at a snapshot, or facts in memory.
 //!
-//! A build asks for columns of a table and gets batches. It relies on one row for each key and on no
-//! order. Withdrawn rows come too, because a record that was merged away still says into which.
+//! A build asks for columns of a table and gets batches. It relies on one row for each key and on
+//! no order. Withdrawn rows come too, because a record that was merged away still says into which.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

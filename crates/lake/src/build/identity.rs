@@ -85,8 +85,8 @@ impl Identity {
     }
 }
 
-/// Follows each node to the end of its chain. Members of a circle, and only these, end at themselves;
-/// the second value counts them.
+/// Follows each node to the end of its chain. Members of a circle, and only these, end at
+/// themselves; the second value counts them.
 fn ends(next: &[u32]) -> (Vec<u32>, u64) {
     let mut end = vec![NONE; next.len()];
     let mut n_in_cycles = 0;
@@ -127,8 +127,8 @@ fn ends(next: &[u32]) -> (Vec<u32>, u64) {
     (end, n_in_cycles)
 }
 
-/// Groups nodes by the end of their chain: the end itself where it has a record, else the member with
-/// the least identifier that has one, else the end.
+/// Groups nodes by the end of their chain: the end itself where it has a record, else the member
+/// with the least identifier that has one, else the end.
 fn representatives(names: &Names, end: &[u32], found: &[bool]) -> Vec<u32> {
     let mut best: HashMap<u32, u32> = HashMap::new();
     for (node, &end) in (0..).zip(end) {

@@ -1,10 +1,10 @@
 //! Journeys: the touches of each deal's account from the lookback before its creation to its close.
 //!
-//! Both ends are included; ties in time are broken by the identifier of the touch. The touches up to
-//! the creation come first (`before`), those after it follow. Milestones are places in the journey:
-//! the touch that made the lead is the last one at or before the earliest creation of a person on the
-//! deal; the touch that made the deal is the last one at or before its creation; the touch that closed
-//! it is the last one of all, for a closed deal only.
+//! Both ends are included; ties in time are broken by the identifier of the touch. The touches up
+//! to the creation come first (`before`), those after it follow. Milestones are places in the
+//! journey: the touch that made the lead is the last one at or before the earliest creation of a
+//! person on the deal; the touch that made the deal is the last one at or before its creation; the
+//! touch that closed it is the last one of all, for a closed deal only.
 
 #![expect(clippy::indexing_slicing, reason = "dense codes index arrays of their own number")]
 

@@ -1,8 +1,8 @@
 //! Programs: campaigns of the CRM and of ad platforms, found by identifier or by name.
 //!
-//! A campaign that is known from its spend alone, or named by a touch and not exported, is a program
-//! with the little that is known. A name that several programs share means the one of an ad platform,
-//! since such a name comes from the tag of an ad, else the one with the least identifier.
+//! A campaign that is known from its spend alone, or named by a touch and not exported, is a
+//! program with the little that is known. A name that several programs share means the one of an ad
+//! platform, since such a name comes from the tag of an ad, else the one with the least identifier.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -148,8 +148,8 @@ impl Programs {
         }
     }
 
-    /// Finds the program of a touch: by its identifier, made where it is not known, else by the name
-    /// or identifier that the visit carries as its campaign. [`NONE`] without either.
+    /// Finds the program of a touch: by its identifier, made where it is not known, else by the
+    /// name or identifier that the visit carries as its campaign. [`NONE`] without either.
     pub(crate) fn of_touch(
         &mut self,
         id: Option<&str>,
@@ -210,8 +210,8 @@ impl Programs {
     }
 }
 
-/// Lists campaigns that appear in spend and in no record of their own. Where the rows of one differ,
-/// the greatest values count, so that the order of the rows changes nothing.
+/// Lists campaigns that appear in spend and in no record of their own. Where the rows of one
+/// differ, the greatest values count, so that the order of the rows changes nothing.
 fn of_spend(source: &dyn Facts, known: &[Program], as_of: Day) -> Result<Vec<Program>, LakeError> {
     let columns = ["program_id", "program_name", "platform", "channel", "day"];
     let frame = facts::frame(source, "spend", &columns)?;

@@ -1,9 +1,9 @@
 //! Spend: what ad platforms deliver by day, and costs typed in at campaigns of the CRM.
 //!
-//! A typed cost is spread evenly over the days of the campaign and becomes one row a month, exact by
-//! largest remainder; what falls after the as-of day is not contained. It is left out, with a reason,
-//! where an ad platform delivers the spend of the same campaign, or of the same channel in months
-//! around it: the same money would count twice.
+//! A typed cost is spread evenly over the days of the campaign and becomes one row a month, exact
+//! by largest remainder; what falls after the as-of day is not contained. It is left out, with a
+//! reason, where an ad platform delivers the spend of the same campaign, or of the same channel in
+//! months around it: the same money would count twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -505,8 +505,8 @@ impl Making<'_> {
         ])
     }
 
-    /// Channel and program of a person without a touch: by the visit that made the record, else by its
-    /// lead source.
+    /// Channel and program of a person without a touch: by the visit that made the record, else by
+    /// its lead source.
     fn origin(&self, person: &super::identity::Person, channels: &mut Channels) -> (Channel, u32) {
         let [source, medium, campaign] = &person.utm;
         if person.utm.iter().any(Option::is_some) {

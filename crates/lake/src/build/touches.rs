@@ -1,8 +1,8 @@
 //! Touches: streamed once, resolved to account, program and channel, counted or set apart.
 //!
 //! A touch belongs to the account of its person, else to the account that it names. One that is
-//! invalid, or a mere send where only responses count, is set apart and counted. What counts and has
-//! an account is kept in some 50 bytes; all others only leave their numbers.
+//! invalid, or a mere send where only responses count, is set apart and counted. What counts and
+//! has an account is kept in some 50 bytes; all others only leave their numbers.
 
 #![expect(clippy::indexing_slicing, reason = "dense codes index arrays of their own number")]
 

@@ -5,9 +5,9 @@
 //! that look at the close see the journey up to it; all others end at the creation of the deal.
 //!
 //! `markov` weighs each touch of a deal by the removal effect of its channel in the chain over all
-//! paths; where all effects are zero, touches weigh the same. `shapley` gives each different channel
-//! of the journey the same (the set game, Zhao, Mahboobi and Bagheri 2018), and its touches equal
-//! parts of that.
+//! paths; where all effects are zero, touches weigh the same. `shapley` gives each different
+//! channel of the journey the same (the set game, Zhao, Mahboobi and Bagheri 2018), and its touches
+//! equal parts of that.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! `paths`, `touch_days`, `leads`, `spend`, `spend_left_out` and `programs`: tables of the build, with
-//! their money in the currency asked for.
+//! `paths`, `touch_days`, `leads`, `spend`, `spend_left_out` and `programs`: tables of the build,
+//! with their money in the currency asked for.
 
 use domain::{Column, Currency, Frame};
 

@@ -1,7 +1,8 @@
 //! `touches`: one row per touch, read from the facts again.
 //!
-//! The rows of a batch are made and filtered before the next one is read, so that only what is asked
-//! for is held. A touch that is invalid, or a mere send where only responses count, is not counted.
+//! The rows of a batch are made and filtered before the next one is read, so that only what is
+//! asked for is held. A touch that is invalid, or a mere send where only responses count, is not
+//! counted.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -55,7 +55,8 @@ fn every_touch_is_used_or_set_apart_with_a_reason() {
         touches.future,
         touches.unmapped,
     ];
-    // t27 is of an unknown person; t28 of nobody and t31 of a person without account; t30 is unmapped.
+    // t27 is of an unknown person; t28 of nobody and t31 of a person without account; t30 is
+    // unmapped.
     assert_eq!(found, [32, 26, 1, 2, 1, 1, 1, 1]);
     check(
         &built,
@@ -97,19 +98,19 @@ fn doubts_are_said_with_counts_and_money_and_most_of_them_open() {
 deals-not-converted: 1 deal not converted for want of a rate: 1000000.00 SEK.
 deals-amount-unknown: 1 deal without an amount; they add nothing.
 deals-currency-assumed: 1 deal without a currency (2000.00 USD); the reporting currency is assumed.
-stages-undefined: Stages that are not defined, so that the flags of the source decide: `Verbal yes`: \
-1 deal (2000.00 USD).
+stages-undefined: Stages that are not defined, so that the flags of the source decide: \
+`Verbal yes`: 1 deal (2000.00 USD).
 deals-without-account: 1 deal (2000.00 USD) without an account.
 lead-sources-unmapped: Lead sources that fit no channel rule: `Trade show floor` (1).
 touches-invalid: 1 touch set apart as invalid.
 touches-sends: 1 touch set apart as mere sends.
 touches-without-account: 3 touches belong to no known account (1 name a person who is not known).
 touches-unmapped: 1 touch fit no channel rule.
-spend-left-out: 3 rows of spend (780.00 USD) typed in at campaigns is left out, since an ad platform \
-delivers the same money.
+spend-left-out: 3 rows of spend (780.00 USD) typed in at campaigns is left out, since an ad \
+platform delivers the same money.
 merge-circle: 2 people are merged in a circle and stay apart.
-future: Facts after the as-of day are left out: 1 of accounts and people, 1 of touches, 1 of spend, \
-1 of rates.";
+future: Facts after the as-of day are left out: 1 of accounts and people, 1 of touches, \
+1 of spend, 1 of rates.";
     assert_eq!(said.join("\n"), expected);
     for caveat in caveats {
         if let Some(rows) = caveat.rows {
