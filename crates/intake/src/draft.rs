@@ -1,33 +1,33 @@
 //! The text of a mapping for a file, to be completed by hand.
 //!
-//! Guesses rest on names alone and are marked as guesses; examples of values stand beside them,
-//! without those that speak of persons.
+//! Guesses rest on names, are dropped where the values cannot be meant, and are marked as guesses;
+//! examples of values stand beside them, without those that speak of persons.
 
 use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use domain::diagnostic::nearest;
-use domain::fact::{FactTable, TABLES};
+use domain::fact::{FactColumn, FactTable, Kind, TABLES};
+use domain::{Diagnostic, Place};
 
 use crate::format::decode::{Content, Encoding, content, open_bytes, text_of};
 use crate::format::{Row, delimited, ndjson, parquet, workbook};
 use crate::preset::{fold, presets};
 use crate::settings::{Rejected, Settings};
-use crate::value::shown;
+use crate::value::number::{Evidence, evidence};
+use crate::value::{boolean, shown};
 
 /// Most examples of one column.
 const EXAMPLES: usize = 3;
 
-/// Drafts a mapping for a file; the text says so where the file cannot be read at all.
-pub fn draft(path: &Path, settings: &Settings) -> String {
+/// Drafts a mapping for a file that is a table.
+pub fn draft(path: &Path, settings: &Settings) -> Result<String, Rejected> {
     let name = path
         .file_name()
         .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-    match sample(path, settings) {
-        Err(rejected) => format!("# {name} cannot be read: {}\n", rejected.0.message),
-        Ok(sample) => write(&name, &sample),
-    }
+    Ok(write(&name, &sample(path, settings)?))
 }
 
 struct Sample {
@@ -38,7 +38,7 @@ struct Sample {
 }
 
 fn sample(path: &Path, settings: &Settings) -> Result<Sample, Rejected> {
-    let file = path.display().to_string().into();
+    let file: Arc<str> = path.display().to_string().into();
     let limits = &settings.limits;
     let mut head = Vec::new();
     let mut packed = false;
@@ -161,11 +161,14 @@ fn sample(path: &Path, settings: &Settings) -> Result<Sample, Rejected> {
             }
         }
         other => {
-            return Err(domain::Diagnostic::error(
-                "intake.not-recognized",
-                format!("the file is no table ({other:?})"),
-            )
-            .into());
+            let what = match other {
+                Content::Empty => "file is empty",
+                _ => "the file is no table of a known format",
+            };
+            return Err(Diagnostic::error("intake.not-recognized", what)
+                .at(Place::file(file))
+                .hint("Name a file of CSV, XLSX, NDJSON or Parquet.")
+                .into());
         }
     }
     examples.resize(names.len(), Vec::new());
@@ -174,7 +177,22 @@ fn sample(path: &Path, settings: &Settings) -> Result<Sample, Rejected> {
 
 /// Words of files that mean a column of the model, beyond its own name and those of presets.
 const SYNONYMS: &[(&str, &[&str])] = &[
-    ("id", &["record id", "opportunity_id", "deal_id", "lead_id", "account_id", "contact_id"]),
+    (
+        "id",
+        &[
+            "record id",
+            "opportunity_id",
+            "deal_id",
+            "lead_id",
+            "account_id",
+            "contact_id",
+            "deal nr",
+            "deal no",
+            "deal number",
+            "number",
+        ],
+    ),
+    ("currency", &["curr", "ccy", "currency code"]),
     ("stage", &["deal_stage", "status", "phase"]),
     ("amount", &["value", "close_value", "revenue", "deal_value", "cost", "spend", "total"]),
     (
@@ -186,9 +204,12 @@ const SYNONYMS: &[(&str, &[&str])] = &[
             "create_date",
             "engage_date",
             "first_contact_date",
+            "opened",
+            "start",
+            "start date",
         ],
     ),
-    ("close_on", &["close_date", "closing date", "won_date", "expected_close"]),
+    ("close_on", &["close_date", "closing date", "won_date", "expected_close", "end", "end date"]),
     ("owner", &["sales_agent", "sales rep", "deal owner", "rep"]),
     ("account_name", &["account", "company", "customer", "account name.name"]),
     ("account_id", &["account name.id", "company_id", "customer_id"]),
@@ -199,15 +220,16 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("day", &["date", "date_day"]),
     ("program_id", &["campaign_id", "campaign"]),
     ("program_name", &["campaign_name", "campaign"]),
-    ("name", &["deal name", "title", "subject"]),
+    ("name", &["deal name", "deal title", "title", "subject"]),
 ];
 
 fn guess(
     table: &'static FactTable,
-    target: &str,
-    names: &[String],
+    column: &FactColumn,
+    sample: &Sample,
     taken: &[usize],
 ) -> Option<usize> {
+    let (target, names) = (column.name, &sample.names);
     let wanted = fold(target);
     let mut words: Vec<String> = vec![wanted, fold(&format!("{}{target}", table.name))];
     words.extend(
@@ -224,7 +246,10 @@ fn guess(
         }
     }
     let folded: Vec<String> = names.iter().map(|name| fold(name)).collect();
-    let free = |at: &usize| !taken.contains(at);
+    let free = |at: &usize| {
+        let seen = sample.examples.get(*at).map_or(&[][..], Vec::as_slice);
+        !taken.contains(at) && seen.iter().all(|text| fits(column.kind, text))
+    };
     words
         .iter()
         .find_map(|word| (0..folded.len()).filter(free).find(|&at| folded.get(at) == Some(word)))
@@ -234,13 +259,40 @@ fn guess(
         })
 }
 
+/// False where a value cannot be meant by a kind of column: a date for a name, `yes` for a day.
+fn fits(kind: Kind, text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    match kind {
+        Kind::Day | Kind::Instant => digits >= 4,
+        Kind::Integer | Kind::Decimal => digits > 0,
+        Kind::Boolean => boolean(text).is_ok(),
+        Kind::Text => {
+            let dated = |mark| text.split(mark).count() == 3;
+            let bare = |c: char| c.is_ascii_digit() || matches!(c, '-' | '.' | '/');
+            let date = (6..=10).contains(&text.len()) && text.chars().all(bare);
+            !(date && ['-', '.', '/'].into_iter().any(dated))
+        }
+    }
+}
+
+/// The decimal mark that the numbers of a file show, where they agree on one.
+fn decimal_mark(sample: &Sample, amounts: &[usize]) -> Option<char> {
+    let columns = amounts.iter().filter_map(|at| sample.examples.get(*at));
+    let seen: Vec<Evidence> = columns.flatten().map(|text| evidence(text)).collect();
+    match (seen.contains(&Evidence::Comma), seen.contains(&Evidence::Point)) {
+        (true, false) => Some(','),
+        (false, true) => Some('.'),
+        _ => None,
+    }
+}
+
 fn write(file: &str, sample: &Sample) -> String {
     // The table of which most columns are found by name.
     let weigh = |table: &'static FactTable| {
         let mut taken = Vec::new();
         let mut required = 0;
         for column in table.columns {
-            if let Some(at) = guess(table, column.name, &sample.names, &taken) {
+            if let Some(at) = guess(table, column, sample, &taken) {
                 taken.push(at);
                 required += usize::from(column.required) * 2 + 1;
             }
@@ -303,7 +355,31 @@ fn write(file: &str, sample: &Sample) -> String {
                 quoted(&char::from(sample.separator).to_string())
             }
         ));
-        line("# decimal = \",\"   # where numbers are written 1.234,56".into());
+    }
+    let mut taken = Vec::new();
+    let mut amounts = Vec::new();
+    let guesses: Vec<(&FactColumn, Option<usize>)> = table
+        .columns
+        .iter()
+        .map(|column| {
+            let found = guess(table, column, sample, &taken);
+            taken.extend(found);
+            amounts.extend(found.filter(|_| column.kind == Kind::Decimal));
+            (column, found)
+        })
+        .collect();
+    let mark = decimal_mark(sample, &amounts);
+    let group = if mark == Some(',') { '.' } else { ',' };
+    let examples = || amounts.iter().filter_map(|at| sample.examples.get(*at)).flatten();
+    if mark == Some(',') {
+        line("decimal = \",\"".into());
+    } else {
+        line("# decimal = \",\"   # where numbers are written 1234,56".into());
+    }
+    if mark.is_some() && examples().any(|text| text.contains(group)) {
+        line(format!("group = {}", quoted(&group.to_string())));
+    } else {
+        line("# group = \",\"     # where thousands are written 1,234".into());
     }
     if !matches!(sample.encoding, Encoding::Utf8 | Encoding::Utf8Mark) {
         line(format!("encoding = {}", quoted(sample.encoding.name())));
@@ -312,13 +388,11 @@ fn write(file: &str, sample: &Sample) -> String {
     line("# currency = \"USD\"     # where amounts name none".into());
     line(String::new());
     line("[columns]".into());
-    let mut taken = Vec::new();
-    for column in table.columns {
-        match guess(table, column.name, &sample.names, &taken) {
+    for (column, found) in &guesses {
+        match found {
             Some(at) => {
-                taken.push(at);
-                let name = sample.names.get(at).map_or("", String::as_str);
-                line(format!("{} = {}   # {}", column.name, quoted(name.trim()), example(at)));
+                let name = sample.names.get(*at).map_or("", String::as_str);
+                line(format!("{} = {}   # {}", column.name, quoted(name.trim()), example(*at)));
             }
             None if column.required => {
                 line(format!("# {} = \"…\"   # needed: {}", column.name, column.about));
@@ -332,10 +406,8 @@ fn write(file: &str, sample: &Sample) -> String {
         line(format!("#   {}   {}", quoted(name.trim()), example(at)));
     }
     line("# Columns of the model that nothing feeds yet:".into());
-    for column in table.columns {
-        if guess(table, column.name, &sample.names, &[]).is_none() {
-            line(format!("#   {}: {}", column.name, column.about));
-        }
+    for (column, _) in guesses.iter().filter(|(_, found)| found.is_none()) {
+        line(format!("#   {}: {}", column.name, column.about));
     }
     out
 }

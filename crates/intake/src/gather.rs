@@ -233,29 +233,39 @@ impl Changes {
 #[derive(Default)]
 pub(crate) struct Earliest {
     rows: Vec<(Place, Vec<Fact>)>,
-    by_key: HashMap<Arc<str>, usize>,
+    /// Table and key to the row and the fact in it.
+    by_key: HashMap<(&'static str, Arc<str>), (usize, usize)>,
 }
 
 impl Earliest {
-    /// Takes a row; gives back what is to be handed on at once, `None` where the row waits.
+    /// Takes a row; gives back what is to be handed on at once, `None` where the row waits because it
+    /// is the first with one of its keys.
     pub(crate) fn add(&mut self, place: &Place, facts: Vec<Fact>) -> Option<Vec<Fact>> {
-        let mut facts = facts.into_iter();
-        let Some(fact) = facts.next() else { return Some(Vec::new()) };
-        let key = fact.key();
-        let held = self.by_key.get(&key).and_then(|&at| self.rows.get_mut(at));
-        let Some((_, held)) = held else {
-            self.by_key.insert(key, self.rows.len());
-            self.rows.push((place.clone(), vec![fact]));
-            return None;
-        };
         let at = |fact: &Fact| match fact.cell(fact.table.effective) {
             Cell::Instant(at) => Some(*at),
             _ => None,
         };
-        if let Some(before) = held.first_mut().filter(|before| at(before) > at(&fact)) {
-            *before = fact;
+        let mut waiting = Vec::new();
+        for fact in facts {
+            let key = (fact.table.name, fact.key());
+            let held = self.by_key.get(&key).and_then(|&(row, within)| {
+                let (_, facts) = self.rows.get_mut(row)?;
+                facts.get_mut(within)
+            });
+            match held {
+                Some(before) if at(before) > at(&fact) => *before = fact,
+                Some(_) => {}
+                None => {
+                    self.by_key.insert(key, (self.rows.len(), waiting.len()));
+                    waiting.push(fact);
+                }
+            }
         }
-        Some(Vec::new())
+        if waiting.is_empty() {
+            return Some(Vec::new());
+        }
+        self.rows.push((place.clone(), waiting));
+        None
     }
 
     /// Hands out the facts that stood.

@@ -74,6 +74,8 @@ pub enum Read {
     FieldName,
     /// A lifecycle stage by its internal name or label.
     Lifecycle,
+    /// Whether a visit was looked at: `no engagement` for a time of 0, otherwise nothing.
+    Engagement,
     /// The campaign of an ad by the ad's id.
     AdCampaign,
     /// The currency of an ad account by the account's id, on a platform.

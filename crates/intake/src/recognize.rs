@@ -7,6 +7,7 @@ use domain::{Diagnostic, Place};
 use crate::preset::{Preset, Shape, presets};
 use crate::recipe::{Header, Recipe, bind_preset};
 use crate::settings::{Rejected, Settings};
+use crate::value::shown;
 
 /// A layout laid onto a header.
 pub(crate) struct Recognized {
@@ -85,13 +86,22 @@ fn fingerprint(preset: &Preset, header: &Header<'_>) -> Option<usize> {
     Some(if matches!(preset.shape, Shape::Skip(_)) { whole } else { whole * 2 + read })
 }
 
+/// Most columns that a message names.
+const COLUMNS_SHOWN: usize = 12;
+
 /// Says that no layout fits.
 pub(crate) fn unknown(file: &Arc<str>, header: &[Arc<str>]) -> Diagnostic {
-    let found: Vec<&str> = header.iter().map(|n| &**n).take(30).collect();
+    let mut found: Vec<String> = header.iter().take(COLUMNS_SHOWN).map(|n| shown(n)).collect();
+    if header.len() > COLUMNS_SHOWN {
+        found.push(format!("{} more", header.len() - COLUMNS_SHOWN));
+    }
     Diagnostic::error(
         "intake.not-recognized",
         format!("no preset and no mapping recognizes the columns: {}", found.join(", ")),
     )
     .at(Place::file(Arc::clone(file)))
-    .hint("Draft a mapping from the file, complete it, and load again.")
+    .hint(
+        "Draft a mapping with `throughline load --explain FILE > mappings/NAME.toml`, complete it, \
+         and load again.",
+    )
 }

@@ -287,12 +287,32 @@ fn a_draft_is_a_mapping_that_reads_and_shows_no_person() {
         "Record Id,Deal Name,Stage,Amount,Closing Date,Created Time,Account Name.id,Contact Email\nz1,D,Open,5,2026-01-01,2026-01-01T00:00:00Z,a1,ann@example.com\n",
     )
     .unwrap();
-    let text = draft(&path, &Settings::default());
+    let text = draft(&path, &Settings::default()).unwrap();
     assert!(text.contains("table = \"opportunity\"") && !text.contains("ann"), "{text}");
     let settings = mapping(&text);
     let (facts, _) = one("zoho.csv", &std::fs::read_to_string(&path).unwrap(), &settings);
     assert_eq!(column(&facts, "opportunity", "id"), ["z1"]);
     assert_eq!(column(&facts, "opportunity", "close_on"), ["2026-01-01"]);
+}
+
+#[test]
+fn a_draft_drops_guesses_that_the_values_forbid_and_sees_the_decimal_comma() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("crm.csv");
+    let text = "Deal Nr;Company;Deal title;Phase;Value;Curr;Closed?;Start;End;Rep\n\
+                1001;Acme GmbH;Big deal;Won;12.500,00;EUR;yes;03.02.2026;15.05.2026;Ann\n\
+                1002;Beta AG;Small;Open;1.000,50;EUR;no;10.02.2026;;Bob\n";
+    std::fs::write(&path, text).unwrap();
+    let drafted = draft(&path, &Settings::default()).unwrap();
+    for line in ["decimal = \",\"", "group = \".\"", "closed = \"Closed?\"", "close_on = \"End\"", "id = \"Deal Nr\""] {
+        assert!(drafted.lines().any(|l| l.starts_with(line)), "{line}:\n{drafted}");
+    }
+    let (facts, _) = one("crm.csv", text, &mapping(&drafted));
+    assert_eq!(column(&facts, "opportunity", "amount"), ["12500", "1000.5"]);
+    for (name, bytes) in [("empty.csv", &b""[..]), ("noise.csv", &[0xC3, 0x28, 0x0F, 0xFE, b'|'].repeat(99))] {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        assert!(draft(&folder.path().join(name), &Settings::default()).is_err(), "{name}");
+    }
 }
 
 #[cfg(unix)]

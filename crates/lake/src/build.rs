@@ -37,9 +37,9 @@ pub(crate) use days::{Days, PeriodNames, date, instant, number};
 pub(crate) use facts::Batch;
 pub(crate) use money::Rates;
 pub(crate) use names::NONE;
-pub(crate) use programs::{Program, Programs};
+pub(crate) use programs::{ALSO, Program, Programs};
 pub(crate) use tables::{FRAMES, Tables, hop};
-pub(crate) use touches::Classes as TouchClasses;
+pub(crate) use touches::{Classes as TouchClasses, InvalidStatuses};
 
 use crate::error::LakeError;
 use crate::relation::Built;
@@ -83,6 +83,7 @@ pub fn build(facts: Arc<dyn Facts>, request: BuildRequest<'_>) -> Result<Built, 
         channels: &mut channels,
         days: &days,
         responses_only: definitions.attribution.responses_only,
+        invalid: touches::InvalidStatuses::new(definitions),
         end,
         first_until: &first_until,
     };

@@ -33,7 +33,7 @@ use crate::error::LakeError;
 use crate::relation::Built;
 
 /// Changes when the tables mean something else or are laid out in another way.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const META: &str = "build.json";
 const HOPS: &str = "hops";
 

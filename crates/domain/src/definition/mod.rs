@@ -58,6 +58,8 @@ pub struct Definitions {
     pub attribution: Attribution,
     /// Kinds of deal that do not count as pipeline, compared without case.
     pub excluded_kinds: BTreeSet<String>,
+    /// Patterns of the status of touches that do not count: machine clicks and the like.
+    pub invalid_statuses: Vec<String>,
     /// Mail domains that belong to nobody's company, besides the built-in list.
     pub free_mail: BTreeSet<String>,
     /// Gross margin from 0 to 1, for return and payback; none leaves them empty.
@@ -374,6 +376,11 @@ impl Definitions {
         targeted: bool,
     ) -> Option<&Segment> {
         self.segments.iter().find(|segment| segment.fits(industry, country, employees, targeted))
+    }
+
+    /// True where a touch with this status does not count.
+    pub fn is_invalid_status(&self, status: &str) -> bool {
+        self.invalid_statuses.iter().any(|pattern| pattern_fits(pattern, status))
     }
 
     /// True where a mail domain belongs to nobody's company.

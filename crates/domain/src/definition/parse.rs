@@ -28,6 +28,7 @@ const SECTIONS: &[&str] = &[
     "sources",
     "rates",
     "attribution",
+    "touches",
     "pipeline",
     "economics",
     "identity",
@@ -97,6 +98,7 @@ fn empty() -> Definitions {
             responses_only: true,
         },
         excluded_kinds: BTreeSet::new(),
+        invalid_statuses: Vec::new(),
         free_mail: BTreeSet::new(),
         gross_margin: None,
         contract_months: 12,
@@ -134,6 +136,7 @@ impl Reader {
                 "sources" => self.source_defaults(value),
                 "rates" => self.rates(value),
                 "attribution" => self.attribution(value),
+                "touches" => self.touches(value),
                 "pipeline" => self.pipeline(value),
                 "economics" => self.economics(value),
                 "identity" => self.identity(value),
@@ -302,6 +305,12 @@ impl Reader {
         } else {
             self.definitions.attribution.custom = Some(shares);
         }
+    }
+
+    fn touches(&mut self, value: &Value<'_>) {
+        let Some(table) = self.table(value, "section `touches`", &["invalid_status"]) else { return };
+        let statuses = self.list(table, "invalid_status");
+        self.definitions.invalid_statuses.extend(statuses);
     }
 
     fn pipeline(&mut self, value: &Value<'_>) {

@@ -61,6 +61,8 @@ impl Definitions {
                 entry(out, name, &value.to_string());
             }
         }
+        line(out, "[touches]");
+        entry(out, "invalid_status", &list(self.invalid_statuses.iter()));
         line(out, "[pipeline]");
         entry(out, "exclude_kinds", &list(self.excluded_kinds.iter()));
         line(out, "[economics]");

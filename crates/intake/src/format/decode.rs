@@ -151,7 +151,18 @@ pub fn content(head: &[u8]) -> Content {
         _ => {}
     }
     let controls = sample.iter().filter(|&&b| b < 9).count();
-    if controls * 10 > sample.len() { Content::Binary } else { Content::Text(encoding) }
+    if controls * 10 > sample.len() || !written(body.get(..body.len().min(4096)).unwrap_or(body)) {
+        return Content::Binary;
+    }
+    Content::Text(encoding)
+}
+
+/// False for bytes that nobody wrote: neither UTF-8 nor an older code, in which controls are rare.
+fn written(sample: &[u8]) -> bool {
+    let strange = sample.iter().filter(|&&b| b < 9 || (14..32).contains(&b)).count();
+    // A character may be cut off at the end of the sample.
+    let utf8 = std::str::from_utf8(sample).map_or_else(|error| error.error_len().is_none(), |_| true);
+    utf8 || strange * 50 <= sample.len()
 }
 
 /// Turns a failure to read into a refusal of the file.

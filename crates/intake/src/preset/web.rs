@@ -1,7 +1,7 @@
 //! Web analytics: the flattened event export, and aggregates that make no touches.
 
-use super::Read::{Id, Instant, Text, Utm};
-use super::{API, Dialect, Preset, Shape, always, col, fact};
+use super::Read::{Engagement, Id, Instant, Text, Utm};
+use super::{API, Dialect, FactRule, Preset, Shape, always, col, fact};
 
 pub(super) const PRESETS: &[Preset] = &[
     Preset {
@@ -12,7 +12,8 @@ pub(super) const PRESETS: &[Preset] = &[
         none: &[],
         dialect: API,
         shape: Shape::Earliest,
-        facts: &[fact(
+        facts: &[
+        fact(
             "touch",
             &[
                 // A session is a visitor and a session number; the two make the id together.
@@ -48,8 +49,22 @@ pub(super) const PRESETS: &[Preset] = &[
                     Utm,
                 ),
                 col("content", &["param_page_location", "event_dimensions_hostname"], Text),
+                col("status", &["param_engagement_time_msec"], Engagement),
             ],
-        )],
+        ),
+        // Who the visitor turned out to be: earlier visits of the same browser are that person's.
+        FactRule {
+            needs: &["converted_person_id"],
+            ..fact(
+                "person",
+                &[
+                    col("id", &["user_pseudo_id"], Id),
+                    always("kind", "visitor"),
+                    col("converted_person_id", &["user_id"], Id),
+                    col("created_at", &["timestamp"], Instant),
+                ],
+            )
+        }],
         until: &[],
         guarded: &[],
     },

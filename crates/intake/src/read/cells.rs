@@ -334,6 +334,8 @@ impl<'r> Cells<'r> {
         let text = plain.as_ref();
         Ok(match column.read {
             Read::Text => self.intern(column, text),
+            Read::Engagement if text == "0" => self.intern(column, "no engagement"),
+            Read::Engagement => Cell::Null,
             Read::Utm => utm(text).map_or(Cell::Null, |text| self.intern(column, &text)),
             Read::Id => {
                 let text = identifier(text)?;

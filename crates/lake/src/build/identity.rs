@@ -370,7 +370,9 @@ fn person_records(
                 let into = out.code(into);
                 out.next[at] = into;
             }
-            if withdrawn {
+            // A visitor only says who it turned out to be.
+            let visitor = text(1).is_some_and(|kind| kind.eq_ignore_ascii_case("visitor"));
+            if withdrawn || visitor {
                 continue;
             }
             let mut share = |text: Option<&str>| {

@@ -3,6 +3,7 @@
 //! A campaign that is known from its spend alone, or named by a touch and not exported, is a
 //! program with the little that is known. A name that several programs share means the one of an ad
 //! platform, since such a name comes from the tag of an ad, else the one with the least identifier.
+//! Where exactly one campaign of the CRM has the name of campaigns of ad platforms, they are one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,6 +16,9 @@ use super::days::{self, Day, Micros};
 use super::facts::{self, Facts};
 use super::names::NONE;
 use crate::error::LakeError;
+
+/// What stands between identifiers in one text.
+pub(crate) const ALSO: &str = "\u{1f}";
 
 /// A program.
 #[derive(Clone, Default, Debug)]
@@ -35,6 +39,8 @@ pub(crate) struct Program {
     pub(crate) channel: Channel,
     /// False where it is only named by other records.
     pub(crate) found: bool,
+    /// Campaigns of ad platforms that are the same program.
+    pub(crate) also: Vec<Arc<str>>,
 }
 
 impl Program {
@@ -115,9 +121,11 @@ impl Programs {
                 created,
                 channel: 0,
                 found: true,
+                also: Vec::new(),
             });
         }
         rows.extend(of_spend(source, &rows, as_of)?);
+        let mut rows = one_by_name(rows);
         rows.sort_by(|a, b| a.id.cmp(&b.id));
         for program in &mut rows {
             program.channel = channels.of(&program.look());
@@ -136,6 +144,11 @@ impl Programs {
 
     fn index(&mut self) {
         self.by_id = self.rows.iter().zip(0..).map(|(p, at)| (Arc::clone(&p.id), at)).collect();
+        for (program, at) in self.rows.iter().zip(0..) {
+            for id in &program.also {
+                self.by_id.entry(Arc::clone(id)).or_insert(at);
+            }
+        }
         let mut order: Vec<(bool, &Program, u32)> = Vec::new();
         for (program, at) in self.rows.iter().zip(0..) {
             order.push((program.platform.is_none(), program, at));
@@ -208,6 +221,35 @@ impl Programs {
         self.index();
         places
     }
+}
+
+/// Joins campaigns of ad platforms to the campaign of the CRM that alone has their name: the plan, the
+/// members and the owner stand in one, the spend in the others.
+fn one_by_name(rows: Vec<Program>) -> Vec<Program> {
+    let mut homes: HashMap<String, Option<usize>> = HashMap::new();
+    for (at, program) in rows.iter().enumerate().filter(|(_, program)| program.platform.is_none()) {
+        if let Some(name) = &program.name {
+            homes.entry(folded(name)).and_modify(|home| *home = None).or_insert(Some(at));
+        }
+    }
+    let home_of = |program: &Program| {
+        program.platform.as_ref()?;
+        homes.get(&folded(program.name.as_ref()?)).copied().flatten()
+    };
+    let homes: Vec<Option<usize>> = rows.iter().map(home_of).collect();
+    let mut joined: Vec<Option<Program>> = rows.into_iter().map(Some).collect();
+    for (at, home) in homes.into_iter().enumerate() {
+        let Some(home) = home else { continue };
+        let Some(campaign) = joined.get_mut(at).and_then(Option::take) else { continue };
+        if let Some(Some(program)) = joined.get_mut(home) {
+            // Of several platforms the first by name stands for the program.
+            let platform = campaign.platform.into_iter().chain(program.platform.take()).min();
+            program.platform = platform;
+            program.also.push(campaign.id);
+            program.also.sort();
+        }
+    }
+    joined.into_iter().flatten().collect()
 }
 
 /// Lists campaigns that appear in spend and in no record of their own. Where the rows of one

@@ -22,7 +22,7 @@ use super::identity::Identity;
 use super::journeys::{self, Hops, Journey, Reach, Sources};
 use super::money::Rates;
 use super::names::NONE;
-use super::programs::Programs;
+use super::programs::{ALSO, Programs};
 use super::spend::{Spend, Spends};
 use super::touches::Gathered;
 use crate::error::LakeError;
@@ -555,6 +555,12 @@ impl Making<'_> {
             ("_rate_on", dates(rows, rate_on)),
             ("_found", Column::Boolean(rows.iter().map(|p| Some(p.found)).collect())),
             ("_channel_text", texts(rows, |p| p.channel_text.clone())),
+            (
+                "_also",
+                texts(rows, |p| {
+                    (!p.also.is_empty()).then(|| p.also.join(ALSO).into())
+                }),
+            ),
         ])
     }
 

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use domain::Definitions;
 
 use super::channels::{Channel, Channels, Look};
 use super::days::{Day, Days, Micros};
@@ -33,6 +34,7 @@ pub(crate) const COLUMNS: &[&str] = &[
     "campaign",
     "responded",
     "invalid",
+    "status",
 ];
 
 /// What is kept of touches that count and have an account, one entry each.
@@ -204,6 +206,33 @@ pub(crate) struct Gathered {
     pub(crate) strangers: Names,
 }
 
+/// Which statuses the definitions hold to be invalid, each looked up once.
+#[derive(Clone, Debug)]
+pub(crate) struct InvalidStatuses {
+    definitions: Arc<Definitions>,
+    known: HashMap<Box<str>, bool>,
+}
+
+impl InvalidStatuses {
+    /// Those of the definitions.
+    pub(crate) fn new(definitions: &Arc<Definitions>) -> Self {
+        Self { definitions: Arc::clone(definitions), known: HashMap::new() }
+    }
+
+    /// True where a touch with this status does not count.
+    pub(crate) fn holds(&mut self, status: &str) -> bool {
+        if self.definitions.invalid_statuses.is_empty() {
+            return false;
+        }
+        if let Some(&invalid) = self.known.get(status) {
+            return invalid;
+        }
+        let invalid = self.definitions.is_invalid_status(status);
+        self.known.insert(status.into(), invalid);
+        invalid
+    }
+}
+
 /// What the touches are resolved against.
 pub(crate) struct Against<'a> {
     pub(crate) identity: &'a mut Identity,
@@ -211,6 +240,7 @@ pub(crate) struct Against<'a> {
     pub(crate) channels: &'a mut Channels,
     pub(crate) days: &'a Days,
     pub(crate) responses_only: bool,
+    pub(crate) invalid: InvalidStatuses,
     pub(crate) end: Micros,
     /// By code of the person: the last instant at which its first touch can be.
     pub(crate) first_until: &'a [Micros],
@@ -243,6 +273,7 @@ impl Gathered {
         let (kinds, programs, channel_texts) = (view.texts(4), view.texts(5), view.texts(6));
         let (sources, mediums, campaigns) = (view.texts(7), view.texts(8), view.texts(9));
         let (responded, invalid) = (view.booleans(10), view.booleans(11));
+        let statuses = view.texts(12);
         for row in 0..batch.num_rows() {
             self.counts.read += 1;
             let Some(at) = Batch::instant(instants, row).filter(|at| *at <= against.end) else {
@@ -261,7 +292,9 @@ impl Gathered {
             let class = self.classes.of(&look, program_id, against.programs, against.channels);
             let day = against.days.day(at);
             let day_counts = self.days.entry((class.program, class.channel, day)).or_default();
-            if Batch::flag(invalid, row) == Some(true) {
+            let refused = Batch::text(statuses, row)
+                .is_some_and(|status| against.invalid.holds(status));
+            if refused || Batch::flag(invalid, row) == Some(true) {
                 self.counts.invalid += 1;
                 day_counts.invalid += 1;
                 continue;

@@ -12,7 +12,7 @@ use domain::{Cell, Column, Filter, Frame};
 
 use super::{Built, joined};
 use crate::build::{
-    Batch, Channels, Days, Look, NONE, PeriodNames, Program, Programs, TouchClasses, date, instant,
+    ALSO, Batch, Channels, Days, InvalidStatuses, Look, NONE, PeriodNames, Program, Programs, TouchClasses, date, instant,
     number, side_text,
 };
 use crate::error::LakeError;
@@ -68,6 +68,7 @@ struct Lookups {
     programs: Programs,
     channels: Channels,
     classes: TouchClasses,
+    invalid: InvalidStatuses,
 }
 
 type Text = Option<Arc<str>>;
@@ -94,7 +95,8 @@ impl Lookups {
         let mut channels = built.channels();
         let programs = programs(&*built.table("programs")?, &mut channels);
         let classes = TouchClasses::default();
-        Ok(Self { people, merged, names, programs, channels, classes })
+        let invalid = InvalidStatuses::new(built.definitions());
+        Ok(Self { people, merged, names, programs, channels, classes, invalid })
     }
 }
 
@@ -107,6 +109,9 @@ fn programs(frame: &Frame, channels: &mut Channels) -> Programs {
             kind: text("kind", row),
             platform: text("platform", row),
             channel_text: text("_channel_text", row),
+            also: text("_also", row)
+                .map(|also| also.split(ALSO).map(Arc::from).collect())
+                .unwrap_or_default(),
             ..Program::default()
         };
         program.channel = channels.of(&program.look());
@@ -232,7 +237,8 @@ impl Maker<'_> {
             else {
                 continue;
             };
-            let invalid = Batch::flag(view.booleans(11), row) == Some(true);
+            let refused = fact(12, row).filter(|status| lookups.invalid.holds(status));
+            let invalid = refused.is_some() || Batch::flag(view.booleans(11), row) == Some(true);
             let responded = Batch::flag(view.booleans(10), row);
             let counted = !(invalid || self.responses_only && responded == Some(false));
             let person = fact(1, row).and_then(|id| lookups.people.get(id));
@@ -282,7 +288,7 @@ impl Maker<'_> {
                 self.share(look.medium),
                 self.share(look.campaign),
                 self.share(fact(12, row)),
-                self.share(fact(13, row)),
+                self.share(fact(13, row).or(refused)),
             ];
             for (column, text) in texts.iter_mut().zip(row_texts) {
                 column.push(text);
