@@ -65,7 +65,7 @@ pub(super) fn touches(folder: &Path, company: &Company) -> Vec<Touch> {
     let parents = |row: &Row| row.truth("IsChild") != Some(true);
     let events = sheet(folder, "Event");
     said.extend(events.iter().filter(|row| parents(row)).map(|row| meeting(row, &zone)));
-    said.extend(visits(&sheet(folder, "ga4_events"), &zone));
+    said.extend(visits(&sheet(folder, "ga4_events"), &zone, company.end));
     let mut touches: Vec<Touch> =
         said.into_iter().filter_map(|said| touch(said, company)).collect();
     touches.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
@@ -116,8 +116,20 @@ fn meeting(row: &Row, zone: &TimeZone) -> Said {
 }
 
 /// Reads the visits: one touch a session, whatever happened in it, as its first event tells it. A
-/// visit without any engagement is a machine's.
-fn visits(rows: &[Row], zone: &TimeZone) -> Vec<Said> {
+/// visit without any engagement is a machine's. All visits of one browser belong to the person whom
+/// its first event with a name names, also those before it.
+fn visits(rows: &[Row], zone: &TimeZone, end: Timestamp) -> Vec<Said> {
+    let mut named: BTreeMap<&str, (Timestamp, String)> = BTreeMap::new();
+    for row in rows {
+        let (Some(user), Some(at)) = (row.id("user_id"), row.instant("timestamp", zone)) else {
+            continue;
+        };
+        let known = named.entry(row.text("user_pseudo_id")).or_insert_with(|| (at, user.clone()));
+        if at < known.0 {
+            *known = (at, user);
+        }
+    }
+    named.retain(|_, (at, _)| *at <= end);
     let mut sessions: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
     for row in rows {
         let session = (row.text("user_pseudo_id"), row.text("param_ga_session_id"));
@@ -132,12 +144,13 @@ fn visits(rows: &[Row], zone: &TimeZone) -> Vec<Said> {
                     || row.truth("param_session_engaged") == Some(true)
             };
             let first = events.iter().min_by_key(at)?;
-            Some(visit(first, !events.iter().any(engaged), zone))
+            let person = named.get(first.text("user_pseudo_id")).map(|(_, user)| user.clone());
+            Some(visit(first, person, !events.iter().any(engaged), zone))
         })
         .collect()
 }
 
-fn visit(row: &Row, machine: bool, zone: &TimeZone) -> Said {
+fn visit(row: &Row, person: Option<String>, machine: bool, zone: &TimeZone) -> Said {
     let given = |column: &str| {
         const NOTHING: [&str; 4] =
             ["(not set)", "(none)", "(not provided)", "(data not available)"];
@@ -147,7 +160,7 @@ fn visit(row: &Row, machine: bool, zone: &TimeZone) -> Said {
         id: format!("{}/{}", row.text("user_pseudo_id"), row.text("param_ga_session_id")),
         at: row.instant("timestamp", zone),
         kind: "web_session",
-        record: row.id("user_id"),
+        record: person,
         source: given("param_source"),
         medium: given("param_medium"),
         campaign: given("param_campaign"),
