@@ -1,8 +1,8 @@
 //! An answer is a value: everything that any surface needs to show, and how each figure opens.
 //!
-//! Nothing here draws: charts are data, money is exact, and each figure carries the [`Evidence`] whose
-//! rows make it. [`measure`] recomputes a figure from its rows, so that "every figure opens, and the
-//! rows add up to it" can be checked for all of them by one function.
+//! Nothing here draws: charts are data, money is exact, and each figure carries the [`Evidence`]
+//! whose rows make it. [`measure`] recomputes a figure from its rows, so that "every figure opens,
+//! and the rows add up to it" can be checked for all of them by one function.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -93,7 +93,12 @@ pub struct Rows {
 impl Rows {
     /// All rows of a relation.
     pub fn of(relation: &str) -> Self {
-        Self { relation: relation.to_owned(), filters: Vec::new(), columns: Vec::new(), model: None }
+        Self {
+            relation: relation.to_owned(),
+            filters: Vec::new(),
+            columns: Vec::new(),
+            model: None,
+        }
     }
 
     /// Adds a condition.
@@ -218,7 +223,11 @@ impl Evidence {
                 }
             }
             (Some(QuotientUnit::Share), Value::Count(part), Value::Count(whole)) => {
-                if *whole > 0 { Value::Share { of: *part, total: *whole } } else { nothing() }
+                if *whole > 0 {
+                    Value::Share { of: *part, total: *whole }
+                } else {
+                    nothing()
+                }
             }
             (Some(QuotientUnit::Months), ..) => {
                 match quotient(top, bottom, self.factor, self.plus) {
@@ -719,15 +728,19 @@ fn mean(rows: &Frame, name: &str, currency: Currency) -> Result<Value, MeasureEr
             let mean = total.to_decimal().checked_div(rust_decimal::Decimal::from(n));
             match mean {
                 None => Ok(nothing()),
-                Some(mean) => {
-                    Money::from_decimal(mean, currency).map(Value::Money).map_err(|_| MeasureError::Overflow)
-                }
+                Some(mean) => Money::from_decimal(mean, currency)
+                    .map(Value::Money)
+                    .map_err(|_| MeasureError::Overflow),
             }
         }
         Some(Column::Integer(_) | Column::Number(_)) => {
             let values = numbers(rows, name);
             let n = values.len() as f64;
-            Ok(if values.is_empty() { nothing() } else { Value::Number(values.iter().sum::<f64>() / n) })
+            Ok(if values.is_empty() {
+                nothing()
+            } else {
+                Value::Number(values.iter().sum::<f64>() / n)
+            })
         }
         _ => Err(MeasureError::Column(name.to_owned())),
     }
@@ -771,9 +784,14 @@ pub fn figure(
     }
 }
 
-/// Divides one value by another: money by a count is money (rounded half to even), everything else a
-/// number. Dividing by nothing gives no value, with the reason.
-pub fn quotient(top: &Value, bottom: &Value, factor: Option<(i64, i64)>, plus: Option<i64>) -> Value {
+/// Divides one value by another: money by a count is money (rounded half to even), everything else
+/// a number. Dividing by nothing gives no value, with the reason.
+pub fn quotient(
+    top: &Value,
+    bottom: &Value,
+    factor: Option<(i64, i64)>,
+    plus: Option<i64>,
+) -> Value {
     let (up, down) = factor.unwrap_or((1, 1));
     match (top, bottom) {
         (Value::Money(money), Value::Count(n)) if plus.is_none() => {
@@ -782,10 +800,9 @@ pub fn quotient(top: &Value, bottom: &Value, factor: Option<(i64, i64)>, plus: O
                 .checked_mul(up.into())
                 .and_then(|x| x.checked_div(rust_decimal::Decimal::from(down)))
                 .and_then(|x| x.checked_div(rust_decimal::Decimal::from(*n)));
-            exact.and_then(|x| Money::from_decimal(x, money.currency).ok()).map_or_else(
-                || Value::None("nothing to divide by".to_owned()),
-                Value::Money,
-            )
+            exact
+                .and_then(|x| Money::from_decimal(x, money.currency).ok())
+                .map_or_else(|| Value::None("nothing to divide by".to_owned()), Value::Money)
         }
         _ => match (top.number(), bottom.number()) {
             (Some(top), Some(bottom)) if bottom != 0.0 => {
@@ -817,7 +834,10 @@ mod tests {
         let plain = Evidence::count(Rows::of("spend"));
         let share = plain.clone().unit(QuotientUnit::Share);
         assert_eq!(share.divide(&usd(1), &usd(4)), Value::Share { of: 1, total: 4 });
-        assert_eq!(share.divide(&Value::Count(0), &Value::Count(3)), Value::Share { of: 0, total: 3 });
+        assert_eq!(
+            share.divide(&Value::Count(0), &Value::Count(3)),
+            Value::Share { of: 0, total: 3 }
+        );
         let months = Evidence { factor: Some((12, 1)), ..plain.clone().unit(QuotientUnit::Months) };
         assert_eq!(months.divide(&usd(1), &usd(2)), Value::Months(6.0));
         assert_eq!(plain.divide(&usd(5), &Value::Count(2)), usd(2));

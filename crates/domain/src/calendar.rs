@@ -145,7 +145,8 @@ impl FiscalCalendar {
         Period::days(from, period.to.saturating_sub(1.year()))
     }
 
-    /// Returns the quarters (or months, for a period of up to a quarter) that a period covers, in order.
+    /// Returns the quarters (or months, for a period of up to a quarter) that a period covers, in
+    /// order.
     pub fn parts(&self, period: &Period) -> Vec<Period> {
         let short = period.n_days() <= 100;
         let mut parts = Vec::new();
@@ -229,13 +230,32 @@ mod tests {
             (2, "FY2027", date(2026, 2, 1), date(2027, 1, 31), "2027"),
             (7, "2026-Q4", date(2026, 4, 1), date(2026, 6, 30), "2026Q4"),
             (1, "2026-02", date(2026, 2, 1), date(2026, 2, 28), "2026-02"),
-            (1, "2026-01-05..2026-02-01", date(2026, 1, 5), date(2026, 2, 1), "2026-01-05 to 2026-02-01"),
+            (
+                1,
+                "2026-01-05..2026-02-01",
+                date(2026, 1, 5),
+                date(2026, 2, 1),
+                "2026-01-05 to 2026-02-01",
+            ),
         ];
         for (starts_in, text, from, to, label) in table {
             let period = calendar(starts_in).period(text).unwrap();
-            assert_eq!((period.from, period.to, period.label.as_str()), (from, to, label), "{text}");
+            assert_eq!(
+                (period.from, period.to, period.label.as_str()),
+                (from, to, label),
+                "{text}"
+            );
         }
-        for text in ["", "2026Q5", "2026-13", "2025-13-01", "soon", "2026-02-30", "9", "2026-02-01..2026-01-01"] {
+        for text in [
+            "",
+            "2026Q5",
+            "2026-13",
+            "2025-13-01",
+            "soon",
+            "2026-02-30",
+            "9",
+            "2026-02-01..2026-01-01",
+        ] {
             assert!(calendar(1).period(text).is_err(), "{text}");
         }
     }

@@ -140,7 +140,9 @@ pub fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&text.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= 1 + name.chars().count().max(text.chars().count()) / 4)
+        .filter(|(distance, name)| {
+            *distance <= 1 + name.chars().count().max(text.chars().count()) / 4
+        })
         .min()
         .map(|(_, name)| name)
 }
@@ -153,10 +155,12 @@ mod tests {
     fn a_span_becomes_line_column_and_excerpt() {
         let text = "a = 1\ngrün = \"paid-socail\"\n";
         let start = text.find("\"paid").unwrap();
-        let diagnostic =
-            Diagnostic::error("x", "m").span("channels.toml", text, start..start + 13);
+        let diagnostic = Diagnostic::error("x", "m").span("channels.toml", text, start..start + 13);
         assert_eq!(diagnostic.place.unwrap().to_string(), "channels.toml:2:8");
-        assert_eq!(diagnostic.excerpt.unwrap(), Excerpt { line: "grün = \"paid-socail\"".into(), width: 13 });
+        assert_eq!(
+            diagnostic.excerpt.unwrap(),
+            Excerpt { line: "grün = \"paid-socail\"".into(), width: 13 }
+        );
     }
 
     #[test]

@@ -187,7 +187,11 @@ impl Frame {
         let mut frame = Self { names: Vec::new(), columns: Vec::new(), n_rows };
         for (name, column) in columns {
             if column.len() != n_rows {
-                return Err(FrameError { column: name.to_owned(), expected: n_rows, found: column.len() });
+                return Err(FrameError {
+                    column: name.to_owned(),
+                    expected: n_rows,
+                    found: column.len(),
+                });
             }
             frame.names.push(name.into());
             frame.columns.push(column);

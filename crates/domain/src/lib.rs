@@ -3,15 +3,17 @@
 //! Values only: no I/O, no clock, no randomness, no async. Every other crate speaks in these types,
 //! so a word has one meaning and one type (`GLOSSARY.md` lists them).
 
-pub mod money;
+pub mod answer;
 pub mod calendar;
+pub mod definition;
 pub mod diagnostic;
 pub mod fact;
 pub mod frame;
-pub mod answer;
-pub mod definition;
+pub mod money;
 
-pub use answer::{Answer, Ask, Caveat, Evidence, Figure, Given, Measure, Need, Question, Rows, Value};
+pub use answer::{
+    Answer, Ask, Caveat, Evidence, Figure, Given, Measure, Need, Question, Rows, Value,
+};
 pub use calendar::{FiscalCalendar, Period};
 pub use definition::Definitions;
 pub use diagnostic::{Diagnostic, Level, Place};

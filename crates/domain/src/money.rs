@@ -27,7 +27,8 @@ impl Currency {
         std::str::from_utf8(&self.0).unwrap_or("???")
     }
 
-    /// Returns the number of digits after the decimal mark (ISO 4217 exponent), 2 where none is set.
+    /// Returns the number of digits after the decimal mark (ISO 4217 exponent), 2 where none is
+    /// set.
     pub fn digits(self) -> u32 {
         iso_currency::Currency::from_code(self.code())
             .and_then(iso_currency::Currency::exponent)
@@ -152,7 +153,8 @@ impl Money {
         self.currency.code()
     }
 
-    /// Returns the amount as a plain decimal string with all minor digits: `1234.50`, `-0.07`, `1000`.
+    /// Returns the amount as a plain decimal string with all minor digits: `1234.50`, `-0.07`,
+    /// `1000`.
     pub fn amount_text(self) -> String {
         self.to_decimal().to_string()
     }

@@ -238,8 +238,8 @@ pub(crate) struct Earliest {
 }
 
 impl Earliest {
-    /// Takes a row; gives back what is to be handed on at once, `None` where the row waits because it
-    /// is the first with one of its keys.
+    /// Takes a row; gives back what is to be handed on at once, `None` where the row waits because
+    /// it is the first with one of its keys.
     pub(crate) fn add(&mut self, place: &Place, facts: Vec<Fact>) -> Option<Vec<Fact>> {
         let at = |fact: &Fact| match fact.cell(fact.table.effective) {
             Cell::Instant(at) => Some(*at),

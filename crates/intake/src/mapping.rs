@@ -12,8 +12,8 @@
 //! kind = { value = "new" }
 //! ```
 //!
-//! With several `[[fact]]` blocks one row makes several facts. Every column that is named must be in
-//! the file unless it is `optional`; nothing is guessed.
+//! With several `[[fact]]` blocks one row makes several facts. Every column that is named must be
+//! in the file unless it is `optional`; nothing is guessed.
 
 use std::collections::HashMap;
 use std::sync::Arc;

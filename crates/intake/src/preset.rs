@@ -1,8 +1,8 @@
 //! The layouts that are known: which columns name a file, and what each column becomes.
 //!
 //! Presets are data. A column is written once, under its API name or its label, and found through
-//! the folding rule that covers the spellings of all loaders (see [`fold`]). A preset never guesses:
-//! a file that no preset recognizes is left to a mapping of the user.
+//! the folding rule that covers the spellings of all loaders (see [`fold`]). A preset never
+//! guesses: a file that no preset recognizes is left to a mapping of the user.
 
 use domain::fact::{FactColumn, FactTable, Kind};
 

@@ -1,8 +1,8 @@
 //! The rows of one planned file become facts or refusals.
 //!
-//! Invariant: `rows_read = accepted + refused`, where blank lines are no rows and totals, titles and
-//! footers are refused rows with a rule of their own. When an error is returned, whatever was handed
-//! out before must be thrown away: a file counts as a whole or not at all.
+//! Invariant: `rows_read = accepted + refused`, where blank lines are no rows and totals, titles
+//! and footers are refused rows with a rule of their own. When an error is returned, whatever was
+//! handed out before must be thrown away: a file counts as a whole or not at all.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -148,7 +148,8 @@ impl Planned {
         reading.finish(tail.open, &unknown)
     }
 
-    /// Decides on the decimal mark and the order of day and month, where the layout leaves them open.
+    /// Decides on the decimal mark and the order of day and month, where the layout leaves them
+    /// open.
     fn decide(&self, settings: &Settings) -> Result<(NumberStyle, DateStyle), Rejected> {
         let recipe = &self.recipe;
         let mut style = DateStyle {

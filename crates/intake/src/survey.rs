@@ -24,7 +24,8 @@ use crate::settings::{Rejected, Settings};
 pub struct Matched {
     /// Name in the file.
     pub column: Arc<str>,
-    /// Fact column that it feeds, as `opportunity.amount`; `control` for deletion marks and versions.
+    /// Fact column that it feeds, as `opportunity.amount`; `control` for deletion marks and
+    /// versions.
     pub to: String,
 }
 

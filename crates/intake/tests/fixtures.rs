@@ -304,12 +304,20 @@ fn a_draft_drops_guesses_that_the_values_forbid_and_sees_the_decimal_comma() {
                 1002;Beta AG;Small;Open;1.000,50;EUR;no;10.02.2026;;Bob\n";
     std::fs::write(&path, text).unwrap();
     let drafted = draft(&path, &Settings::default()).unwrap();
-    for line in ["decimal = \",\"", "group = \".\"", "closed = \"Closed?\"", "close_on = \"End\"", "id = \"Deal Nr\""] {
+    for line in [
+        "decimal = \",\"",
+        "group = \".\"",
+        "closed = \"Closed?\"",
+        "close_on = \"End\"",
+        "id = \"Deal Nr\"",
+    ] {
         assert!(drafted.lines().any(|l| l.starts_with(line)), "{line}:\n{drafted}");
     }
     let (facts, _) = one("crm.csv", text, &mapping(&drafted));
     assert_eq!(column(&facts, "opportunity", "amount"), ["12500", "1000.5"]);
-    for (name, bytes) in [("empty.csv", &b""[..]), ("noise.csv", &[0xC3, 0x28, 0x0F, 0xFE, b'|'].repeat(99))] {
+    for (name, bytes) in
+        [("empty.csv", &b""[..]), ("noise.csv", &[0xC3, 0x28, 0x0F, 0xFE, b'|'].repeat(99))]
+    {
         std::fs::write(folder.path().join(name), bytes).unwrap();
         assert!(draft(&folder.path().join(name), &Settings::default()).is_err(), "{name}");
     }

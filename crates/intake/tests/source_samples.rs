@@ -1,7 +1,7 @@
 //! The sample exports give the figures that their maker states.
 //!
-//! The samples stand outside of the repository: `THROUGHLINE_SHARED` names their folder, and without
-//! it the tests say that they were skipped. `fixtures.rs` bites without them.
+//! The samples stand outside of the repository: `THROUGHLINE_SHARED` names their folder, and
+//! without it the tests say that they were skipped. `fixtures.rs` bites without them.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
 

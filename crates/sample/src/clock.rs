@@ -1,7 +1,7 @@
 //! Days and instants as whole numbers: days and seconds since 1970-01-01, UTC.
 //!
-//! Plain integers because tens of millions of them are compared and printed. The civil arithmetic is
-//! Howard Hinnant's (`days_from_civil`), proleptic Gregorian.
+//! Plain integers because tens of millions of them are compared and printed. The civil arithmetic
+//! is Howard Hinnant's (`days_from_civil`), proleptic Gregorian.
 
 use jiff::civil::Date;
 

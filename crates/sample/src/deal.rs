@@ -245,7 +245,8 @@ fn next_instant(random: &mut Random, at: i64, days: f64) -> i64 {
     workday(day) * DAY + random.between(8 * 3600, 18 * 3600)
 }
 
-/// Moves a close toward where closes happen: wins into the last days of a quarter, losses just after.
+/// Moves a close toward where closes happen: wins into the last days of a quarter, losses just
+/// after.
 fn close_instant(random: &mut Random, at: i64, floor: i64, end: usize) -> i64 {
     let day = at.div_euclid(DAY);
     let last = quarter_end(day);

@@ -2,11 +2,12 @@
 //!
 //! Fennmark Industrial sells monitoring software to factories. Its accounts have a true fit, its
 //! channels true effects, its deals true causes; all of that is written to `truth.json` beside the
-//! exports, so that an answer can be compared with what really happened. Everything is a function of
-//! the [`Plan`]: the same seed gives the same bytes on any number of threads, and each account is made
-//! from a stream of its own, so memory does not grow with the touches.
+//! exports, so that an answer can be compared with what really happened. Everything is a function
+//! of the [`Plan`]: the same seed gives the same bytes on any number of threads, and each account
+//! is made from a stream of its own, so memory does not grow with the touches.
 //!
-//! Money is in whole minor units, instants are UTC, days are civil days. Randomness is `SplitMix64`.
+//! Money is in whole minor units, instants are UTC, days are civil days. Randomness is
+//! `SplitMix64`.
 
 mod ads;
 mod channel;
@@ -60,7 +61,8 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
 pub struct Plan {
     /// What all randomness follows from.
     pub seed: u64,
-    /// Wanted number of touches, 1,000 to 100,000,000; accounts, people, deals and spend follow from it.
+    /// Wanted number of touches, 1,000 to 100,000,000; accounts, people, deals and spend follow
+    /// from it.
     pub touches: u64,
     /// First simulated day.
     pub from: Date,
@@ -180,7 +182,8 @@ impl Company {
         self.world.n_accounts
     }
 
-    /// Writes the exports as of the last day, and `truth.json`, into a folder that is made if needed.
+    /// Writes the exports as of the last day, and `truth.json`, into a folder that is made if
+    /// needed.
     pub fn write(&self, dir: &Path) -> Result<Written, WriteError> {
         self.write_as(dir, self.world.plan.to, &Layout::default(), &mut |_, _| {})
     }

@@ -1,7 +1,7 @@
 //! The market: who the companies and people are, and how well each segment truly fits.
 //!
-//! What marketing believes (target accounts) differs from the truth in places, so that a strategy can
-//! be contradicted by evidence: Automotive and Energy are targeted and fit badly.
+//! What marketing believes (target accounts) differs from the truth in places, so that a strategy
+//! can be contradicted by evidence: Automotive and Energy are targeted and fit badly.
 
 use crate::random::{Random, key, mix, pick, whole};
 
@@ -15,8 +15,8 @@ pub(crate) const INDUSTRIES: [(&str, f64, f64, bool); 6] = [
     ("Energy", 5.0 / 41.0, 0.40, true),
 ];
 
-/// Sizes: name, weight, true fit, fewest and most employees, people known, median deal in US dollars,
-/// factor on the length of a deal.
+/// Sizes: name, weight, true fit, fewest and most employees, people known, median deal in US
+/// dollars, factor on the length of a deal.
 pub(crate) const SIZES: [Size; 4] = [
     Size {
         name: "small",
@@ -138,7 +138,8 @@ pub(crate) fn firm(seed: u64, index: u64) -> Firm {
         u if u < 0.19 => Manner::SalesOnly,
         _ => Manner::Open,
     };
-    // The better an account fits, the more it is courted: what a naive comparison mistakes for effect.
+    // The better an account fits, the more it is courted: what a naive comparison mistakes for
+    // effect.
     let spread: f64 = 0.75;
     let reach = random.lognormal((-spread * spread / 2.0).exp(), spread) * (0.7 + 0.3 * fit);
     let believed = pick(&INDUSTRIES, industry).3 && size > 0;

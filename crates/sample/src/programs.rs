@@ -21,7 +21,8 @@ const PARENTS: [(Channel, &str); 8] = [
     (Channel::Partner, "Partners and Referrals"),
 ];
 
-/// Ad campaigns of each year: channel, parent, platform, region, name, share of the channel's budget.
+/// Ad campaigns of each year: channel, parent, platform, region, name, share of the channel's
+/// budget.
 type Ad = (Channel, usize, Platform, Option<Region>, &'static str, i64);
 const ADS: [Ad; 11] = [
     (Channel::BrandSearch, 0, Platform::Google, Some(Region::Americas), "SEM_Brand_AMER", 48),
@@ -44,7 +45,8 @@ const ADS: [Ad; 11] = [
     (Channel::Meta, 2, Platform::Meta, None, "META_Lookalike_Global", 100),
 ];
 
-/// What happens on dates or in windows: channel, parent, type, statuses, how many a year, days long.
+/// What happens on dates or in windows: channel, parent, type, statuses, how many a year, days
+/// long.
 #[derive(Clone, Copy)]
 struct Series {
     channel: Channel,
@@ -256,7 +258,8 @@ pub(crate) fn ad_day(world: &World, place: usize, day: i64) -> Option<AdDay> {
     }
     let mut random = Random::keyed(world.plan.seed, &[4, key(place), day.unsigned_abs()]);
     let days = (program.end - program.start + 1) as f64;
-    // The budget already follows the level of the year; what remains is the month's drift around it.
+    // The budget already follows the level of the year; what remains is the month's drift around
+    // it.
     let drift = world.drift(program.channel, day);
     let mean = program.budget as f64 / days * drift * season(day) * weekday_level(day);
     let cost = whole(mean * random.lognormal(0.98, 0.18)).max(1);

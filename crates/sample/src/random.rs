@@ -1,8 +1,8 @@
 //! Seeded randomness: `SplitMix64` streams keyed by what they decide.
 //!
 //! Every decision has a stream of its own, keyed by (seed, account, topic), so that switching one
-//! thing off (a channel, a kind of dirt) leaves every other draw as it was, and accounts can be made
-//! in any order on any number of threads.
+//! thing off (a channel, a kind of dirt) leaves every other draw as it was, and accounts can be
+//! made in any order on any number of threads.
 
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 

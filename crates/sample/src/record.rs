@@ -139,7 +139,8 @@ pub(crate) struct Activity {
     pub(crate) deleted_at: Option<i64>,
 }
 
-/// Sets when exposures reach the systems: registrations come before webinars, lists after trade shows.
+/// Sets when exposures reach the systems: registrations come before webinars, lists after trade
+/// shows.
 pub(crate) fn noted(world: &World, exposures: &mut [Exposure]) {
     for exposure in exposures {
         let days = i64::try_from(exposure.detail % 26).unwrap_or(0);
@@ -358,7 +359,8 @@ fn membership(exposure: &Exposure) -> (i64, Vec<(i64, usize)>) {
             (asked, vec![(asked, 0), (at - 5 * DAY, 1), (at + 3600, 3)])
         }
         Channel::Webinar => (asked, vec![(asked, 0)]),
-        // Places 1 and 2 mean booth and meeting at a trade show, attended and declined at a roundtable.
+        // Places 1 and 2 mean booth and meeting at a trade show, attended and declined at a
+        // roundtable.
         Channel::Event if exposure.response => (known_at, vec![(at, 1)]),
         Channel::Event => (asked, vec![(asked, 0)]),
         Channel::Email if exposure.machine => (at, vec![(at, 0), (at + 3, 3)]),

@@ -59,7 +59,8 @@ fn merge(world: &World, random: &mut Random, story: &mut Story) {
     }
 }
 
-/// Makes up a deal in the last days of a quarter, at an account that nobody had met for half a year.
+/// Makes up a deal in the last days of a quarter, at an account that nobody had met for half a
+/// year.
 fn stuff(world: &World, random: &mut Random, story: &mut Story) {
     let (chosen, day) = (random.chance(0.18), random.between(world.from, world.to));
     let end = quarter_end(day);

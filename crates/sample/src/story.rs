@@ -262,8 +262,8 @@ fn ad_program(
     last
 }
 
-/// Lets triggers become deals, one at a time: an account that is buying or has just decided does not
-/// open another deal, so what would have caused one is lost.
+/// Lets triggers become deals, one at a time: an account that is buying or has just decided does
+/// not open another deal, so what would have caused one is lost.
 fn deals(
     world: &World,
     firm: &Firm,

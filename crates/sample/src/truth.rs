@@ -1,7 +1,7 @@
 //! The truth behind the exports: counted while they are written, exact to the minor unit.
 //!
-//! The counts speak of the rows as exported (on the export's day); effects, causes and fates speak of
-//! the simulated world itself.
+//! The counts speak of the rows as exported (on the export's day); effects, causes and fates speak
+//! of the simulated world itself.
 
 use std::collections::BTreeMap;
 
@@ -136,7 +136,8 @@ impl Tally {
         self.causes.values().fold((0, 0), |(n, won), cause| (n + cause[0], won + cause[1]))
     }
 
-    /// Returns how many deals there are and how many are won, those made up to fill a quarter left out.
+    /// Returns how many deals there are and how many are won, those made up to fill a quarter left
+    /// out.
     fn real(&self) -> (u64, u64) {
         let (n, won) = self.outcome();
         (n - self.causes.get("stuffed").map_or(0, |cause| cause[0]), won)

@@ -277,7 +277,8 @@ impl World {
                 let left = seated.last().map(|c| month_start(c.month + 1));
                 let left_at = left.filter(|&day| day <= self.to).map(|day| day * DAY);
                 team.push(users.len());
-                // Everybody has a record from the start: accounts keep their owners through all drops.
+                // Everybody has a record from the start: accounts keep their owners through all
+                // drops.
                 users.push(person(key(users.len()), role, Some(0), long_ago, left_at));
             }
         }
@@ -314,7 +315,8 @@ pub(crate) fn digits(currency: &str) -> u32 {
     currency.parse::<Currency>().map_or(2, Currency::digits)
 }
 
-/// Plans the months of the sales teams: hires, a gap in the second spring, and the queue that follows.
+/// Plans the months of the sales teams: hires, a gap in the second spring, and the queue that
+/// follows.
 fn capacity(world: &World, n_months: i64) -> Vec<Capacity> {
     let scale = (world.n_accounts as f64 / 1200.0).powf(0.8);
     (0..n_months)

@@ -1,11 +1,11 @@
 //! How much a credit would move if other deals had happened: the Poisson bootstrap.
 //!
-//! Each unit (a deal, a journey) counts Poisson(1) times in a replicate (Hanley and `MacGibbon` 2006;
-//! Chamandy et al. 2012). The number of units is thereby uncertain as well, which is right for totals:
-//! next quarter will not have exactly as many deals. Limits are percentiles over the replicates.
-//! Replicate *r* of a seed has its own stream of numbers, so that results do not depend on how the work
-//! is divided. With 200 replicates a limit has a standard
-//! error of about a twentieth of the interval's width.
+//! Each unit (a deal, a journey) counts Poisson(1) times in a replicate (Hanley and `MacGibbon`
+//! 2006; Chamandy et al. 2012). The number of units is thereby uncertain as well, which is right
+//! for totals: next quarter will not have exactly as many deals. Limits are percentiles over the
+//! replicates. Replicate *r* of a seed has its own stream of numbers, so that results do not depend
+//! on how the work is divided. With 200 replicates a limit has a standard error of about a
+//! twentieth of the interval's width.
 
 #![expect(clippy::indexing_slicing, reason = "channels and offsets are checked at the start")]
 
@@ -117,10 +117,10 @@ pub fn credit_intervals(
 
 /// Returns the limits of removal effects and credits when journeys are drawn anew.
 ///
-/// Converted and not converted journeys of each path count Poisson with their own number as mean. The
-/// file does not say how the value of a path is spread over its conversions: each is taken to be worth
-/// the mean of its path, so that limits of values are a little narrow where amounts vary within a path.
-/// Replicates without a conversion count as no effect.
+/// Converted and not converted journeys of each path count Poisson with their own number as mean.
+/// The file does not say how the value of a path is spread over its conversions: each is taken to
+/// be worth the mean of its path, so that limits of values are a little narrow where amounts vary
+/// within a path. Replicates without a conversion count as no effect.
 pub fn removal_intervals(
     paths: &Paths,
     order: usize,

@@ -5,9 +5,10 @@
 //! inverse J, and weights of one's own. They say who gets *credit*; none of them says what was
 //! *caused*.
 //!
-//! [`shares`] is the definition, in floats that sum to one. [`weights`] is the same as whole numbers,
-//! and [`split`] turns weights and an amount of minor units into amounts that sum to it exactly. Every
-//! buffer belongs to the caller, because this runs over millions of pairs of deal and touch.
+//! [`shares`] is the definition, in floats that sum to one. [`weights`] is the same as whole
+//! numbers, and [`split`] turns weights and an amount of minor units into amounts that sum to it
+//! exactly. Every buffer belongs to the caller, because this runs over millions of pairs of deal
+//! and touch.
 //!
 //! What a rule does at its edges, since that is where systems differ in silence:
 //!
@@ -98,8 +99,8 @@ pub struct CustomWeights {
 /// One journey, touches in ascending time.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Journey<'a> {
-    /// Instants of the touches, microseconds since 1970, ascending. Only time decay reads the values;
-    /// the length is the number of touches.
+    /// Instants of the touches, microseconds since 1970, ascending. Only time decay reads the
+    /// values; the length is the number of touches.
     pub at: &'a [i64],
     /// Whether a touch is direct (no known source). A shorter slice means `false` for the rest.
     pub direct: &'a [bool],
@@ -359,11 +360,11 @@ pub fn shares(model: Model, journey: &Journey<'_>, out: &mut Vec<f64>) -> bool {
 
 /// Fills `out` with whole-number weights in proportion to [`shares`]: for money.
 ///
-/// Positional rules are exact. Time decay is `round(2^28 × 2^(-age / half-life))` with the age counted
-/// from the youngest touch of the journey and not from the conversion: the proportions are the same,
-/// and a journey whose touches are all old does not vanish. A touch more than 29 half-lives older than
-/// the youngest one gets nothing. Rounding to 2^-28 also hides the last bit, in which the exponential
-/// function may differ between machines.
+/// Positional rules are exact. Time decay is `round(2^28 × 2^(-age / half-life))` with the age
+/// counted from the youngest touch of the journey and not from the conversion: the proportions are
+/// the same, and a journey whose touches are all old does not vanish. A touch more than 29
+/// half-lives older than the youngest one gets nothing. Rounding to 2^-28 also hides the last bit,
+/// in which the exponential function may differ between machines.
 ///
 /// Returns `false`, with `out` all zero, where the rule has nobody to credit.
 pub fn weights(model: Model, journey: &Journey<'_>, out: &mut Vec<u64>) -> bool {
@@ -411,8 +412,8 @@ pub fn weights(model: Model, journey: &Journey<'_>, out: &mut Vec<u64>) -> bool 
 /// Splits an amount among weights so that the parts sum to it exactly.
 ///
 /// Each part is rounded down, and the units that are left go to the largest remainders, ties to the
-/// earlier touch (Hamilton's method). A negative amount is the mirror image of the positive one. With
-/// no weight above zero, nobody is credited: `out` is empty and the answer is `false`.
+/// earlier touch (Hamilton's method). A negative amount is the mirror image of the positive one.
+/// With no weight above zero, nobody is credited: `out` is empty and the answer is `false`.
 ///
 /// Runs in 64 bits while amount × weight fits, and in 128 bits otherwise (only then it allocates).
 pub fn split(amount_minor: i64, weights: &[u64], out: &mut Vec<i64>) -> bool {
@@ -520,7 +521,8 @@ mod tests {
     const DAY: i64 = 86_400_000_000;
 
     /// The rules at their edges. `touches`: `o` a touch, `d` a direct one; milestones are indices;
-    /// the last column is the expected proportion of each touch, `unknown` where nobody is credited.
+    /// the last column is the expected proportion of each touch, `unknown` where nobody is
+    /// credited.
     const EDGES: &str = "
         model                 touches  lead  opp  close  expected
         first                 ooo      -     -    -      1 0 0

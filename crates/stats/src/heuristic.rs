@@ -1,7 +1,7 @@
 //! Rules of [`crate::credit`] over aggregated paths: conversions and value per channel.
 //!
-//! Aggregated paths have positions and neither times nor milestones, so that only the positional rules
-//! are answered here. "Direct" is a matter of the channel's name.
+//! Aggregated paths have positions and neither times nor milestones, so that only the positional
+//! rules are answered here. "Direct" is a matter of the channel's name.
 
 #![expect(clippy::indexing_slicing, reason = "codes of a path index its own channels")]
 
@@ -21,8 +21,8 @@ pub struct ChannelCredit {
 
 /// Returns what each channel gets under a rule, in the order of [`Paths::channels`].
 ///
-/// `direct` names the channels that [`Model::LastNonDirect`] passes over. `None` for models that need
-/// times or milestones. Sums equal the totals of the paths but for rounding.
+/// `direct` names the channels that [`Model::LastNonDirect`] passes over. `None` for models that
+/// need times or milestones. Sums equal the totals of the paths but for rounding.
 pub fn heuristic(paths: &Paths, model: Model, direct: &[&str]) -> Option<Vec<ChannelCredit>> {
     if model.needs_times() || model.needs_milestones() {
         return None;

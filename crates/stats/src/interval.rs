@@ -1,13 +1,13 @@
 //! Intervals for a rate, a difference of rates, a median and a mean.
 //!
-//! Rate: Wilson (1927), the score interval; never outside `[0, 1]` and sensible at 0 and *n* of *n*.
-//! Difference: Newcombe (1998), method 10, from two Wilson intervals. Median: order statistics by the
-//! binomial distribution, without any assumption on shape. Mean: Student's t; for skewed money the
-//! bootstrap with bias correction and acceleration (Efron 1987, `BCa`).
+//! Rate: Wilson (1927), the score interval; never outside `[0, 1]` and sensible at 0 and *n* of
+//! *n*. Difference: Newcombe (1998), method 10, from two Wilson intervals. Median: order statistics
+//! by the binomial distribution, without any assumption on shape. Mean: Student's t; for skewed
+//! money the bootstrap with bias correction and acceleration (Efron 1987, `BCa`).
 //!
 //! `level` is the confidence, such as 0.95. Every function returns `None` where there is no such
-//! interval: no observation, one observation for a mean, too few for a median at that level, a level
-//! outside `(0, 1)`, or values that are not finite.
+//! interval: no observation, one observation for a mean, too few for a median at that level, a
+//! level outside `(0, 1)`, or values that are not finite.
 
 #![expect(clippy::indexing_slicing, reason = "ranks are checked against the number of values")]
 
@@ -95,8 +95,8 @@ pub fn mean(values: &[f64], level: f64) -> Option<Interval> {
 
 /// Returns the mean with a bootstrap interval that follows the skew of the values (`BCa`).
 ///
-/// `replicates` samples of the same size are drawn with replacement. `None` for fewer than two values
-/// or replicates. Where all values are equal, the interval is that value.
+/// `replicates` samples of the same size are drawn with replacement. `None` for fewer than two
+/// values or replicates. Where all values are equal, the interval is that value.
 pub fn mean_bootstrap(
     values: &[f64],
     level: f64,

@@ -1,10 +1,10 @@
 //! How far back a Markov chain should look: held-out log-likelihood per order.
 //!
 //! Journeys are dealt into folds; each fold is predicted from the others, touch by touch and up to
-//! whether it converts. Orders are smoothed towards the next lower one (Witten and Bell 1991), so that
-//! a context never seen before is not impossible. A higher order wins only where it predicts journeys
-//! that it has not seen. The context of a touch is the last *k* touches, or the start and all touches
-//! so far: exactly the chain of [`crate::removal`].
+//! whether it converts. Orders are smoothed towards the next lower one (Witten and Bell 1991), so
+//! that a context never seen before is not impossible. A higher order wins only where it predicts
+//! journeys that it has not seen. The context of a touch is the last *k* touches, or the start and
+//! all touches so far: exactly the chain of [`crate::removal`].
 
 #![expect(
     clippy::indexing_slicing,
@@ -46,8 +46,8 @@ pub struct OrderFit {
 
 /// Compares orders 1 to `order_max` (at most [`ORDER_MAX`]) over `n_folds` folds (at least 2).
 ///
-/// Journeys of one path are dealt in turn, beginning at a fold that depends on the names in the path:
-/// no seed, and the order of rows does not matter. `None` with fewer journeys than folds.
+/// Journeys of one path are dealt in turn, beginning at a fold that depends on the names in the
+/// path: no seed, and the order of rows does not matter. `None` with fewer journeys than folds.
 pub fn choose_order(paths: &Paths, order_max: usize, n_folds: usize) -> Option<OrderChoice> {
     let n_folds = n_folds.max(2);
     let order_max = order_max.clamp(1, ORDER_MAX);

@@ -1,9 +1,9 @@
 //! A small random generator, the same in every language that can add and multiply.
 //!
 //! SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"). The
-//! seed is an argument everywhere; nothing here reads a clock or the system's entropy. Work that may
-//! run on several threads takes one [`SplitMix64::stream`] per item of work, so that the result does
-//! not depend on how many threads there are or who finishes first.
+//! seed is an argument everywhere; nothing here reads a clock or the system's entropy. Work that
+//! may run on several threads takes one [`SplitMix64::stream`] per item of work, so that the result
+//! does not depend on how many threads there are or who finishes first.
 
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -28,8 +28,8 @@ impl SplitMix64 {
 
     /// Starts the stream number `index` of a seed: replicate, chain or item.
     ///
-    /// The index is scattered before it becomes the state, because neighbouring states of SplitMix64
-    /// are the same sequence, shifted by one.
+    /// The index is scattered before it becomes the state, because neighbouring states of
+    /// SplitMix64 are the same sequence, shifted by one.
     pub const fn stream(seed: u64, index: u64) -> Self {
         Self { state: mix(mix(seed.wrapping_add(GAMMA)) ^ mix(index.wrapping_mul(GAMMA) ^ 0x5851)) }
     }
@@ -45,7 +45,8 @@ impl SplitMix64 {
         (self.next_u64() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
     }
 
-    /// Returns a whole number in `0..n` without bias (Lemire 2019, with rejection); zero for `n = 0`.
+    /// Returns a whole number in `0..n` without bias (Lemire 2019, with rejection); zero for `n =
+    /// 0`.
     pub fn below(&mut self, n: u64) -> u64 {
         if n == 0 {
             return 0;

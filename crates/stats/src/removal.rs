@@ -1,23 +1,23 @@
 //! What would be lost without a channel, in a Markov chain fitted to the paths.
 //!
 //! Method: Anderl, Becker, von Wangenheim and Schumann (2016), "Mapping the customer journey",
-//! International Journal of Research in Marketing 33(3). A state of the chain of order *k* is the last
-//! *k* touches, repeats kept; a journey shorter than *k* is one state. Transitions are counted with the
-//! weight of the path, converted and not. Removing a channel sends every walker that reaches a state
-//! with this channel to *not converted*; the removal effect is the part of the conversions (or of their
-//! value, where a state's conversions are worth their mean) that is lost so. Credit is the removal
-//! effect, normalized, times the total. It describes where conversions walked; not what caused them,
-//! and a channel is rewarded merely for being on every way.
+//! International Journal of Research in Marketing 33(3). A state of the chain of order *k* is the
+//! last *k* touches, repeats kept; a journey shorter than *k* is one state. Transitions are counted
+//! with the weight of the path, converted and not. Removing a channel sends every walker that
+//! reaches a state with this channel to *not converted*; the removal effect is the part of the
+//! conversions (or of their value, where a state's conversions are worth their mean) that is lost
+//! so. Credit is the removal effect, normalized, times the total. It describes where conversions
+//! walked; not what caused them, and a channel is rewarded merely for being on every way.
 //!
 //! Solved exactly instead of by simulation. Small chains of order 1 by elimination; all others by
-//! pushing the mass of walkers along the transitions until what is still on its way is below rounding
-//! error. That mass is a strict bound on the error of every probability, and it is reported as
-//! `residual`. With `h` the chance to convert from a state, the loss from a removal is
+//! pushing the mass of walkers along the transitions until what is still on its way is below
+//! rounding error. That mass is a strict bound on the error of every probability, and it is
+//! reported as `residual`. With `h` the chance to convert from a state, the loss from a removal is
 //! `Σ arrivals × h` over the removed states: no difference of two nearly equal numbers is taken, so
 //! that a channel in a millionth of the paths still has a right effect.
 //!
-//! A free test: in a chain fitted to complete paths, P(conversion) equals conversions / journeys, at
-//! every order.
+//! A free test: in a chain fitted to complete paths, P(conversion) equals conversions / journeys,
+//! at every order.
 
 #![expect(
     clippy::indexing_slicing,
@@ -54,8 +54,8 @@ pub struct Removal {
     pub n_transitions: usize,
     /// Most sweeps that one solution took; zero where it was found by elimination.
     pub sweeps: usize,
-    /// Largest mass of walkers still on their way when a solution stopped: the error of a probability
-    /// is at most this.
+    /// Largest mass of walkers still on their way when a solution stopped: the error of a
+    /// probability is at most this.
     pub residual: f64,
 }
 
@@ -657,9 +657,9 @@ B,0,0.0,5
         assert!((value - expected).abs() <= 1e-12 * expected.abs().max(1e-3), "{value} {expected}");
     }
 
-    /// Order 1 in fractions. Of 16 visits to A, 5 go on to B, 3 stay, 1 converts; of 13 to B, 8 go on
-    /// to C; of 11 to C, 3 go on to A, 5 convert. Starts are 10, 8 and 3. Solving the equations with and
-    /// without each channel gives 2/7 and the effects below.
+    /// Order 1 in fractions. Of 16 visits to A, 5 go on to B, 3 stay, 1 converts; of 13 to B, 8 go
+    /// on to C; of 11 to C, 3 go on to A, 5 convert. Starts are 10, 8 and 3. Solving the equations
+    /// with and without each channel gives 2/7 and the effects below.
     #[test]
     fn a_chain_that_can_be_solved_by_hand_is() {
         let result = removal(&read(TINY), 1).unwrap();

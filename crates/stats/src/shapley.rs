@@ -1,15 +1,18 @@
 //! Shapley values of two games between channels. The game must be named: its values differ widely.
 //!
-//! [`set`]: a coalition is worth the conversions of all paths whose channels lie within it. Its Shapley
-//! value has a closed form, an equal split of each path among its distinct channels (Zhao, Mahboobi and
-//! Bagheri 2018, "Shapley value methods for attribution modeling in online advertising").
+//! [`set`]: a coalition is worth the conversions of all paths whose channels lie within it. Its
+//! Shapley value has a closed form, an equal split of each path among its distinct channels (Zhao,
+//! Mahboobi and Bagheri 2018, "Shapley value methods for attribution modeling in online
+//! advertising").
 //!
 //! [`rate`]: a coalition is worth the conversion *rate* of those paths. Here a channel may have a
 //! negative value, when paths with it convert less often than those without; it is shown as it is.
-//! Exact by enumeration up to [`EXACT_MAX`] channels, sampled beyond (Castro, Gómez and Tejada 2009,
-//! "Polynomial calculation of the Shapley value based on sampling"), each permutation with its reverse.
+//! Exact by enumeration up to [`EXACT_MAX`] channels, sampled beyond (Castro, Gómez and Tejada
+//! 2009, "Polynomial calculation of the Shapley value based on sampling"), each permutation with
+//! its reverse.
 //!
-//! Neither is a causal effect (Singal, Besbes, Désir, Goyal and Iyengar 2022, "Shapley meets uniform").
+//! Neither is a causal effect (Singal, Besbes, Désir, Goyal and Iyengar 2022, "Shapley meets
+//! uniform").
 
 #![expect(clippy::indexing_slicing, reason = "codes and masks index arrays of their own number")]
 
@@ -161,8 +164,8 @@ fn enumerate(paths: &Paths) -> Vec<[f64; 2]> {
 
 /// Permutations in pairs, one the reverse of the other; the error comes from the spread of pairs.
 ///
-/// A path joins when the last of its channels does, so that one pass over the distinct sets gives the
-/// worth of every beginning of a permutation.
+/// A path joins when the last of its channels does, so that one pass over the distinct sets gives
+/// the worth of every beginning of a permutation.
 fn sample(paths: &Paths, n_pairs: usize, seed: u64) -> (Vec<[f64; 2]>, Vec<f64>, usize) {
     let n = paths.channels().len();
     let mut sets: Vec<(Vec<u16>, [f64; 3])> = Vec::new();

@@ -147,8 +147,8 @@ pub fn t_cdf(t: f64, degrees: f64) -> f64 {
 
 /// Returns the quantile of Student's t for `degrees > 0`; NaN for `p` outside `(0, 1)`.
 ///
-/// Bisection on the upper tail, from a bracket that doubles until it holds: slow, plain and exact to
-/// the last few bits.
+/// Bisection on the upper tail, from a bracket that doubles until it holds: slow, plain and exact
+/// to the last few bits.
 pub fn t_quantile(p: f64, degrees: f64) -> f64 {
     if !(p > 0.0 && p < 1.0 && degrees > 0.0) {
         return f64::NAN;

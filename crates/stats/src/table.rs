@@ -55,7 +55,8 @@ impl Numbers {
         }
     }
 
-    /// Returns the number in the first slot of a hash, right or not: to have it near when it is needed.
+    /// Returns the number in the first slot of a hash, right or not: to have it near when it is
+    /// needed.
     pub(crate) fn peek(&self, hash: u64) -> Option<u32> {
         let slot = self.slots[(hash >> 32) as usize & (self.slots.len() - 1)];
         (slot as u32).checked_sub(1)

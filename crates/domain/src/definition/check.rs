@@ -78,7 +78,11 @@ fn the_model_exists(definitions: &Definitions, sources: &Sources, found: &mut Ve
     }
 }
 
-fn stages_are_told_apart(definitions: &Definitions, sources: &Sources, found: &mut Vec<Diagnostic>) {
+fn stages_are_told_apart(
+    definitions: &Definitions,
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) {
     let mut seen: Vec<(String, &str)> = Vec::new();
     for stage in &definitions.stages {
         let mut names = vec![stage.id.to_lowercase(), stage.name.to_lowercase()];
@@ -158,7 +162,10 @@ mod tests {
     fn each_fault_says_where_and_what_to_do() {
         //   text, what is said
         let table = [
-            ("[compny]\n", "definitions/x.toml:1:2 `compny` is not a section | Did you mean `company`?"),
+            (
+                "[compny]\n",
+                "definitions/x.toml:1:2 `compny` is not a section | Did you mean `company`?",
+            ),
             (
                 "[[goal]]\nfigure = \"won\"\nperiod = \"2026Q4\"\nvalue = \"1\"\ntargte = 1\n",
                 "definitions/x.toml:5:1 `targte` is not a key of a goal | Known are figure, period, value.",
@@ -168,14 +175,29 @@ mod tests {
                 "definitions/x.toml:5:11 channel `paid-socail` is used by a rule and declared nowhere | Declare it, or write `paid-social`, which is declared.",
             ),
             ("[attribution]\nmodel = \"w_shape\"\n", "Did you mean `w_shaped`?"),
-            ("[company]\ncurrency = \"US$\"\n", "definitions/x.toml:2:12 `US$` is not a currency code"),
-            ("[company]\ntime_zone = \"Berlin\"\n", "time zone `Berlin` is not in the IANA database"),
+            (
+                "[company]\ncurrency = \"US$\"\n",
+                "definitions/x.toml:2:12 `US$` is not a currency code",
+            ),
+            (
+                "[company]\ntime_zone = \"Berlin\"\n",
+                "time zone `Berlin` is not in the IANA database",
+            ),
             ("[company]\nfiscal_year_starts = 13\n", "`fiscal_year_starts` names no month"),
-            ("[attribution]\nlookback_days = \"90\"\n", "`lookback_days` is a text, expected a whole number from 1 to 3650"),
+            (
+                "[attribution]\nlookback_days = \"90\"\n",
+                "`lookback_days` is a text, expected a whole number from 1 to 3650",
+            ),
             ("[company\n", "definitions/x.toml:1:9"),
-            ("[[goal]]\nfigure = \"won\"\nperiod = \"2026Q9\"\nvalue = 1\n", "period `2026Q9` cannot be read"),
+            (
+                "[[goal]]\nfigure = \"won\"\nperiod = \"2026Q9\"\nvalue = 1\n",
+                "period `2026Q9` cannot be read",
+            ),
             ("[rates]\nEUR = \"0\"\n", "rate of EUR is 0, expected above 0"),
-            ("[[stage]]\nid = \"a\"\nstate = \"win\"\n", "state `win` is not one of open, won, lost"),
+            (
+                "[[stage]]\nid = \"a\"\nstate = \"win\"\n",
+                "state `win` is not one of open, won, lost",
+            ),
         ];
         for (text, expected) in table {
             let found = faults(text);

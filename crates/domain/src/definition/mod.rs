@@ -2,8 +2,9 @@
 //!
 //! `throughline.toml` and `definitions/*.toml` are read together: any section may stand in any of
 //! the files. Text in, definitions and diagnostics out ([`parse::read`]); names that point at each
-//! other are checked ([`check`]); [`Definitions::print`] writes the canonical form, whose hash is the
-//! identity of their meaning: comments, order of files and spelling of equal values do not matter.
+//! other are checked ([`check`]); [`Definitions::print`] writes the canonical form, whose hash is
+//! the identity of their meaning: comments, order of files and spelling of equal values do not
+//! matter.
 
 pub mod check;
 pub mod parse;
@@ -50,7 +51,8 @@ pub struct Definitions {
     pub rates: BTreeMap<Currency, Decimal>,
     /// Channels, in the order of the files.
     pub channels: Vec<Channel>,
-    /// Rules that give a touch, a program or a lead source its channel; the first that fits decides.
+    /// Rules that give a touch, a program or a lead source its channel; the first that fits
+    /// decides.
     pub rules: Vec<ChannelRule>,
     /// Stages of a deal, in the order in which a deal passes them.
     pub stages: Vec<Stage>,
@@ -240,7 +242,8 @@ pub enum SourcedBy {
     FirstTouch,
     /// The side of the deal's recorded lead source.
     LeadSource,
-    /// Marketing where a marketing touch precedes the first sales touch, else the side of the first.
+    /// Marketing where a marketing touch precedes the first sales touch, else the side of the
+    /// first.
     PreSales,
 }
 
@@ -276,8 +279,8 @@ pub struct Attribution {
     pub markov_order: u32,
     /// Fewest deals on which credit by channel is shown at all.
     pub sample_floor: u32,
-    /// Shares of the model `custom`, in any unit: first, lead creation, opportunity creation, close,
-    /// all others together.
+    /// Shares of the model `custom`, in any unit: first, lead creation, opportunity creation,
+    /// close, all others together.
     pub custom: Option<[u32; 5]>,
     /// True where touches without a response (mere sends) do not count.
     pub responses_only: bool,
@@ -304,7 +307,13 @@ pub struct Segment {
 
 impl Segment {
     /// True where an account fits; an unknown value fits only a condition that is not set.
-    pub fn fits(&self, industry: &str, country: &str, employees: Option<i64>, targeted: bool) -> bool {
+    pub fn fits(
+        &self,
+        industry: &str,
+        country: &str,
+        employees: Option<i64>,
+        targeted: bool,
+    ) -> bool {
         let any = |patterns: &[String], text: &str| {
             patterns.is_empty() || patterns.iter().any(|pattern| pattern_fits(pattern, text))
         };
@@ -333,7 +342,8 @@ impl Definitions {
         parse::read(STARTER)
     }
 
-    /// Returns the identity of their meaning: 12 hexadecimal digits of the BLAKE3 of the canonical form.
+    /// Returns the identity of their meaning: 12 hexadecimal digits of the BLAKE3 of the canonical
+    /// form.
     pub fn identity(&self) -> String {
         blake3::hash(self.print().as_bytes()).to_hex().chars().take(12).collect()
     }
@@ -405,17 +415,78 @@ impl Definitions {
 
 /// Mail domains of providers whose addresses say nothing about the company.
 pub const FREE_MAIL: &[&str] = &[
-    "126.com", "163.com", "aol.com", "att.net", "bigpond.com", "bluewin.ch", "btinternet.com",
-    "comcast.net", "fastmail.com", "free.fr", "freenet.de", "gmail.com", "gmx.at", "gmx.ch",
-    "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hey.com", "hotmail.co.uk", "hotmail.com",
-    "hotmail.de", "hotmail.fr", "hotmail.it", "hushmail.com", "icloud.com", "inbox.com",
-    "laposte.net", "libero.it", "live.com", "live.co.uk", "mac.com", "mail.com", "mail.ru",
-    "me.com", "mailinator.com", "msn.com", "naver.com", "orange.fr", "outlook.com", "outlook.de",
-    "outlook.fr", "pm.me", "posteo.de", "proton.me", "protonmail.com", "qq.com", "rediffmail.com",
-    "rocketmail.com", "sbcglobal.net", "sfr.fr", "sina.com", "t-online.de", "tutanota.com",
-    "uol.com.br", "verizon.net", "wanadoo.fr", "web.de", "yahoo.ca", "yahoo.co.in",
-    "yahoo.co.jp", "yahoo.co.uk", "yahoo.com", "yahoo.com.br", "yahoo.de", "yahoo.es", "yahoo.fr",
-    "yahoo.it", "yandex.com", "yandex.ru", "ymail.com", "zoho.com",
+    "126.com",
+    "163.com",
+    "aol.com",
+    "att.net",
+    "bigpond.com",
+    "bluewin.ch",
+    "btinternet.com",
+    "comcast.net",
+    "fastmail.com",
+    "free.fr",
+    "freenet.de",
+    "gmail.com",
+    "gmx.at",
+    "gmx.ch",
+    "gmx.com",
+    "gmx.de",
+    "gmx.net",
+    "googlemail.com",
+    "hey.com",
+    "hotmail.co.uk",
+    "hotmail.com",
+    "hotmail.de",
+    "hotmail.fr",
+    "hotmail.it",
+    "hushmail.com",
+    "icloud.com",
+    "inbox.com",
+    "laposte.net",
+    "libero.it",
+    "live.com",
+    "live.co.uk",
+    "mac.com",
+    "mail.com",
+    "mail.ru",
+    "me.com",
+    "mailinator.com",
+    "msn.com",
+    "naver.com",
+    "orange.fr",
+    "outlook.com",
+    "outlook.de",
+    "outlook.fr",
+    "pm.me",
+    "posteo.de",
+    "proton.me",
+    "protonmail.com",
+    "qq.com",
+    "rediffmail.com",
+    "rocketmail.com",
+    "sbcglobal.net",
+    "sfr.fr",
+    "sina.com",
+    "t-online.de",
+    "tutanota.com",
+    "uol.com.br",
+    "verizon.net",
+    "wanadoo.fr",
+    "web.de",
+    "yahoo.ca",
+    "yahoo.co.in",
+    "yahoo.co.jp",
+    "yahoo.co.uk",
+    "yahoo.com",
+    "yahoo.com.br",
+    "yahoo.de",
+    "yahoo.es",
+    "yahoo.fr",
+    "yahoo.it",
+    "yandex.com",
+    "yandex.ru",
+    "ymail.com",
+    "zoho.com",
 ];
 
 #[cfg(test)]
@@ -461,8 +532,10 @@ mod tests {
         let (again, diagnostics) = parse::read(&[("all.toml", &joined)]);
         assert_eq!(diagnostics, []);
         assert_eq!(again.identity(), definitions.identity());
-        let (changed, _) =
-            parse::read(&[("all.toml", &joined.replace("lookback_days = 180", "lookback_days = 90"))]);
+        let (changed, _) = parse::read(&[(
+            "all.toml",
+            &joined.replace("lookback_days = 180", "lookback_days = 90"),
+        )]);
         assert_ne!(changed.identity(), definitions.identity());
     }
 }

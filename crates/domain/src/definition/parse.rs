@@ -1,8 +1,8 @@
 //! Text in, definitions and diagnostics out.
 //!
 //! Reads every file to its end and collects all faults; a key that is not known is a fault with the
-//! nearest known key as a hint. What is missing takes the value of an empty company: no channels, no
-//! stages, UTC, dollars.
+//! nearest known key as a hint. What is missing takes the value of an empty company: no channels,
+//! no stages, UTC, dollars.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -40,8 +40,18 @@ const SECTIONS: &[&str] = &[
 ];
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 /// Where each named thing was written, so that a check can point at it.
@@ -207,7 +217,8 @@ impl Reader {
     }
 
     fn source_defaults(&mut self, value: &Value<'_>) {
-        let Some(table) = self.table(value, "section `sources`", &["time_zone", "day_order"]) else {
+        let Some(table) = self.table(value, "section `sources`", &["time_zone", "day_order"])
+        else {
             return;
         };
         if let Some((zone, span)) = self.text(table, "time_zone") {
@@ -215,8 +226,7 @@ impl Reader {
             self.definitions.source_time_zone = zone;
         }
         if let Some((order, span)) = self.text(table, "day_order") {
-            let orders =
-                [("month-first", DayOrder::MonthFirst), ("day-first", DayOrder::DayFirst)];
+            let orders = [("month-first", DayOrder::MonthFirst), ("day-first", DayOrder::DayFirst)];
             self.definitions.source_day_order = self.choose("day order", &order, &span, &orders);
         }
     }
@@ -300,21 +310,31 @@ impl Reader {
         let shares =
             CUSTOM_KEYS.map(|key| self.whole(table, key, 0, 1_000_000).unwrap_or_default());
         if shares.iter().sum::<u32>() == 0 {
-            let hint = "Give at least one of first, lead_creation, opportunity_creation, close, others.";
-            self.fault("definition.custom", "the shares of `custom` add up to 0", &value.span(), hint);
+            let hint =
+                "Give at least one of first, lead_creation, opportunity_creation, close, others.";
+            self.fault(
+                "definition.custom",
+                "the shares of `custom` add up to 0",
+                &value.span(),
+                hint,
+            );
         } else {
             self.definitions.attribution.custom = Some(shares);
         }
     }
 
     fn touches(&mut self, value: &Value<'_>) {
-        let Some(table) = self.table(value, "section `touches`", &["invalid_status"]) else { return };
+        let Some(table) = self.table(value, "section `touches`", &["invalid_status"]) else {
+            return;
+        };
         let statuses = self.list(table, "invalid_status");
         self.definitions.invalid_statuses.extend(statuses);
     }
 
     fn pipeline(&mut self, value: &Value<'_>) {
-        let Some(table) = self.table(value, "section `pipeline`", &["exclude_kinds"]) else { return };
+        let Some(table) = self.table(value, "section `pipeline`", &["exclude_kinds"]) else {
+            return;
+        };
         let kinds = self.list(table, "exclude_kinds");
         self.definitions.excluded_kinds.extend(kinds.iter().map(|kind| kind.trim().to_lowercase()));
     }
@@ -389,7 +409,8 @@ impl Reader {
             }
         }
         if when.is_empty() {
-            let message = format!("a rule for channel `{channel}` has no condition and fits everything");
+            let message =
+                format!("a rule for channel `{channel}` has no condition and fits everything");
             let hint = format!("Name at least one of {}.", RULE_FIELDS.join(", "));
             self.fault("definition.rule", message, &value.span(), hint);
             return;
@@ -417,7 +438,12 @@ impl Reader {
             let probability = self.decimal(value, "probability")?;
             if probability < Decimal::ZERO || probability > Decimal::ONE {
                 let message = format!("probability is {probability}, expected from 0 to 1");
-                self.fault("definition.probability", message, &value.span(), "Write 65% as \"0.65\".");
+                self.fault(
+                    "definition.probability",
+                    message,
+                    &value.span(),
+                    "Write 65% as \"0.65\".",
+                );
                 return None;
             }
             Some(probability)
@@ -449,7 +475,9 @@ impl Reader {
     }
 
     fn goal(&mut self, value: &Value<'_>) {
-        let Some(table) = self.table(value, "a goal", &["figure", "period", "value"]) else { return };
+        let Some(table) = self.table(value, "a goal", &["figure", "period", "value"]) else {
+            return;
+        };
         let (Some((figure, figure_span)), Some((period, period_span)), Some(goal)) =
             (self.text(table, "figure"), self.text(table, "period"), table.get("value"))
         else {
@@ -503,7 +531,8 @@ impl Reader {
         };
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
         if id.is_empty() || !id.chars().all(plain) {
-            let message = format!("id `{id}` of a {kind} has other characters than a-z, 0-9, - and _");
+            let message =
+                format!("id `{id}` of a {kind} has other characters than a-z, 0-9, - and _");
             self.fault("definition.id", message, &span, "Put the name for people into `name`.");
             return None;
         }
@@ -582,10 +611,10 @@ impl Reader {
         if found.is_none() {
             let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
             let message = format!("{what} `{text}` is not one of {}", names.join(", "));
-            let hint = nearest(text, names.iter().copied())
-                .map_or_else(|| format!("Write one of {}.", names.join(", ")), |name| {
-                    format!("Did you mean `{name}`?")
-                });
+            let hint = nearest(text, names.iter().copied()).map_or_else(
+                || format!("Write one of {}.", names.join(", ")),
+                |name| format!("Did you mean `{name}`?"),
+            );
             self.fault("definition.choice", message, span, hint);
         }
         found
@@ -635,9 +664,8 @@ impl Reader {
         span: &Range<usize>,
         hint: impl Into<String>,
     ) {
-        let diagnostic = Diagnostic::error(code, message)
-            .span(&self.file, &self.text, span.clone())
-            .hint(hint);
+        let diagnostic =
+            Diagnostic::error(code, message).span(&self.file, &self.text, span.clone()).hint(hint);
         self.diagnostics.push(diagnostic);
     }
 }

@@ -161,7 +161,8 @@ pub fn content(head: &[u8]) -> Content {
 fn written(sample: &[u8]) -> bool {
     let strange = sample.iter().filter(|&&b| b < 9 || (14..32).contains(&b)).count();
     // A character may be cut off at the end of the sample.
-    let utf8 = std::str::from_utf8(sample).map_or_else(|error| error.error_len().is_none(), |_| true);
+    let utf8 =
+        std::str::from_utf8(sample).map_or_else(|error| error.error_len().is_none(), |_| true);
     utf8 || strange * 50 <= sample.len()
 }
 

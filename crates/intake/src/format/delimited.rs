@@ -1,8 +1,8 @@
 //! Delimited text: records of fields, with quotes, under limits.
 //!
-//! A reader of its own rather than a library's, because a file may be hostile: a quote that is never
-//! closed must not swallow the rest of the file, a field must not grow without end, and the line at
-//! which a quote was opened must be known for the message. Values are kept byte for byte.
+//! A reader of its own rather than a library's, because a file may be hostile: a quote that is
+//! never closed must not swallow the rest of the file, a field must not grow without end, and the
+//! line at which a quote was opened must be known for the message. Values are kept byte for byte.
 
 use std::io::Read;
 use std::sync::Arc;

@@ -13,58 +13,59 @@ pub(super) const PRESETS: &[Preset] = &[
         dialect: API,
         shape: Shape::Earliest,
         facts: &[
-        fact(
-            "touch",
-            &[
-                // A session is a visitor and a session number; the two make the id together.
-                col("id", &["user_pseudo_id+param_ga_session_id"], Id),
-                col("person_id", &["user_pseudo_id"], Id),
-                col("at", &["timestamp"], Instant),
-                always("kind", "web_session"),
-                col(
-                    "source",
-                    &[
-                        "collected_traffic_source_manual_source",
-                        "param_source",
-                        "traffic_source_source",
-                    ],
-                    Utm,
-                ),
-                col(
-                    "medium",
-                    &[
-                        "collected_traffic_source_manual_medium",
-                        "param_medium",
-                        "traffic_source_medium",
-                    ],
-                    Utm,
-                ),
-                col(
-                    "campaign",
-                    &[
-                        "collected_traffic_source_manual_campaign_name",
-                        "param_campaign",
-                        "traffic_source_name",
-                    ],
-                    Utm,
-                ),
-                col("content", &["param_page_location", "event_dimensions_hostname"], Text),
-                col("status", &["param_engagement_time_msec"], Engagement),
-            ],
-        ),
-        // Who the visitor turned out to be: earlier visits of the same browser are that person's.
-        FactRule {
-            needs: &["converted_person_id"],
-            ..fact(
-                "person",
+            fact(
+                "touch",
                 &[
-                    col("id", &["user_pseudo_id"], Id),
-                    always("kind", "visitor"),
-                    col("converted_person_id", &["user_id"], Id),
-                    col("created_at", &["timestamp"], Instant),
+                    // A session is a visitor and a session number; the two make the id together.
+                    col("id", &["user_pseudo_id+param_ga_session_id"], Id),
+                    col("person_id", &["user_pseudo_id"], Id),
+                    col("at", &["timestamp"], Instant),
+                    always("kind", "web_session"),
+                    col(
+                        "source",
+                        &[
+                            "collected_traffic_source_manual_source",
+                            "param_source",
+                            "traffic_source_source",
+                        ],
+                        Utm,
+                    ),
+                    col(
+                        "medium",
+                        &[
+                            "collected_traffic_source_manual_medium",
+                            "param_medium",
+                            "traffic_source_medium",
+                        ],
+                        Utm,
+                    ),
+                    col(
+                        "campaign",
+                        &[
+                            "collected_traffic_source_manual_campaign_name",
+                            "param_campaign",
+                            "traffic_source_name",
+                        ],
+                        Utm,
+                    ),
+                    col("content", &["param_page_location", "event_dimensions_hostname"], Text),
+                    col("status", &["param_engagement_time_msec"], Engagement),
                 ],
-            )
-        }],
+            ),
+            // Who the visitor turned out to be: earlier visits of the same browser are that person's.
+            FactRule {
+                needs: &["converted_person_id"],
+                ..fact(
+                    "person",
+                    &[
+                        col("id", &["user_pseudo_id"], Id),
+                        always("kind", "visitor"),
+                        col("converted_person_id", &["user_id"], Id),
+                        col("created_at", &["timestamp"], Instant),
+                    ],
+                )
+            },
+        ],
         until: &[],
         guarded: &[],
     },

@@ -435,7 +435,8 @@ impl<'r> Cells<'r> {
                 .map_or(Cell::Null, |domain| self.intern(column, &domain)),
             Read::WebDomain => web_domain(text).map_or(Cell::Null, Cell::text),
             Read::Currency => {
-                // The list of currencies is long and a file knows few: those seen are looked at first.
+                // The list of currencies is long and a file knows few: those seen are looked at
+                // first.
                 if let Some(known) = self.currencies.iter().find(|known| &***known == text) {
                     return Ok(Cell::Text(Arc::clone(known)));
                 }
