@@ -83,7 +83,8 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     }
     let n = count(&lens.all.distinct("opportunity_id"));
     answer.headline = if n == 0 {
-        format!("Nothing was loaded for this period ({}).", ask.period)
+        let of = ask.segment.as_ref().map_or_else(String::new, |id| format!(" of segment `{id}`"));
+        format!("No deal{of} was created in {}: there is nothing to credit.", ask.period)
     } else if enough {
         headline(ask, lens, &lenses, &channels, &ranges)
     } else {
@@ -533,7 +534,7 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    const ENTRY: &crate::Entry = &crate::Entry { question: &QUESTION, needs, answer };
+    const ENTRY: &crate::Entry = &crate::QUESTIONS[1];
 
     fn ask_from(floor: u32) -> Ask {
         let mut ask = ask("2026Q3");
@@ -614,7 +615,7 @@ mod tests {
     #[test]
     fn without_rows_it_says_that_nothing_was_loaded() {
         let bare = super::answer(&ask("2026Q3"), &Given::default());
-        assert_eq!(bare.headline, "Nothing was loaded for this period (2026Q3).");
+        assert_eq!(bare.headline, "No deal was created in 2026Q3: there is nothing to credit.");
         let answer = answered_by(ENTRY, &ask("2026Q3"), &Company::default());
         assert_eq!(bare.figures, answer.figures);
     }

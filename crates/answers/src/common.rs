@@ -45,10 +45,26 @@ impl Periods {
         }
     }
 
+    /// True where a year ago is a comparison of its own: neither the period before once more (a whole
+    /// year) nor partly the period itself (more than a year).
+    pub(crate) fn apart(&self) -> bool {
+        self.year_ago.from != self.previous.from && self.year_ago.to < self.now.from
+    }
+
     /// Returns the days from the first of the three periods to the end of the one asked for.
     pub(crate) fn span(&self) -> Period {
         let from = self.previous.from.min(self.year_ago.from).min(self.now.from);
         Period::days(from, self.now.to)
+    }
+}
+
+/// Says that there are no rows, and of what.
+pub(crate) fn nothing(ask: &Ask) -> String {
+    match &ask.segment {
+        Some(segment) => {
+            format!("Nothing of segment `{segment}` is on record for this period ({}).", ask.period)
+        }
+        None => format!("Nothing was loaded for this period ({}).", ask.period),
     }
 }
 

@@ -29,19 +29,43 @@ pub struct Entry {
     pub question: &'static Question,
     /// Which rows it takes.
     pub needs: fn(&Ask) -> Vec<Need>,
+    /// The dimensions that its tables are, or can be, broken down by.
+    pub dimensions: &'static [&'static str],
     /// What they mean.
     pub answer: fn(&Ask, &Given) -> Answer,
 }
 
 /// All questions, in the order in which they are listed.
 pub const QUESTIONS: &[Entry] = &[
-    Entry { question: &pipeline::QUESTION, needs: pipeline::needs, answer: pipeline::answer },
+    Entry {
+        question: &pipeline::QUESTION,
+        needs: pipeline::needs,
+        dimensions: &[
+            "channel",
+            "program",
+            "segment",
+            "owner",
+            "kind",
+            "country",
+            "industry",
+            "month",
+            "quarter",
+            "lead_source",
+        ],
+        answer: pipeline::answer,
+    },
     Entry {
         question: &attribution::QUESTION,
         needs: attribution::needs,
+        dimensions: &["channel"],
         answer: attribution::answer,
     },
-    Entry { question: &programs::QUESTION, needs: programs::needs, answer: programs::answer },
+    Entry {
+        question: &programs::QUESTION,
+        needs: programs::needs,
+        dimensions: &["channel", "program"],
+        answer: programs::answer,
+    },
 ];
 
 /// Finds a question by its identifier; an error names the nearest one, where one is near.

@@ -61,8 +61,8 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     let deals = Deals::of(ask, given);
     let now = View::of(&deals, &periods.now);
     let before = deals.known_until(&periods.previous).then(|| View::of(&deals, &periods.previous));
-    let year_ago =
-        deals.known_until(&periods.year_ago).then(|| View::of(&deals, &periods.year_ago));
+    let year_ago = (periods.apart() && deals.known_until(&periods.year_ago))
+        .then(|| View::of(&deals, &periods.year_ago));
 
     let mut answer = Answer::new(&QUESTION, ask);
     let of = |view: &View<'_>| figures(view, ask.seed);
@@ -71,7 +71,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     let (earlier, long_ago) = (before.as_ref().map(of), year_ago.as_ref().map(of));
     answer.figures = common::compare(ask, figures, earlier.as_deref(), long_ago.as_deref());
     answer.headline = if given.frames.values().all(|frame| frame.n_rows() == 0) {
-        format!("Nothing was loaded for this period ({}).", periods.now)
+        common::nothing(ask)
     } else {
         headline(&answer, &now, before.as_ref(), &periods)
     };
@@ -756,7 +756,7 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    const ENTRY: &crate::Entry = &crate::Entry { question: &QUESTION, needs, answer };
+    const ENTRY: &crate::Entry = &crate::QUESTIONS[0];
 
     /// Twelve deals of 2026Q3, four of the quarter before, one excluded.
     fn small() -> Company {

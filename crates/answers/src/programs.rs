@@ -148,7 +148,8 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     let now = View::of(&facts, &periods.now, &lags);
     let view =
         |period| facts.known_until(period).then(|| totals(ask, &View::of(&facts, period, &lags)));
-    let (earlier, long_ago) = (view(&periods.previous), view(&periods.year_ago));
+    let earlier = view(&periods.previous);
+    let long_ago = periods.apart().then(|| view(&periods.year_ago)).flatten();
 
     let mut answer = Answer::new(&QUESTION, ask);
     let mut figures = totals(ask, &now);
@@ -161,7 +162,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     answer.tables.push(programs);
     answer.tables.push(breakdown(ask, &now, "channel", "channel", "channels"));
     answer.headline = if given.frames.values().all(|frame| frame.n_rows() == 0) {
-        format!("Nothing was loaded for this period ({}).", periods.now)
+        common::nothing(ask)
     } else {
         headline(ask, &answer, &now, &periods)
     };
@@ -648,7 +649,7 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    const ENTRY: &crate::Entry = &crate::Entry { question: &QUESTION, needs, answer };
+    const ENTRY: &crate::Entry = &crate::QUESTIONS[2];
 
     /// A webinar that takes 30 days to a deal and 100 to a customer, and a trade fair that won nothing.
     fn small() -> Company {

@@ -102,7 +102,11 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<lake::LakeError> for Failure {
     fn from(error: lake::LakeError) -> Self {
-        Self::world(&error)
+        let failure = Self::world(&error);
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     }
 }
 

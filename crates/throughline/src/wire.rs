@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use answers::Entry;
 use domain::answer::{self, Evidence};
-use domain::{Answer, Ask, Definitions, Frame, Given, Rows, Value};
+use domain::{Answer, Ask, Caveat, Definitions, Frame, Given, Rows, Value};
 use jiff::civil::Date;
 use lake::{BuildRequest, Built, Lake, LakeFacts, SnapshotId};
 
@@ -30,6 +30,7 @@ pub(crate) fn question(name: &str) -> Result<&'static Entry, Failure> {
 pub(crate) struct Session {
     ask: Ask,
     built: Built,
+    known_until: Date,
     frames: BTreeMap<String, Frame>,
 }
 
@@ -38,6 +39,8 @@ pub(crate) struct Moment {
     pub(crate) lake: Arc<Lake>,
     pub(crate) snapshot: SnapshotId,
     pub(crate) as_of: Date,
+    /// The day of the newest load.
+    known_until: Date,
 }
 
 impl Moment {
@@ -59,11 +62,12 @@ impl Moment {
         let loads = lake.loads()?;
         let first = loads.iter().map(|load| load.recorded_at).min().ok_or_else(nothing)?;
         let newest = loads.iter().map(|load| load.recorded_at).max().ok_or_else(nothing)?;
-        let as_of = as_of.unwrap_or_else(|| calendar.day(newest));
+        let known_until = calendar.day(newest);
+        let as_of = as_of.unwrap_or(known_until);
         let snapshot = lake.snapshot_as_of(calendar.end_of_day(as_of))?;
         let known = calendar.day(first) <= as_of;
         match snapshot.filter(|_| known) {
-            Some(snapshot) => Ok(Self { lake, snapshot, as_of }),
+            Some(snapshot) => Ok(Self { lake, snapshot, as_of, known_until }),
             None => {
                 let message = format!(
                     "nothing was known on {as_of}: the first load was recorded on {}",
@@ -107,23 +111,31 @@ impl Session {
     pub(crate) fn open(
         project: &Project,
         scope: &Scope,
+        entry: &Entry,
         output: &Output,
     ) -> Result<Self, Failure> {
+        check_dimensions(entry, scope)?;
         let definitions = project.definitions()?;
         let moment = Moment::find(project, &definitions, scope.as_of())?;
         let (built, _) = moment.build(project, &definitions, output)?;
-        let facts = if scope.is_all() { span(&built, &definitions)? } else { None };
+        let spends = (entry.needs)(&scope.resolve(&definitions, moment.as_of, None)?)
+            .iter()
+            .any(|need| need.rows.relation == "spend");
+        let facts = if scope.is_all() { span(&built, &definitions, spends)? } else { None };
         let ask = scope.resolve(&definitions, moment.as_of, facts)?;
-        Ok(Self { ask, built, frames: BTreeMap::new() })
+        Ok(Self { ask, built, known_until: moment.known_until, frames: BTreeMap::new() })
     }
 
     /// Answers a question.
     pub(crate) fn answer(&mut self, entry: &Entry) -> Result<Answer, Failure> {
-        let known: Vec<&str> = answers::DIMENSIONS.iter().map(|(name, ..)| *name).collect();
-        if let Some(unknown) = self.ask.by.iter().find(|by| !known.contains(&by.as_str())) {
-            return Err(crate::cli::not_one_of("dimension", unknown, &known));
-        }
         let mut given = Given { caveats: self.built.caveats(), ..Given::default() };
+        if self.known_until < self.ask.as_of {
+            let text = format!(
+                "Nothing was loaded after {}: what happened since then is not known.",
+                self.known_until
+            );
+            given.caveats.insert(0, Caveat::new("not_loaded", text));
+        }
         for need in (entry.needs)(&self.ask) {
             let frame = self.fetch(&need.rows)?;
             given.frames.insert(need.name.to_owned(), frame);
@@ -164,10 +176,44 @@ impl Session {
     }
 }
 
-/// Finds the first and last day of the deals.
-fn span(built: &Built, definitions: &Definitions) -> Result<Option<(Date, Date)>, Failure> {
-    let rows = Rows::of("opportunities").columns(&["created_on", "closed_on"]);
-    let frame = built.fetch(&rows, definitions.currency)?;
-    let days = || frame.days("created_on").iter().chain(frame.days("closed_on")).flatten().copied();
-    Ok(days().min().zip(days().max()))
+/// Refuses dimensions that do not exist, and those that an answer does not break down by.
+fn check_dimensions(entry: &Entry, scope: &Scope) -> Result<(), Failure> {
+    let every: Vec<&str> = answers::DIMENSIONS.iter().map(|(name, ..)| *name).collect();
+    for by in scope.by() {
+        if !every.contains(&by.as_str()) {
+            return Err(crate::cli::not_one_of("dimension", by, &every));
+        }
+        if !entry.dimensions.contains(&by.as_str()) {
+            let id = entry.question.id;
+            return Err(Failure::usage(
+                format!(
+                    "`{id}` is not broken down by {by}, only by {}",
+                    entry.dimensions.join(", ")
+                ),
+                "Limit it with `--segment`, or ask `pipeline`, which is broken down by all.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Finds the first and last day of the deals, and of the spend where an answer is about it.
+fn span(
+    built: &Built,
+    definitions: &Definitions,
+    spends: bool,
+) -> Result<Option<(Date, Date)>, Failure> {
+    let mut days = Vec::new();
+    let mut add = |relation: &str, columns: &[&str]| -> Result<(), Failure> {
+        let frame = built.fetch(&Rows::of(relation).columns(columns), definitions.currency)?;
+        for column in columns {
+            days.extend(frame.days(column).iter().flatten().copied());
+        }
+        Ok(())
+    };
+    add("opportunities", &["created_on", "closed_on"])?;
+    if spends {
+        add("spend", &["day"])?;
+    }
+    Ok(days.iter().min().copied().zip(days.iter().max().copied()))
 }

@@ -51,7 +51,7 @@ pub(crate) struct Scope {
     #[arg(long)]
     model: Option<String>,
     /// Currency in which money is shown (default: the reporting currency)
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_parser = currency)]
     currency: Option<Currency>,
     /// Seed of everything that is drawn at random
     #[arg(long, default_value_t = 1)]
@@ -62,7 +62,7 @@ pub(crate) struct Scope {
 pub(crate) fn run(ask: &Ask, common: &Common, output: &Output) -> Outcome {
     let question = wire::question(&ask.question)?;
     let project = Project::find(common.dir.as_deref())?;
-    let mut session = wire::Session::open(&project, &ask.scope, output)?;
+    let mut session = wire::Session::open(&project, &ask.scope, question, output)?;
     let answer = session.answer(question)?;
     if output.json() {
         output.data(show::json::answer(&answer), &[]);
@@ -76,6 +76,11 @@ impl Scope {
     /// The day as of which is asked, where one is named.
     pub(crate) const fn as_of(&self) -> Option<Date> {
         self.as_of
+    }
+
+    /// The dimensions by which tables are to be broken down.
+    pub(crate) fn by(&self) -> &[String] {
+        &self.by
     }
 
     /// True where everything up to the as-of day is asked for.
@@ -154,6 +159,10 @@ impl Scope {
             }),
         }
     }
+}
+
+fn currency(text: &str) -> Result<Currency, String> {
+    text.to_uppercase().parse().map_err(|error: domain::MoneyError| error.to_string())
 }
 
 fn known_model(model: &str, definitions: &Definitions) -> Result<String, Failure> {

@@ -1,5 +1,6 @@
 //! `throughline demo`: a company with known truth, from its exports to its answers.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -48,21 +49,26 @@ pub(crate) struct Demo {
 pub(crate) fn run(demo: &Demo, common: &Common, output: &Output) -> Outcome {
     let folder = common.dir.clone().unwrap_or_else(|| PathBuf::from("demo"));
     let folder = &folder;
+    check_folder(folder)?;
     let plan = Plan {
         seed: demo.seed,
         touches: demo.scale,
         dirt: if demo.clean { Dirt::none() } else { Dirt::all() },
         ..Plan::default()
     };
-    output.remark(&format!("making a sample company of {} touches in {}", plan.touches, folder.display()));
+    output.remark(&format!(
+        "making a sample company of {} touches in {}",
+        plan.touches,
+        folder.display()
+    ));
     super::init::make(folder, sample::COMPANY, sample::DEFINITIONS)?;
     let project = Project::find(Some(folder))?;
     let drops = write_exports(&plan, &folder.join("exports"), output)?;
     load(&project, &drops, output)?;
     let scope = super::Scope::of_period(None);
-    let mut session = Session::open(&project, &scope, output)?;
     let mut answers = Vec::new();
     for entry in answers::QUESTIONS {
+        let mut session = Session::open(&project, &scope, entry, output)?;
         answers.push(session.answer(entry)?);
     }
     if output.json() {
@@ -75,6 +81,20 @@ pub(crate) fn run(demo: &Demo, common: &Common, output: &Output) -> Outcome {
         output.result(&next(&folder.display().to_string(), &drops));
     }
     Ok(EXIT_OK)
+}
+
+/// A sample company never mixes with what is in a folder already.
+fn check_folder(folder: &Path) -> Result<(), Failure> {
+    let message = match std::fs::read_dir(folder).map(Iterator::count) {
+        Ok(0) => return Ok(()),
+        Ok(_) => "is not empty",
+        Err(error) if error.kind() == ErrorKind::NotADirectory => "is not a folder",
+        Err(_) => return Ok(()),
+    };
+    Err(Failure::usage(
+        format!("{} {message}; the sample company needs a folder of its own", folder.display()),
+        "Name another one with `--dir FOLDER`, or remove this one.",
+    ))
 }
 
 /// Writes the extracts of three days, as the company would have kept them.
@@ -98,7 +118,8 @@ fn write_exports(
         progress.finish();
         // The truth is no export: it stands beside the extracts.
         let truth = exports.join(format!("truth-{day}.json"));
-        std::fs::rename(folder.join("truth.json"), truth).map_err(|error| Failure::world(&error))?;
+        std::fs::rename(folder.join("truth.json"), truth)
+            .map_err(|error| Failure::world(&error))?;
         drops.push((*day, folder));
     }
     Ok(drops)
@@ -112,7 +133,7 @@ fn load(project: &Project, drops: &[(Date, PathBuf)], output: &Output) -> Result
         output.remark(&format!("loading the extract of {day}"));
         let recorded_at = definitions.calendar().end_of_day(*day);
         let paths = [folder.clone()];
-        let done = load_paths(project, &settings, &paths, recorded_at, false, output)?;
+        let done = load_paths(project, &settings, &paths, Some(recorded_at), false, output)?;
         if let Some(report) = done.report {
             let rows = report.rows;
             output.remark(&format!(

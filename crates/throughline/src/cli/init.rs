@@ -28,17 +28,26 @@ pub(crate) struct Init {
 /// Makes the folder.
 pub(crate) fn run(init: &Init, _common: &Common, output: &Output) -> Outcome {
     let name = init.folder.file_name().and_then(|name| name.to_str()).unwrap_or("Our company");
+    if init.folder.is_file() {
+        let message = format!("{} is a file", init.folder.display());
+        return Err(Failure::usage(message, "Name a folder that is to be made."));
+    }
     let made = make(&init.folder, name, domain::definition::STARTER)?;
     if output.json() {
         output.data(json!({ "folder": init.folder.display().to_string(), "made": made }), &[]);
     } else {
-        let mut text = format!("{} is ready.\n\n", init.folder.display());
+        let mut text = if made.is_empty() {
+            format!("{} was ready before; nothing was changed.\n", init.folder.display())
+        } else {
+            format!("{} is ready.\n\n", init.folder.display())
+        };
         for file in &made {
             text.push_str(&format!("  {file}\n"));
         }
+        let shown = init.folder.display().to_string();
+        let shown = if shown.contains(' ') { format!("\"{shown}\"") } else { shown };
         text.push_str(&format!(
-            "\nNext:\n  cd {}\n  throughline check\n  throughline load PATH/TO/EXPORTS\n  throughline ask pipeline\n",
-            init.folder.display()
+            "\nNext:\n  cd {shown}\n  throughline check\n  throughline load PATH/TO/EXPORTS\n  throughline ask pipeline\n"
         ));
         output.result(&text);
     }

@@ -76,7 +76,8 @@ fn journey_json(
     let value = touches.iter().find_map(|touch| touch.value);
     let by_model = models.iter().zip(credited).map(|(model, shares)| {
         let mut entry = json!({ "shares": shares });
-        if let (Some(amounts), Some(entry)) = (amounts(*model, touches, value), entry.as_object_mut())
+        if let (Some(amounts), Some(entry)) =
+            (amounts(*model, touches, value), entry.as_object_mut())
         {
             entry.insert("credit".to_owned(), json!(amounts));
         }
@@ -140,7 +141,9 @@ fn chosen(model: &str, half_life_days: f64) -> Result<Vec<Model>, Failure> {
 fn read(file: &str, bytes: &[u8]) -> Result<BTreeMap<String, Vec<Touch>>, Failure> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
     let headers = reader.headers().map_err(|error| unreadable(file, &error))?.clone();
-    let find = |name: &str| headers.iter().position(|header| header.trim_start_matches('\u{feff}') == name);
+    let find = |name: &str| {
+        headers.iter().position(|header| header.trim_start_matches('\u{feff}') == name)
+    };
     let (Some(journey), Some(channel)) = (find("journey"), find("channel")) else {
         return Err(missing(file, &headers, "`journey` and `channel`"));
     };
@@ -164,14 +167,39 @@ fn read(file: &str, bytes: &[u8]) -> Result<BTreeMap<String, Vec<Touch>>, Failur
             faults.push(Diagnostic::error("method.time", message).at(place).hint(hint));
             continue;
         };
-        let milestones = text(milestone)
-            .split('+')
-            .filter_map(|word| MILESTONES.iter().position(|known| *known == word.trim()))
-            .collect();
+        let mut fault = |message: String, hint: &str| {
+            let place = Place::line(file, line);
+            faults.push(Diagnostic::error("method.touch", message).at(place).hint(hint));
+        };
+        for (name, column) in [("journey", journey), ("channel", channel)] {
+            if text(Some(column)).is_empty() {
+                fault(
+                    format!("column `{name}` is empty"),
+                    "Leave out touches of nobody and nothing.",
+                );
+            }
+        }
+        let mut milestones = Vec::new();
+        for word in text(milestone).split('+').map(str::trim).filter(|word| !word.is_empty()) {
+            match MILESTONES.iter().position(|known| *known == word) {
+                Some(known) => milestones.push(known),
+                None => fault(
+                    format!("milestone `{word}` is not one of {}", MILESTONES.join(", ")),
+                    "Leave the cell empty where a touch is none.",
+                ),
+            }
+        }
+        let amount = domain::Decimal::from_str_exact(text(value)).ok();
+        if amount.is_none() && !text(value).is_empty() {
+            fault(
+                format!("value `{}` cannot be read", text(value)),
+                "Write a number such as 1500.00, or nothing.",
+            );
+        }
         journeys.entry(text(Some(journey)).to_owned()).or_default().push(Touch {
             channel: text(Some(channel)).to_owned(),
             at: instant,
-            value: domain::Decimal::from_str_exact(text(value)).ok(),
+            value: amount,
             milestones,
         });
     }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lake::load::FileStatus;
-use lake::{Lake, LoadReport, LoadRequest, SourceFile};
+use lake::{Lake, LakeError, LoadReport, LoadRequest, SourceFile};
 use serde_json::{Value, json};
 
 use super::Common;
@@ -52,17 +52,33 @@ pub(crate) struct Load {
 /// Loads, or explains.
 pub(crate) fn run(load: &Load, common: &Common, output: &Output) -> Outcome {
     if let Some(file) = &load.explain {
-        return explain(file, common, output);
+        return explain(file, output);
     }
     let project = Project::find(common.dir.as_deref())?;
     let definitions = project.definitions()?;
-    let recorded_at = match load.known_on {
-        Some(day) => definitions.calendar().end_of_day(day),
-        None => Timestamp::now(),
-    };
+    let recorded_at = recorded_at(load.known_on, &definitions)?;
     let settings = settings(&project, &definitions, load.strict)?;
     let done = load_paths(&project, &settings, &load.paths, recorded_at, load.dry_run, output)?;
     report(&done, load.dry_run, output)
+}
+
+/// Returns the end of the day that is named; `None` is the moment of the load itself.
+///
+/// A day that has not ended is refused: every load after it would come too early until it has.
+fn recorded_at(
+    known_on: Option<Date>,
+    definitions: &Definitions,
+) -> Result<Option<Timestamp>, Failure> {
+    let calendar = definitions.calendar();
+    let today = calendar.day(Timestamp::now());
+    match known_on {
+        Some(day) if day > today => Err(Failure::usage(
+            format!("--known-on {day} lies in the future; today is {today}"),
+            "Leave it out for an extract of today.",
+        )),
+        Some(day) if day < today => Ok(Some(calendar.end_of_day(day))),
+        _ => Ok(None),
+    }
 }
 
 /// What a load did, and what was said meanwhile.
@@ -103,7 +119,7 @@ pub(crate) fn load_paths(
     project: &Project,
     settings: &Settings,
     paths: &[PathBuf],
-    recorded_at: Timestamp,
+    recorded_at: Option<Timestamp>,
     dry_run: bool,
     output: &Output,
 ) -> Result<Done, Failure> {
@@ -118,7 +134,7 @@ pub(crate) fn load_paths(
         planned.into_iter().partition(|file| !matches!(file.shape(), Shape::Skip(_)));
     for file in &left_out {
         if let Shape::Skip(why) = file.shape() {
-            let message = format!("{} is recognized and left out: {why}", file.about);
+            let message = format!("left out: {why} (recognized as: {})", file.about);
             let place = domain::Place::file(Arc::clone(&file.name));
             diagnostics.push(Diagnostic::warning("load.left-out", message).at(place));
         }
@@ -129,7 +145,7 @@ pub(crate) fn load_paths(
             let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
             let message = format!("{} holds no file that is recognized", names.join(", "));
             return Err(Failure::new(kind, "load.nothing", message)
-                .hint("Draft a mapping with `throughline load --explain FILE`."));
+                .hint("Name a folder with CSV, XLSX, NDJSON or Parquet files."));
         }
         return Err(Failure { kind, diagnostics });
     }
@@ -137,12 +153,19 @@ pub(crate) fn load_paths(
     diagnostics.extend(remarks);
     let lake = open_or_create(&project.lake())?;
     let request = LoadRequest {
-        recorded_at,
+        // Taken as late as this, so that a load that began later and ended sooner is no obstacle.
+        recorded_at: recorded_at.unwrap_or_else(Timestamp::now),
         author: None,
         message: Some(paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" ")),
         files: planned.iter().map(source_file).collect::<Result<_, Failure>>()?,
     };
-    let mut loading = lake.begin(request)?;
+    let mut loading = lake.begin(request).map_err(|error| match (&error, recorded_at) {
+        (LakeError::Backdated { newest, .. }, Some(_)) => Failure::usage(
+            format!("something newer is loaded already, recorded at {newest}"),
+            "Extracts of the past are loaded oldest first: load them in order into a new folder.",
+        ),
+        _ => Failure::from(error),
+    })?;
     let mut progress = Progress::new(output);
     let mut n_rows = 0;
     for (at, file) in planned.iter().enumerate() {
@@ -190,11 +213,7 @@ pub(crate) fn load_paths(
 
 fn source_file(file: &Planned) -> Result<SourceFile, Failure> {
     let hash = blake3::Hash::from_hex(&file.content_hash).map_err(Failure::bug)?;
-    Ok(SourceFile {
-        name: file.name.clone(),
-        hash: *hash.as_bytes(),
-        preset: file.preset.clone(),
-    })
+    Ok(SourceFile { name: file.name.clone(), hash: *hash.as_bytes(), preset: file.preset.clone() })
 }
 
 fn open_or_create(folder: &Path) -> Result<Lake, Failure> {
@@ -205,16 +224,14 @@ fn open_or_create(folder: &Path) -> Result<Lake, Failure> {
     }
 }
 
-fn explain(file: &Path, common: &Common, output: &Output) -> Outcome {
+fn explain(file: &Path, output: &Output) -> Outcome {
     if !file.is_file() {
         let message = format!("{} is not a file", file.display());
         return Err(Failure::usage(message, "Name one export file."));
     }
-    let settings = match Project::find(common.dir.as_deref()) {
-        Ok(project) => settings(&project, &*project.definitions()?, false)?,
-        Err(_) => Settings::default(),
-    };
-    let draft = intake::draft(file, &settings);
+    // No mapping is read here: a shell has just made the one that the draft is written to, empty.
+    let draft = intake::draft(file, &Settings::default())
+        .map_err(|rejected| Failure { kind: Kind::Input, diagnostics: vec![*rejected.0] })?;
     if output.json() {
         output.data(json!({ "file": file.display().to_string(), "mapping": draft }), &[]);
     } else {
@@ -225,15 +242,31 @@ fn explain(file: &Path, common: &Common, output: &Output) -> Outcome {
 
 fn report(done: &Done, dry_run: bool, output: &Output) -> Outcome {
     let Some(report) = &done.report else { return Ok(EXIT_OK) };
-    let refused = done.diagnostics.iter().any(|d| d.level == Level::Error);
+    let mut diagnostics = done.diagnostics.clone();
+    let nothing_read = report.files.iter().filter(|file| {
+        let rows = file.rows;
+        rows.read > 0 && rows.quarantined == rows.read
+    });
+    for file in nothing_read {
+        let n = file.rows.read;
+        let message = format!("no row could be read: {n} of {n} went to quarantine");
+        let place = domain::Place::file(Arc::clone(&file.name));
+        diagnostics.push(
+            Diagnostic::warning("load.all-refused", message)
+                .at(place)
+                .hint("See why with `throughline quarantine`."),
+        );
+    }
+    let refused =
+        diagnostics.iter().any(|d| d.level == Level::Error || d.code == "load.all-refused");
     if output.json() {
         let mut data = serde_json::to_value(report).map_err(Failure::bug)?;
         if let Some(data) = data.as_object_mut() {
             data.insert("dry_run".to_owned(), Value::Bool(dry_run));
         }
-        output.data(data, &done.diagnostics);
+        output.data(data, &diagnostics);
     } else {
-        output.diagnostics(&done.diagnostics);
+        output.diagnostics(&diagnostics);
         output.result(&text(done, report, dry_run));
     }
     Ok(if refused { EXIT_FOUND } else { EXIT_OK })
@@ -260,9 +293,13 @@ fn text(done: &Done, report: &LoadReport, dry_run: bool) -> String {
     for table in &report.tables {
         tables.insert(table.table, (table.new, table.changed, table.unchanged));
     }
-    text.push('\n');
+    if !tables.is_empty() {
+        text.push('\n');
+    }
     for (table, (new, changed, unchanged)) in tables {
-        text.push_str(&format!("  {table:<20} {new:>9} new {changed:>9} changed {unchanged:>9} unchanged\n"));
+        text.push_str(&format!(
+            "  {table:<20} {new:>9} new {changed:>9} changed {unchanged:>9} unchanged\n"
+        ));
     }
     let rows = report.rows;
     let ending = match (dry_run, report.load_id) {

@@ -43,18 +43,21 @@ pub(crate) fn run(_loads: &Loads, common: &Common, output: &Output) -> Outcome {
             })
             .collect();
         output.data(json!({ "loads": loads }), &[]);
+    } else if loads.is_empty() {
+        output.remark("nothing has been loaded yet");
     } else {
         let mut text = String::new();
         for load in &loads {
             text.push_str(&format!(
-                "load {}  {}  read {} = loaded {} + known {} + quarantined {}  ({} files)\n",
+                "load {}  {}  read {} = loaded {} + known {} + quarantined {}  ({} file{})\n",
                 load.load_id,
                 load.recorded_at,
                 load.n_read,
                 load.n_loaded,
                 load.n_known,
                 load.n_quarantined,
-                load.files.len()
+                load.files.len(),
+                if load.files.len() == 1 { "" } else { "s" }
             ));
         }
         output.result(&text);

@@ -27,7 +27,7 @@ use crate::output::Output;
 ///
 /// Examples:
 ///   throughline method markov paths.csv --order 2 --json
-///   throughline method credit journeys.csv --model `w_shaped`
+///   throughline method credit journeys.csv --model w_shaped
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Method {
@@ -115,35 +115,53 @@ pub(super) struct Result_ {
 
 /// Runs the method.
 pub(crate) fn run(method: &Method, _common: &Common, output: &Output) -> Outcome {
+    let mut doubts = Vec::new();
+    let mut read = |file: &PathFile| file.read(&mut doubts);
     let result = match &method.method {
-        Name::Markov { file, order } => markov(&file.read()?, *order)?,
-        Name::MarkovOrder { file } => markov_order(&file.read()?)?,
-        Name::Shapley { file, game: Game::Set, .. } => shapley_set(&file.read()?)?,
+        Name::Markov { file, order } => markov(&read(file)?, *order)?,
+        Name::MarkovOrder { file } => markov_order(&read(file)?)?,
+        Name::Shapley { file, game: Game::Set, .. } => shapley_set(&read(file)?)?,
         Name::Shapley { file, game: Game::Rate, permutations, seed } => {
-            shapley_rate(&file.read()?, *permutations, *seed)?
+            shapley_rate(&read(file)?, *permutations, *seed)?
         }
-        Name::Heuristics { file, direct } => heuristics(&file.read()?, direct)?,
+        Name::Heuristics { file, direct } => heuristics(&read(file)?, direct)?,
         Name::Credit { file, model, half_life_days } => {
             journey_file::credit(file, &bytes(file)?, model, *half_life_days)?
         }
     };
     if output.json() {
-        output.data(result.data, &[]);
+        output.data(result.data, &doubts);
     } else {
+        output.diagnostics(&doubts);
         let table = show::text::frame(&result.table, output.style(), None);
-        output.result(&format!("{table}\n{}\n", result.remark));
+        let remark = show::table::wrap(&result.remark, output.style().width).join("\n");
+        output.result(&format!("{table}\n{remark}\n"));
     }
     Ok(EXIT_OK)
 }
 
 impl PathFile {
-    fn read(&self) -> Result<Paths, Failure> {
+    /// Reads the paths; a channel that looks like several is a doubt.
+    fn read(&self, doubts: &mut Vec<Diagnostic>) -> Result<Paths, Failure> {
         let options = ReadOptions { separator: &self.separator };
-        Paths::read_csv(&bytes(&self.file)?, options).map_err(|faults| {
-            let name = self.file.display().to_string();
+        let name = self.file.display().to_string();
+        let paths = Paths::read_csv(&bytes(&self.file)?, options).map_err(|faults| {
             let diagnostics = faults.iter().map(|fault| diagnostic(&name, fault)).collect();
             Failure { kind: Kind::Input, diagnostics }
-        })
+        })?;
+        let mark = self.separator.trim();
+        if !mark.is_empty()
+            && mark != self.separator
+            && let Some(channel) = paths.channels().iter().find(|channel| channel.contains(mark))
+        {
+            let message = format!("`{channel}` is read as one channel, though it holds `{mark}`");
+            doubts.push(
+                Diagnostic::warning("method.separator", message)
+                    .at(Place::file(name))
+                    .hint(format!("Where it joins channels, add `--separator '{mark}'`.")),
+            );
+        }
+        Ok(paths)
     }
 }
 

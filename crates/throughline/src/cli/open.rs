@@ -4,6 +4,7 @@ use clap::Args;
 use domain::answer::{self, Evidence};
 use domain::{Answer, Cell, Frame, Measure, Value};
 use serde_json::json;
+use show::number;
 
 use super::Common;
 use super::ask::Scope;
@@ -29,7 +30,7 @@ pub(crate) struct Open {
     #[command(flatten)]
     scope: Scope,
     /// Write the rows as CSV, all of them
-    #[arg(long)]
+    #[arg(long, requires = "figure", conflicts_with = "json")]
     csv: bool,
     /// Show what the figure is divided by instead
     #[arg(long)]
@@ -43,7 +44,7 @@ pub(crate) struct Open {
 pub(crate) fn run(open: &Open, common: &Common, output: &Output) -> Outcome {
     let question = wire::question(&open.question)?;
     let project = Project::find(common.dir.as_deref())?;
-    let mut session = wire::Session::open(&project, &open.scope, output)?;
+    let mut session = wire::Session::open(&project, &open.scope, question, output)?;
     let answer = session.answer(question)?;
     if open.verify {
         return verify(&mut session, &answer, output);
@@ -103,10 +104,14 @@ fn text(
     open: &Open,
     output: &Output,
 ) -> String {
-    let table = show::text::frame(rows, output.style(), if output.style().full { None } else { Some(40) });
+    let table =
+        show::text::frame(rows, output.style(), if output.style().full { None } else { Some(40) });
     let closing = closing(shown, rows, value, open.per);
     let quotient = if shown.per.is_some() {
-        format!("Divided by other rows: open them with `--per`. {figure} = {}\n", plain(value))
+        format!(
+            "Divided by other rows: open them with `--per`. {figure} = {}\n",
+            whole(shown, value)
+        )
     } else {
         String::new()
     };
@@ -142,6 +147,18 @@ fn first_currency(rows: &Frame) -> Option<domain::Currency> {
     })
 }
 
+/// Writes a value; a share of sums (of money, say) as a percentage, since its parts are minor units.
+fn whole(evidence: &Evidence, value: &Value) -> String {
+    let share = matches!(value, Value::Share { total: 1.., .. });
+    match evidence.measure {
+        Measure::Sum(_) if share => {
+            let scale = number::Scale::of([value]);
+            number::value(value, scale, number::Form::Long).unwrap_or_else(|| plain(value))
+        }
+        _ => plain(value),
+    }
+}
+
 fn plain(value: &Value) -> String {
     match value {
         Value::Money(money) => money.to_string(),
@@ -159,12 +176,16 @@ fn list(answer: &Answer, output: &Output) -> Outcome {
     if output.json() {
         let ids: Vec<_> = openable
             .iter()
-            .map(|(id, value, evidence)| json!({"figure": id, "value": value, "evidence": evidence}))
+            .map(
+                |(id, value, evidence)| json!({"figure": id, "value": value, "evidence": evidence}),
+            )
             .collect();
         output.data(json!({ "question": answer.question, "openable": ids }), &[]);
     } else {
-        let lines: String =
-            openable.iter().map(|(id, value, _)| format!("{id}  {}\n", plain(value))).collect();
+        let lines: String = openable
+            .iter()
+            .map(|(id, value, evidence)| format!("{id}  {}\n", whole(evidence, value)))
+            .collect();
         output.result(&lines);
     }
     Ok(EXIT_OK)
@@ -189,7 +210,11 @@ fn verify(session: &mut wire::Session, answer: &Answer, output: &Output) -> Outc
     if output.json() {
         output.data(json!({ "question": answer.question, "figures": openable.len(), "agree": openable.len() }), &[]);
     } else {
-        output.result(&format!("{} of {} figures agree with their rows\n", openable.len(), openable.len()));
+        output.result(&format!(
+            "{} of {} figures agree with their rows\n",
+            openable.len(),
+            openable.len()
+        ));
     }
     Ok(EXIT_OK)
 }

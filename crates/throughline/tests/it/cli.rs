@@ -55,6 +55,13 @@ fn wrong_use_is_one_clear_message_and_code_2() {
         (&["open"], "Usage"),
         (&["nonsense"], "nonsense"),
         (&["demo", "--scale", "5"], "1000"),
+        (&["ask", "programs", "--by", "segment"], "only by channel, program"),
+        (&["init", "throughline.toml"], "is a file"),
+        (&["open", "pipeline", "--csv"], "FIGURE"),
+        (&["quarantine", "--csv", "--json"], "cannot be used with"),
+        (&["demo", "--dir", "definitions"], "not empty"),
+        (&["demo", "--dir", "throughline.toml"], "not a folder"),
+        (&["load", "definitions", "--known-on", "9999-01-01"], "in the future"),
     ];
     for (args, says) in table {
         company.run(args).fails(2, says);
@@ -81,6 +88,35 @@ fn files_that_cannot_be_read_are_named_and_nothing_is_loaded() {
         assert!(load.stderr.contains(said), "{}", load.stderr);
     }
     assert!(!load.stderr.contains("panicked"), "{}", load.stderr);
+}
+
+#[test]
+fn a_draft_goes_straight_into_the_mappings_and_is_loaded() {
+    let company = Company::new();
+    let export = "Deal Nr;Phase;Value;Curr;Start\n1;Won;12.500,00;EUR;03.02.2026\n";
+    company.write("crm.csv", export);
+    company.run(&["load", "crm.csv"]).fails(3, "load --explain");
+    // A shell makes the file before the program runs.
+    company.write("mappings/crm.toml", "");
+    let draft = company.run(&["load", "--explain", "crm.csv"]).content();
+    company.write("mappings/crm.toml", &draft.stdout);
+    company.run(&["check"]).content();
+    let load = company.run(&["load", "crm.csv"]).content();
+    assert!(load.stdout.contains("read 1 = loaded 1"), "{}", load.stdout);
+    company.write("empty.csv", "");
+    company.run(&["load", "--explain", "empty.csv"]).fails(3, "empty");
+}
+
+#[test]
+fn a_load_of_the_past_after_a_newer_one_says_oldest_first() {
+    let company = Company::new();
+    company.write("in/user.csv", "Id,Username,Name\n005000000000001AAA,u,n\n");
+    company.write("in/deal.csv", "Deal Nr,Phase,Start\n1,,2026-02-03\n");
+    let draft = company.run(&["load", "--explain", "in/deal.csv"]).content();
+    company.write("mappings/deal.toml", &draft.stdout);
+    // Every row of a file that was refused is a problem found, and is said.
+    company.run(&["load", "in/deal.csv"]).fails(1, "1 of 1 went to quarantine");
+    company.run(&["load", "in/user.csv", "--known-on", "2020-01-01"]).fails(2, "oldest first");
 }
 
 #[test]

@@ -35,6 +35,27 @@ fn markov_on_a_file_that_can_be_checked_by_hand() {
 }
 
 #[test]
+fn what_looks_like_a_slip_in_a_file_is_said() {
+    let company = Company::empty();
+    let run = |name: &str, text: &str, args: &[&str]| {
+        std::fs::write(company.outside().join(name), text).unwrap();
+        run_with(args, &[], company.outside())
+    };
+    // Channels that are joined without blanks are one channel, unless the separator says otherwise.
+    let paths = "path,total_conversions,total_null\nA>B,1,1\n";
+    let markov = run("paths.csv", paths, &["method", "markov", "paths.csv"]).content();
+    assert!(markov.stderr.contains("--separator '>'"), "{}", markov.stderr);
+    let args = ["method", "markov", "paths.csv", "--separator", ">", "--json"];
+    assert_eq!(run("paths.csv", paths, &args).content().data()["channels"][1]["channel"], "B");
+    // Nothing of a file of touches is dropped in silence.
+    let touches = "journey,channel,days_before,value,milestone\nj,a,3,much,lead\n,b,1,,close\n";
+    let credit = run("touches.csv", touches, &["method", "credit", "touches.csv"]);
+    credit.fails(3, "value `much` cannot be read");
+    credit.fails(3, "milestone `lead` is not one of");
+    credit.fails(3, "column `journey` is empty");
+}
+
+#[test]
 fn shapley_and_heuristics_on_the_same_file() {
     let data = method(&["method", "shapley", "tiny.csv", "--json"]).content().data();
     near(&channel(&data, "B")["value"], 160.0);
@@ -72,7 +93,8 @@ fn credit_of_a_journey_with_times_and_milestones() {
 #[test]
 fn faults_in_the_file_are_named_with_line_and_column() {
     let company = Company::empty();
-    std::fs::write(company.outside().join("bad.csv"), "path,total_conversions\nA > B,many\n").unwrap();
+    std::fs::write(company.outside().join("bad.csv"), "path,total_conversions\nA > B,many\n")
+        .unwrap();
     run_with(&["method", "markov", "bad.csv"], &[], company.outside()).fails(3, "bad.csv:2");
     std::fs::write(company.outside().join("none.csv"), "").unwrap();
     run_with(&["method", "markov", "none.csv"], &[], company.outside()).fails(3, "none.csv");
@@ -87,10 +109,9 @@ fn faults_in_the_file_are_named_with_line_and_column() {
 fn path_data_gives_the_published_exact_removal_effects() {
     let Some(golden) = shared("golden/attribution") else { return };
     let file = golden.join("pathdata.csv").display().to_string();
-    let expected: Value = serde_json::from_slice(
-        &std::fs::read(golden.join("pathdata_expected.json")).unwrap(),
-    )
-    .unwrap();
+    let expected: Value =
+        serde_json::from_slice(&std::fs::read(golden.join("pathdata_expected.json")).unwrap())
+            .unwrap();
     let company = Company::empty();
     for order in ["1", "2", "3", "4"] {
         let args = ["method", "markov", file.as_str(), "--order", order, "--json"];
