@@ -2,8 +2,9 @@
 //!
 //! A group of values that are read together (a column, or a figure and what it is compared with) shares
 //! one [`Scale`], so that digits stand below digits. Money is shown in whole major units as soon as one
-//! amount of the group reaches 1,000, otherwise with its minor digits. A share is "3 of 5" below 10 and
-//! a percentage from there on. Files carry exact values; only text rounds, half to even.
+//! amount of the group reaches 1,000, or where all are zero, otherwise with its minor digits. A share is
+//! "3 of 5" below 10 and a percentage from there on. Files carry exact values; only text rounds, half to
+//! even.
 
 use domain::answer::Interval;
 use domain::{Decimal, Money, Value};
@@ -36,10 +37,13 @@ impl Scale {
     pub fn of<'a>(values: impl IntoIterator<Item = &'a Value>) -> Self {
         let mut scale = Self { whole_money: false, decimals: 0 };
         let (mut largest, mut whole, mut plain) = (0.0_f64, true, false);
+        let (mut money_seen, mut all_zero) = (false, true);
         for value in values {
             match value {
                 Value::Money(money) => {
                     scale.whole_money |= money.to_decimal().abs() >= Decimal::from(WHOLE_FROM);
+                    money_seen = true;
+                    all_zero &= money.minor == 0;
                 }
                 Value::Days(x) | Value::Months(x) | Value::Number(x) if x.is_finite() => {
                     largest = largest.max(x.abs());
@@ -49,6 +53,7 @@ impl Scale {
                 _ => {}
             }
         }
+        scale.whole_money |= money_seen && all_zero;
         scale.decimals =
             if whole || largest >= 100.0 { 0 } else { 1 + usize::from(plain && largest < 10.0) };
         scale
@@ -280,7 +285,7 @@ mod tests {
 
     #[test]
     fn values_are_written_for_reading() {
-        check(&usd(0), "0.00", "0.00");
+        check(&usd(0), "0", "0");
         check(&usd(7), "0.07", "0.07");
         check(&usd(-99_999), "-999.99", "-999.99");
         check(&usd(100_000), "1,000", "1K");
