@@ -1,7 +1,8 @@
 //! Small charts made of letters: bars, lines of blocks, ranges.
 //!
-//! Every chart has its numbers beside it, so that nobody has to measure a bar. Bars start at zero; the
-//! series of one chart share one scale. Without Unicode, `#` and digits of height take the place of blocks.
+//! Every chart has its numbers beside it, so that nobody has to measure a bar. Bars start at zero;
+//! the series of one chart share one scale. Without Unicode, `#` and digits of height take the
+//! place of blocks.
 
 use domain::answer::{Chart, ChartForm};
 
@@ -53,8 +54,8 @@ pub fn spark(values: &[Option<f64>], low: f64, high: f64, unicode: bool) -> Stri
     drawn.collect()
 }
 
-/// Draws a bar of at most `width` letters for a value between 0 and `most`; any value but zero is seen.
-/// A value below zero has a bar of another pattern.
+/// Draws a bar of at most `width` letters for a value between 0 and `most`; any value but zero is
+/// seen. A value below zero has a bar of another pattern.
 pub fn bar(x: f64, most: f64, width: usize, unicode: bool) -> String {
     if !x.is_finite() || x == 0.0 || most <= 0.0 {
         return String::new();
@@ -195,7 +196,8 @@ fn ranges(chart: &Chart, style: &Style) -> Vec<Line> {
     lines
 }
 
-/// Draws with the widest drawing that fits; rather a narrower one than wrapped words, and at last none.
+/// Draws with the widest drawing that fits; rather a narrower one than wrapped words, and at last
+/// none.
 fn widest(grid: impl Fn(usize) -> Grid, style: &Style) -> Vec<Line> {
     let widths = || (BAR_LEAST..=BAR_MOST).rev().step_by(4);
     widths()

@@ -1,8 +1,9 @@
 //! Rows as CSV (RFC 4180), exact and harmless in a spreadsheet.
 //!
-//! A text that a spreadsheet could take for a formula gets a single quote before it; [`original`] takes
-//! it away again. Numbers stay numbers, negative ones too. A money column `x` becomes `x` (plain decimal)
-//! and `x_currency`. A missing value is an empty field, an empty text is `""`. Lines end with CR LF.
+//! A text that a spreadsheet could take for a formula gets a single quote before it; [`original`]
+//! takes it away again. Numbers stay numbers, negative ones too. A money column `x` becomes `x`
+//! (plain decimal) and `x_currency`. A missing value is an empty field, an empty text is `""`.
+//! Lines end with CR LF.
 
 use domain::{Cell, Column, Frame};
 
@@ -51,8 +52,9 @@ pub fn original(text: &str) -> &str {
     }
 }
 
-/// True where a spreadsheet could take the text for a formula: it begins with one of `= + - @`, their
-/// full-width and small forms, tab, CR, LF or NUL, also after blanks, invisible characters or quotes.
+/// True where a spreadsheet could take the text for a formula: it begins with one of `= + - @`,
+/// their full-width and small forms, tab, CR, LF or NUL, also after blanks, invisible characters or
+/// quotes.
 ///
 /// Quotes are looked through so that [`original`] is the exact inverse: `'=1` is written as `''=1`.
 fn formula(text: &str) -> bool {

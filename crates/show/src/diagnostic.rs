@@ -1,7 +1,7 @@
 //! Where something that a user wrote is wrong, with the line and a mark below it.
 //!
-//! The line of the place is never broken, so that a terminal or editor can open it. An excerpt that is
-//! wider than the terminal is shown around the mark, with dots where it goes on.
+//! The line of the place is never broken, so that a terminal or editor can open it. An excerpt that
+//! is wider than the terminal is shown around the mark, with dots where it goes on.
 
 use domain::{Diagnostic, Level};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -57,7 +57,8 @@ pub fn render(diagnostic: &Diagnostic, style: &Style) -> String {
     lines.iter().map(|line| line.clone() + "\n").collect()
 }
 
-/// Writes several, in the order given, and how many errors and warnings there are; nothing for none.
+/// Writes several, in the order given, and how many errors and warnings there are; nothing for
+/// none.
 pub fn render_all(diagnostics: &[Diagnostic], style: &Style) -> String {
     let mut out = String::new();
     for diagnostic in diagnostics {

@@ -24,8 +24,8 @@ pub fn envelope(data: Option<Value>, warnings: &[Diagnostic], errors: &[Diagnost
 
 /// Writes JSON indented, with a line break at the end.
 ///
-/// Control, direction and invisible characters are written as `\u202e`, which reads back as the same
-/// text but cannot steer a terminal.
+/// Control, direction and invisible characters are written as `\u202e`, which reads back as the
+/// same text but cannot steer a terminal.
 pub fn pretty(value: &Value) -> String {
     harmless(&format!("{value:#}"))
 }
@@ -38,7 +38,8 @@ pub fn line(value: &Value) -> String {
 fn harmless(plain: &str) -> String {
     let mut out = String::with_capacity(plain.len() + 1);
     for c in plain.chars() {
-        // The line breaks and blanks of the layout are the only control characters outside of texts.
+        // The line breaks and blanks of the layout are the only control characters outside of
+        // texts.
         if c != '\n' && hidden(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 // Writing to a string does not fail.
@@ -52,7 +53,8 @@ fn harmless(plain: &str) -> String {
     out
 }
 
-/// Turns an answer into JSON. Ranges and charts of money carry decimal texts as the money itself does.
+/// Turns an answer into JSON. Ranges and charts of money carry decimal texts as the money itself
+/// does.
 pub fn answer(answer: &Answer) -> Value {
     let mut out = serde_json::to_value(answer).unwrap_or(Value::Null);
     for figure in members(&mut out, "figures") {

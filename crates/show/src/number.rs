@@ -1,10 +1,10 @@
 //! How values are written for reading: rounded, grouped by thousands, with their unit.
 //!
-//! A group of values that are read together (a column, or a figure and what it is compared with) shares
-//! one [`Scale`], so that digits stand below digits. Money is shown in whole major units as soon as one
-//! amount of the group reaches 1,000, or where all are zero, otherwise with its minor digits. A share is
-//! "3 of 5" below 10 and a percentage from there on. Files carry exact values; only text rounds, half to
-//! even.
+//! A group of values that are read together (a column, or a figure and what it is compared with)
+//! shares one [`Scale`], so that digits stand below digits. Money is shown in whole major units as
+//! soon as one amount of the group reaches 1,000, or where all are zero, otherwise with its minor
+//! digits. A share is "3 of 5" below 10 and a percentage from there on. Files carry exact values;
+//! only text rounds, half to even.
 
 use domain::answer::Interval;
 use domain::{Decimal, Money, Value};
@@ -94,8 +94,8 @@ pub fn missing(value: &Value) -> Option<String> {
     }
 }
 
-/// Writes the ends of a range in the unit of its value, money always short; `None` for ends that are
-/// not finite.
+/// Writes the ends of a range in the unit of its value, money always short; `None` for ends that
+/// are not finite.
 pub fn range(range: &Interval, value: &Value, scale: Scale, unicode: bool) -> Option<String> {
     if !range.low.is_finite() || !range.high.is_finite() {
         return None;
@@ -118,8 +118,8 @@ pub fn range(range: &Interval, value: &Value, scale: Scale, unicode: bool) -> Op
     })
 }
 
-/// Writes how a value changed: `+12%`, for shares in points `+3 pts`; `None` where that says nothing
-/// (no value, another unit, a base of zero or below).
+/// Writes how a value changed: `+12%`, for shares in points `+3 pts`; `None` where that says
+/// nothing (no value, another unit, a base of zero or below).
 pub fn change(now: &Value, before: &Value) -> Option<String> {
     if now.unit() != before.unit() {
         return None;

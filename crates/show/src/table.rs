@@ -1,8 +1,9 @@
 //! Columns that fit a width without losing anything.
 //!
-//! A [`Grid`] tries, in this order: as it is; headings wrapped; money short (`1.24M`); words wrapped;
-//! panels of columns one below the other; and at last one block for each row. Nothing is cut off at any width. Numbers stand at the right,
-//! words at the left; widths are those of a terminal (UAX #11), so that wide letters align.
+//! A [`Grid`] tries, in this order: as it is; headings wrapped; money short (`1.24M`); words
+//! wrapped; panels of columns one below the other; and at last one block for each row. Nothing is
+//! cut off at any width. Numbers stand at the right, words at the left; widths are those of a
+//! terminal (UAX #11), so that wide letters align.
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table, Width, presets};
 use unicode_width::UnicodeWidthStr;
@@ -111,8 +112,8 @@ impl Grid {
         })
     }
 
-    /// Lays it out in columns without wrapping words that are shorter than half of the width; `None`
-    /// where it does not fit.
+    /// Lays it out in columns without wrapping words that are shorter than half of the width;
+    /// `None` where it does not fit.
     pub fn unwrapped(&self, width: usize, unicode: bool) -> Option<Vec<Line>> {
         // The long form, then the short one; each first with headings on one line.
         [(false, true), (false, false), (true, true), (true, false)].into_iter().find_map(
@@ -123,8 +124,8 @@ impl Grid {
         )
     }
 
-    /// Lays it out in columns, in several panels of columns one below the other where they do not fit,
-    /// or as one block for each row where panels would be too narrow.
+    /// Lays it out in columns, in several panels of columns one below the other where they do not
+    /// fit, or as one block for each row where panels would be too narrow.
     pub fn lines(&self, width: usize, unicode: bool) -> Vec<Line> {
         self.columns(width, unicode)
             .or_else(|| self.panels(width, unicode, Self::columns))
@@ -171,10 +172,10 @@ impl Grid {
 
     /// The first column and those from one to before another.
     fn part(&self, from: usize, to: usize) -> Self {
-        let pick = |at: usize| at == 0 || (from..to).contains(&at);
         fn kept<T: Clone>(all: &[T], pick: &impl Fn(usize) -> bool) -> Vec<T> {
             all.iter().enumerate().filter(|(at, _)| pick(*at)).map(|(_, x)| x.clone()).collect()
         }
+        let pick = |at: usize| at == 0 || (from..to).contains(&at);
         Self {
             headings: kept(&self.headings, &pick),
             rows: self.rows.iter().map(|row| kept(row, &pick)).collect(),
@@ -308,7 +309,8 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     layout(vec![vec![Cell::new(text)]], &[width])
 }
 
-/// Breaks a text into lines behind a mark (`1.`, `hint:`), with the following lines below the first.
+/// Breaks a text into lines behind a mark (`1.`, `hint:`), with the following lines below the
+/// first.
 pub fn hang(mark: &str, text: &str, width: usize) -> Vec<String> {
     let indent = mark.width();
     let room = width.saturating_sub(indent + 1).max(2);

@@ -1,7 +1,7 @@
 //! An answer for a terminal: headline, what was asked, figures, charts, tables, notes.
 //!
-//! No line is wider than [`Style::width`] (40 at least), nothing is cut off, and no meaning hangs on
-//! colour. Money is rounded for reading; files carry the exact amounts.
+//! No line is wider than [`Style::width`] (40 at least), nothing is cut off, and no meaning hangs
+//! on colour. Money is rounded for reading; files carry the exact amounts.
 
 use domain::answer::{Figure, Table};
 use domain::{Answer, Cell, Column, Frame, Value};
@@ -77,12 +77,12 @@ impl Style {
 
     /// Writes a grid; where it became blocks, what follows is set apart from the last of them.
     fn grid(&self, grid: &Grid, followed: bool) -> String {
-        self.laid_out(grid.lines(self.width, self.unicode), followed)
+        self.laid_out(&grid.lines(self.width, self.unicode), followed)
     }
 
-    fn laid_out(&self, lines: Vec<Line>, followed: bool) -> String {
+    fn laid_out(&self, lines: &[Line], followed: bool) -> String {
         let blocks = lines.iter().any(|line| line.part == Part::Name);
-        self.lines(&lines) + if blocks && followed { "\n" } else { "" }
+        self.lines(lines) + if blocks && followed { "\n" } else { "" }
     }
 
     pub(crate) fn fitted(&self) -> Self {
@@ -152,7 +152,7 @@ pub fn frame(frame: &Frame, style: &Style, limit: Option<usize>) -> String {
     let mut out = if frame.n_rows() == 0 {
         "no rows\n".to_owned()
     } else {
-        style.laid_out(grid.rows_of_facts(style.width, style.unicode), shown < frame.n_rows())
+        style.laid_out(&grid.rows_of_facts(style.width, style.unicode), shown < frame.n_rows())
     };
     if shown < frame.n_rows() {
         let line =
@@ -220,8 +220,12 @@ fn figures(answer: &Answer, shown: usize, style: &Style, notes: &mut Notes) -> V
     let before =
         if before.width() <= 8 { visible(before).into_owned() } else { "Before".to_owned() };
     let range = range_heading(&answer.figures);
-    let rows: Vec<Vec<Content>> =
-        answer.figures.iter().take(shown).map(|figure| one_figure(figure, answer, style, notes)).collect();
+    let rows: Vec<Vec<Content>> = answer
+        .figures
+        .iter()
+        .take(shown)
+        .map(|figure| one_figure(figure, answer, style, notes))
+        .collect();
     let mut grid = Grid::default();
     grid.column("Figure", Kind::Words);
     for heading in ["Value", &range, &before, "Change", "Year ago", "Target", "Of target"] {
@@ -270,7 +274,8 @@ fn figures(answer: &Answer, shown: usize, style: &Style, notes: &mut Notes) -> V
     lines
 }
 
-/// Joins items into lines that are no wider than `width`; items are broken only where one alone is wider.
+/// Joins items into lines that are no wider than `width`; items are broken only where one alone is
+/// wider.
 fn joined(items: &[String], between: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for item in items {

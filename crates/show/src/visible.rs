@@ -1,16 +1,17 @@
 //! Makes characters visible that could steer a terminal, turn text around, or hide.
 //!
-//! Text from data (names of accounts, campaigns, people) is written by strangers. Control characters,
-//! marks that change the direction of text, and characters of no width are written as `<U+202E>`.
-//! Originals are kept everywhere else; only what is shown changes. Unicode UAX #9 (directional
-//! formatting) and UTS #39 (invisible characters) say which characters these are.
+//! Text from data (names of accounts, campaigns, people) is written by strangers. Control
+//! characters, marks that change the direction of text, and characters of no width are written as
+//! `<U+202E>`. Originals are kept everywhere else; only what is shown changes. Unicode UAX #9
+//! (directional formatting) and UTS #39 (invisible characters) say which characters these are.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use unicode_width::UnicodeWidthChar;
 
-/// Marks on one letter beyond this number are written out, so that they cannot pile up over other lines.
+/// Marks on one letter beyond this number are written out, so that they cannot pile up over other
+/// lines.
 const MARKS_MOST: usize = 3;
 
 /// True for a character that is not seen, or that changes how others are seen.

@@ -527,8 +527,8 @@ mod tests {
     #[test]
     fn comments_and_the_split_over_files_do_not_change_the_identity_but_a_value_does() {
         let (definitions, _) = Definitions::starter();
-        let joined: String =
-            STARTER.iter().map(|(_, text)| format!("# a remark\n{text}\n")).collect();
+        let texts: Vec<&str> = STARTER.iter().map(|(_, text)| *text).collect();
+        let joined = format!("# a remark\n{}", texts.join("\n# a remark\n"));
         let (again, diagnostics) = parse::read(&[("all.toml", &joined)]);
         assert_eq!(diagnostics, []);
         assert_eq!(again.identity(), definitions.identity());

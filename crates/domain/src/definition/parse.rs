@@ -376,14 +376,13 @@ impl Reader {
         }
         let sides = Side::ALL.map(|side| (side.id(), side));
         let known = sides.get(..4).unwrap_or(&sides);
-        let side = match self.text(table, "side") {
-            Some((side, span)) => self.choose("side", &side, &span, known),
-            None => {
-                let message = format!("channel `{id}` has no `side`");
-                let hint = "Write side = \"marketing\", \"sales\", \"partner\" or \"customer\".";
-                self.fault("definition.missing", message, &span, hint);
-                None
-            }
+        let side = if let Some((side, span)) = self.text(table, "side") {
+            self.choose("side", &side, &span, known)
+        } else {
+            let message = format!("channel `{id}` has no `side`");
+            let hint = "Write side = \"marketing\", \"sales\", \"partner\" or \"customer\".";
+            self.fault("definition.missing", message, &span, hint);
+            None
         };
         let name = self.text(table, "name").map_or_else(|| id.to_string(), |name| name.0);
         let direct = self.flag(table, "direct").unwrap_or(false);
