@@ -151,7 +151,8 @@ pub(crate) fn load_paths(
     }
     let (lookups, remarks) = Lookups::gather(&planned, settings);
     diagnostics.extend(remarks);
-    let lake = open_or_create(&project.lake())?;
+    let scratch = Scratch::of(project, dry_run);
+    let lake = open_or_create(scratch.0.as_deref().unwrap_or(&project.lake()))?;
     let request = LoadRequest {
         // Taken as late as this, so that a load that began later and ended sooner is no obstacle.
         recorded_at: recorded_at.unwrap_or_else(Timestamp::now),
@@ -214,6 +215,26 @@ pub(crate) fn load_paths(
 fn source_file(file: &Planned) -> Result<SourceFile, Failure> {
     let hash = blake3::Hash::from_hex(&file.content_hash).map_err(Failure::bug)?;
     Ok(SourceFile { name: file.name.clone(), hash: *hash.as_bytes(), preset: file.preset.clone() })
+}
+
+/// The lake of a dry run where there is none yet: beside the project, gone at the end.
+struct Scratch(Option<PathBuf>);
+
+impl Scratch {
+    fn of(project: &Project, dry_run: bool) -> Self {
+        let fresh = dry_run && !project.lake().join("catalog.sqlite").is_file();
+        let name = format!("throughline-dry-run-{}", std::process::id());
+        Self(fresh.then(|| std::env::temp_dir().join(name)))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.0 {
+            // What is left in the folder for temporary files is in nobody's way.
+            let _removed: std::io::Result<()> = std::fs::remove_dir_all(folder);
+        }
+    }
 }
 
 fn open_or_create(folder: &Path) -> Result<Lake, Failure> {

@@ -101,6 +101,8 @@ fn a_draft_goes_straight_into_the_mappings_and_is_loaded() {
     let draft = company.run(&["load", "--explain", "crm.csv"]).content();
     company.write("mappings/crm.toml", &draft.stdout);
     company.run(&["check"]).content();
+    company.run(&["load", "crm.csv", "--dry-run"]).content();
+    assert!(!company.path().join(".throughline").exists(), "a dry run writes nothing");
     let load = company.run(&["load", "crm.csv"]).content();
     assert!(load.stdout.contains("read 1 = loaded 1"), "{}", load.stdout);
     company.write("empty.csv", "");
