@@ -92,8 +92,9 @@ pub(crate) fn read(
         }
     }
     let key = |row: &Spend| {
-        let currency = row.amount.map(|money| money.currency);
-        (row.day, Arc::clone(&row.platform), Arc::clone(&row.program_id), currency)
+        let amount = row.amount.map(|money| (money.currency, money.minor));
+        let program = Arc::clone(&row.program_id);
+        (row.day, Arc::clone(&row.platform), program, amount, row.impressions, row.clicks)
     };
     spends.rows.sort_by_cached_key(key);
     spends.left_out.sort_by_cached_key(|(row, _)| key(row));
@@ -132,7 +133,9 @@ fn platforms(
         let platform = text("platform", row).unwrap_or_else(|| "unknown".into());
         let name = text("program_name", row);
         let code = programs.find(&program_id).unwrap_or(NONE);
-        let program = programs.get(code).filter(|program| program.id == program_id);
+        let program = programs.get(code).filter(|program| {
+            program.id == program_id || program.also.contains(&program_id)
+        });
         let channel_text = text("channel", row);
         let channel = channels.of(&Look {
             platform: Some(&platform),
@@ -154,7 +157,7 @@ fn platforms(
             clicks: whole("clicks", row),
             invalid_clicks: whole("invalid_clicks", row),
             platform,
-            program_id,
+            program_id: program.map_or(program_id, |program| Arc::clone(&program.id)),
         });
     }
     Ok(())
