@@ -39,7 +39,7 @@ pub(crate) struct Moment {
     pub(crate) lake: Arc<Lake>,
     pub(crate) snapshot: SnapshotId,
     pub(crate) as_of: Date,
-    /// The day of the newest load.
+    /// The day of the newest load that was known then.
     known_until: Date,
 }
 
@@ -62,9 +62,12 @@ impl Moment {
         let loads = lake.loads()?;
         let first = loads.iter().map(|load| load.recorded_at).min().ok_or_else(nothing)?;
         let newest = loads.iter().map(|load| load.recorded_at).max().ok_or_else(nothing)?;
-        let known_until = calendar.day(newest);
-        let as_of = as_of.unwrap_or(known_until);
-        let snapshot = lake.snapshot_as_of(calendar.end_of_day(as_of))?;
+        let as_of = as_of.unwrap_or_else(|| calendar.day(newest));
+        let end = calendar.end_of_day(as_of);
+        let snapshot = lake.snapshot_as_of(end)?;
+        // Not the newest load of all: a load after the day must not change what is said as of it.
+        let known_until = loads.iter().map(|load| load.recorded_at).filter(|at| *at <= end).max();
+        let known_until = known_until.map_or(as_of, |at| calendar.day(at));
         let known = calendar.day(first) <= as_of;
         match snapshot.filter(|_| known) {
             Some(snapshot) => Ok(Self { lake, snapshot, as_of, known_until }),

@@ -33,11 +33,15 @@ fn an_answer_as_of_a_past_day_is_the_one_that_was_given_on_that_day() {
     young.run(&["load", &extract, "--known-on", "2026-03-31"]).content();
     let given = young.run(&["ask", "pipeline", "--json"]).content();
     assert_eq!(first.stdout, given.stdout, "what was answered on the day itself");
+    let ask_between = ["ask", "pipeline", "--as-of", "2026-05-15", "--json"];
+    let between = young.run(&ask_between).content();
+    assert!(between.stdout.contains("Nothing was loaded after 2026-03-31"), "{}", between.stdout);
     // Later loads do not change it.
     let second = whole.path().join("exports/2026-06-30").display().to_string();
     young.run(&["load", &second, "--known-on", "2026-06-30"]).content();
     let later = young.run(&["ask", "pipeline", "--as-of", "2026-03-31", "--json"]).content();
     assert_eq!(given.stdout, later.stdout);
+    assert_eq!(between.stdout, young.run(&ask_between).content().stdout, "between two loads");
     let now = young.run(&["ask", "pipeline", "--json"]).content();
     assert_ne!(now.stdout, given.stdout);
     young.run(&["ask", "pipeline", "--as-of", "2026-03-30"]).fails(1, "nothing was known");
