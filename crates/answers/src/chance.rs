@@ -1,8 +1,9 @@
 //! How sure a figure is: intervals around the values of a slice.
 //!
-//! Rate: Wilson (1927). Difference of rates: Newcombe (1998). Median: order statistics. Mean of money:
-//! bootstrap with bias correction and acceleration (Efron 1987) for fewer than 200 values, since deals
-//! are skewed; Student's t from there on. An interval never leaves out the figure that it is for.
+//! Rate: Wilson (1927). Difference of rates: Newcombe (1998). Median: order statistics. Mean of
+//! money: bootstrap with bias correction and acceleration (Efron 1987) for fewer than 200 values,
+//! since deals are skewed; Student's t from there on. An interval never leaves out the figure that
+//! it is for.
 
 use domain::Value;
 use domain::answer::{Entry, Interval};
@@ -26,7 +27,8 @@ pub(crate) fn with_rate(entry: Entry) -> Entry {
 
 /// The mean of a money column, with its interval.
 pub(crate) fn mean(slice: &Slice<'_>, column: &str, seed: u64) -> Entry {
-    // In minor units, scaled once at the end: a decimal for each deal would cost more than the rest.
+    // In minor units, scaled once at the end: a decimal for each deal would cost more than the
+    // rest.
     let mut values: Vec<f64> =
         slice.moneys(column).flatten().map(|money| money.minor as f64).collect();
     // In one order, so that the order of the rows changes no bit.
@@ -73,7 +75,8 @@ pub(crate) fn difference(a: &Value, b: &Value) -> Option<Difference> {
     })
 }
 
-/// Adds an interval to an entry, widened to contain its value where rounding to the minor unit moved it.
+/// Adds an interval to an entry, widened to contain its value where rounding to the minor unit
+/// moved it.
 pub(crate) fn around(mut entry: Entry, found: Option<(f64, f64)>, method: &'static str) -> Entry {
     entry.interval = entry.value.number().zip(found).map(|(point, (low, high))| Interval {
         low: low.min(point),

@@ -9,7 +9,8 @@ use domain::{
 use crate::slice::Slice;
 use crate::words;
 
-/// The dimensions that tables can be broken down by: identifier, column of `opportunities`, heading.
+/// The dimensions that tables can be broken down by: identifier, column of `opportunities`,
+/// heading.
 pub const DIMENSIONS: &[(&str, &str, &str)] = &[
     ("channel", "channel", "Channel"),
     ("program", "program_id", "Program"),
@@ -45,8 +46,8 @@ impl Periods {
         }
     }
 
-    /// True where a year ago is a comparison of its own: neither the period before once more (a whole
-    /// year) nor partly the period itself (more than a year).
+    /// True where a year ago is a comparison of its own: neither the period before once more (a
+    /// whole year) nor partly the period itself (more than a year).
     pub(crate) fn apart(&self) -> bool {
         self.year_ago.from != self.previous.from && self.year_ago.to < self.now.from
     }
@@ -238,7 +239,8 @@ pub(crate) fn figure(id: &str, label: &str, entry: Entry, meaning: &str) -> Figu
     Figure { evidence: entry.evidence, ..figure }
 }
 
-/// Sets the figures of now beside those of earlier periods, by identifier, and beside their targets.
+/// Sets the figures of now beside those of earlier periods, by identifier, and beside their
+/// targets.
 pub(crate) fn compare(
     ask: &Ask,
     now: Vec<Figure>,
@@ -258,8 +260,8 @@ pub(crate) fn compare(
         .collect()
 }
 
-/// Returns the target of a figure, where a goal for exactly this period gives one. Goals are for the
-/// whole company and in its own currency.
+/// Returns the target of a figure, where a goal for exactly this period gives one. Goals are for
+/// the whole company and in its own currency.
 fn target(ask: &Ask, figure: &Figure) -> Option<Value> {
     if ask.segment.is_some() {
         return None;

@@ -1,9 +1,10 @@
 //! What the facts mean: one file per question, pure functions.
 //!
-//! An answer is two functions: `needs` says which rows, as queries; `answer` says what they mean. No
-//! I/O, no clock, nothing asynchronous: everything comes in as an argument, so an answer is a function
-//! of the rows, the definitions and the seed. Every figure that is computed from rows carries the query
-//! for exactly these rows ([`domain::Evidence`]); a test opens all of them and compares.
+//! An answer is two functions: `needs` says which rows, as queries; `answer` says what they mean.
+//! No I/O, no clock, nothing asynchronous: everything comes in as an argument, so an answer is a
+//! function of the rows, the definitions and the seed. Every figure that is computed from rows
+//! carries the query for exactly these rows ([`domain::Evidence`]); a test opens all of them and
+//! compares.
 //!
 //! A new question is a file, its text beside it, and one line in [`QUESTIONS`].
 

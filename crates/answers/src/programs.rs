@@ -1,8 +1,8 @@
 #![doc = include_str!("programs.md")]
 //!
-//! For: CMO, CFO. Grain: one row per program, then per channel. Money: exact; quotients of money and
-//! counts are rounded once, half to even.
-//! Method: spend moved by median lags; everything else is counting and adding.
+//! For: CMO, CFO. Grain: one row per program, then per channel. Money: exact; quotients of money
+//! and counts are rounded once, half to even. Method: spend moved by median lags; everything else
+//! is counting and adding.
 
 use domain::answer::{Chart, ChartForm, Entry, QuotientUnit, Series, Table};
 use domain::{
@@ -651,7 +651,8 @@ mod tests {
 
     const ENTRY: &crate::Entry = &crate::QUESTIONS[2];
 
-    /// A webinar that takes 30 days to a deal and 100 to a customer, and a trade fair that won nothing.
+    /// A webinar that takes 30 days to a deal and 100 to a customer, and a trade fair that won
+    /// nothing.
     fn small() -> Company {
         let webinar = Some("spring webinar");
         let deal = |id: &str, created: Date| {

@@ -1,8 +1,8 @@
 //! Some rows of a need together with the query that finds exactly them again.
 //!
 //! Whatever is computed from a slice carries that query as its evidence, so a figure and the rows
-//! behind it cannot drift apart. A slice is cut once and grouped once; no cell is looked at twice for
-//! one condition. The arithmetic is [`domain::answer::measure`], the same that opens a figure.
+//! behind it cannot drift apart. A slice is cut once and grouped once; no cell is looked at twice
+//! for one condition. The arithmetic is [`domain::answer::measure`], the same that opens a figure.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -25,8 +25,9 @@ pub(crate) struct Slice<'a> {
 pub(crate) type Group<'a> = (Option<Arc<str>>, Slice<'a>);
 
 impl<'a> Slice<'a> {
-    /// Takes all rows of a need; `rows` is the query that they answer, without the span of days that
-    /// the need added to keep the frame small (conditions on days are added by [`Slice::only`]).
+    /// Takes all rows of a need; `rows` is the query that they answer, without the span of days
+    /// that the need added to keep the frame small (conditions on days are added by
+    /// [`Slice::only`]).
     pub(crate) fn of(given: &'a Given, need: &str, rows: Rows, currency: Currency) -> Self {
         let frame = given.frame(need);
         Self { frame, rows, at: (0..frame.n_rows()).collect(), currency }

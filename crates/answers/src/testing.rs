@@ -90,7 +90,8 @@ impl Deal {
         }
     }
 
-    /// What a model credits; the whole amount to the channel of the deal where nothing else is said.
+    /// What a model credits; the whole amount to the channel of the deal where nothing else is
+    /// said.
     fn credited(&self, model: &str) -> Vec<(&'static str, Option<&'static str>, i64)> {
         let whole = || {
             let (channel, program) =

@@ -1,9 +1,9 @@
 //! Measures credit over Parquet files: five models at once, exact to the cent.
 //!
 //! `credit_bench generate DIR N_TOUCHES` writes `touches.parquet` (in order of time) and
-//! `opportunities.parquet` with everything scaled together; the seed is fixed.
-//! `credit_bench run DIR [--threads N] [--limit-mib N] [--out FILE]` credits them and prints a line of
-//! JSON with sums, CPU seconds, wall seconds and the peak of memory (Linux only: from `/proc`).
+//! `opportunities.parquet` with everything scaled together; the seed is fixed. `credit_bench run
+//! DIR [--threads N] [--limit-mib N] [--out FILE]` credits them and prints a line of JSON with
+//! sums, CPU seconds, wall seconds and the peak of memory (Linux only: from `/proc`).
 //!
 //! Apart from the tests because it measures; `bench/credit/run.py` compares it with `DuckDB`.
 
@@ -227,7 +227,8 @@ fn column<'a, T: Array + 'static>(batch: &'a RecordBatch, name: &str) -> Fallibl
 /// User and system time of this process, in steps of 10 ms.
 fn cpu_seconds() -> Fallible<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // The name of the program, in parentheses, may hold spaces; user time is the 12th field after it.
+    // The name of the program, in parentheses, may hold spaces; user time is the 12th field after
+    // it.
     let (_, fields) = stat.rsplit_once(')').ok_or("/proc/self/stat is not readable")?;
     let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
     Ok(ticks.sum::<Result<u64, _>>()? as f64 / 100.0)

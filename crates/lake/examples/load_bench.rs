@@ -1,4 +1,5 @@
-//! Times loads of touches: new, again, corrected. Usage: `load_bench [ROWS]`, a million unless said.
+//! Times loads of touches: new, again, corrected. Usage: `load_bench [ROWS]`, a million unless
+//! said.
 
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 

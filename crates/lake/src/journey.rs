@@ -1,15 +1,16 @@
 //! Journeys: the touches of each account in order of time, cut to the window of each deal.
 //!
-//! One pass over columns of touches, then one visit per window. Apart from the relations because it is
-//! the one place where every touch meets every deal, and the pairs are many times the rows: a join and
-//! four window functions in SQL build all of them, this builds none.
+//! One pass over columns of touches, then one visit per window. Apart from the relations because it
+//! is the one place where every touch meets every deal, and the pairs are many times the rows: a
+//! join and four window functions in SQL build all of them, this builds none.
 //!
-//! Method: touches that no window can want are dropped as they come ([`AccountSet`]); the others go to
-//! one of up to 1024 partitions by the low bits of their account, so that a partition fits the cache
-//! (radix partitioning; Boncz, Manegold and Kersten 1999). A visit sorts a partition by account with a
-//! counting sort, each account by time (mostly it is sorted already), and finds each window by binary
-//! search. The time is linear in the touches. Above the memory limit all partitions are appended to
-//! one temporary file that has no name, so it is gone even after a crash.
+//! Method: touches that no window can want are dropped as they come ([`AccountSet`]); the others go
+//! to one of up to 1024 partitions by the low bits of their account, so that a partition fits the
+//! cache (radix partitioning; Boncz, Manegold and Kersten 1999). A visit sorts a partition by
+//! account with a counting sort, each account by time (mostly it is sorted already), and finds each
+//! window by binary search. The time is linear in the touches. Above the memory limit all
+//! partitions are appended to one temporary file that has no name, so it is gone even after a
+//! crash.
 //!
 //! Times are microseconds since 1970, UTC. Touches at one instant are ordered by payload, hence the
 //! order of pushes, spilling and the number of threads change nothing.
@@ -35,8 +36,8 @@ use spill::Spill;
 pub struct Touch {
     /// When, in microseconds since 1970, UTC.
     pub at: i64,
-    /// The caller's own: the row's ordinal, or channel and programme packed. It breaks ties in time.
-    /// Payloads below 2^32 take 4 bytes in the store, larger ones 8.
+    /// The caller's own: the row's ordinal, or channel and programme packed. It breaks ties in
+    /// time. Payloads below 2^32 take 4 bytes in the store, larger ones 8.
     pub payload: u64,
 }
 
@@ -53,9 +54,9 @@ pub struct Window {
 
 /// What the windows can want: for each account an interval of time, 2 bytes each.
 ///
-/// The interval spans all windows of the account and is rounded outwards to at most 256 steps of the
-/// whole span (about three days of two years), so that the test is one load and the table of a million
-/// accounts stays in the cache.
+/// The interval spans all windows of the account and is rounded outwards to at most 256 steps of
+/// the whole span (about three days of two years), so that the test is one load and the table of a
+/// million accounts stays in the cache.
 #[derive(Debug, Clone)]
 pub struct AccountSet {
     base: i64,
@@ -92,7 +93,8 @@ impl AccountSet {
         set
     }
 
-    /// Makes the set of these accounts, wanted at any time. Accounts not below `n_accounts` are left out.
+    /// Makes the set of these accounts, wanted at any time. Accounts not below `n_accounts` are
+    /// left out.
     pub fn from_accounts(n_accounts: u32, accounts: impl IntoIterator<Item = u32>) -> Self {
         let mut steps = vec![NOTHING; n_accounts as usize];
         for account in accounts {
@@ -108,8 +110,8 @@ impl AccountSet {
     /// Never `false` for a touch inside a window; sometimes `true` for one shortly outside.
     #[inline]
     pub fn contains(&self, account: u32, at: i64) -> bool {
-        // An instant before the base wraps to an offset beyond the end. Whether it is kept is a matter
-        // of memory only, because the windows are cut exactly later.
+        // An instant before the base wraps to an offset beyond the end. Whether it is kept is a
+        // matter of memory only, because the windows are cut exactly later.
         let step = at.wrapping_sub(self.base).cast_unsigned() >> self.shift;
         match self.steps.get(account as usize) {
             Some([first, last]) => u64::from(*first) <= step && step <= u64::from(*last),
@@ -151,17 +153,17 @@ impl TouchStore {
     /// Makes an empty store for accounts `0..n_accounts`.
     ///
     /// What is not `wanted` is dropped at once; without a set everything is kept. Above
-    /// `memory_limit_bytes` the touches go to a temporary file in `spill_dir`; without a folder they
-    /// stay in memory, whatever the limit. A visit needs, beyond the limit, the largest partition once
-    /// for each thread.
+    /// `memory_limit_bytes` the touches go to a temporary file in `spill_dir`; without a folder
+    /// they stay in memory, whatever the limit. A visit needs, beyond the limit, the largest
+    /// partition once for each thread.
     pub fn new(
         n_accounts: u32,
         wanted: Option<&AccountSet>,
         memory_limit_bytes: usize,
         spill_dir: Option<&Path>,
     ) -> Self {
-        // About five hundred accounts each: small enough for the cache, and few enough that the open
-        // ends of all stay there while touches come.
+        // About five hundred accounts each: small enough for the cache, and few enough that the
+        // open ends of all stay there while touches come.
         let n_partitions = (n_accounts >> 9).clamp(64.min(n_accounts.max(1)), 1024);
         let n_partitions = n_partitions.next_power_of_two();
         Self {
@@ -213,8 +215,8 @@ impl TouchStore {
             accounts.len() == at.len() && at.len() == payloads.len(),
             "columns differ in length"
         );
-        // First which rows, without a branch, then those: mostly two of three are dropped, and guessing
-        // which ones costs more than writing an index in vain.
+        // First which rows, without a branch, then those: mostly two of three are dropped, and
+        // guessing which ones costs more than writing an index in vain.
         let mut chosen = [0_u16; BLOCK_ROWS];
         let blocks = accounts.chunks(BLOCK_ROWS).zip(at.chunks(BLOCK_ROWS));
         for ((accounts, at), payloads) in blocks.zip(payloads.chunks(BLOCK_ROWS)) {
@@ -338,8 +340,8 @@ const N_GROUPS: usize = 64;
 impl Journeys {
     /// Calls `visit` with the index of each window and its touches, sorted by time and payload.
     ///
-    /// Windows without touches are visited with none. The order is by partition, then by account, then
-    /// by index. Every window must lie inside what was wanted when the touches were taken.
+    /// Windows without touches are visited with none. The order is by partition, then by account,
+    /// then by index. Every window must lie inside what was wanted when the touches were taken.
     pub fn visit(
         &mut self,
         windows: &[Window],
@@ -355,9 +357,10 @@ impl Journeys {
 
     /// Visits every window on all threads of the current pool and folds what they made.
     ///
-    /// Each of at most 64 groups of partitions starts with an `empty` state; `join` receives the states
-    /// in the order of the groups. The groups do not depend on the number of threads, so even a sum of
-    /// floats is always the same. At most four states for each thread exist at a time.
+    /// Each of at most 64 groups of partitions starts with an `empty` state; `join` receives the
+    /// states in the order of the groups. The groups do not depend on the number of threads, so
+    /// even a sum of floats is always the same. At most four states for each thread exist at a
+    /// time.
     pub fn fold<T: Send>(
         &self,
         windows: &[Window],

@@ -21,7 +21,8 @@ impl Output {
     /// Looks at the options and the terminal; honours `NO_COLOR`.
     pub(crate) fn new(common: &Common) -> Self {
         let terminal = io::stdout().is_terminal();
-        let width = common.width.map_or_else(|| if terminal { terminal_width() } else { 100 }, usize::from);
+        let width =
+            common.width.map_or_else(|| if terminal { terminal_width() } else { 100 }, usize::from);
         let color = terminal && !common.no_color && std::env::var_os("NO_COLOR").is_none();
         let style = Style { width, color, unicode: !common.ascii, full: common.full };
         Self { json: common.json, quiet: common.quiet, style }

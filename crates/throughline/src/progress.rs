@@ -20,7 +20,9 @@ impl Progress {
         } else {
             ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
         };
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {human_pos}/{human_len} {per_sec} {eta}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} {msg} {human_pos}/{human_len} {per_sec} {eta}")
+        {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(120));

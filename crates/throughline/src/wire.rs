@@ -1,7 +1,7 @@
 //! Runs the needs of an answer against the lake and hands in the rows.
 //!
-//! The one place where facts, definitions and questions meet. A build is kept under a key made of the
-//! snapshot, the day and the definitions, so that asking again costs only reading it.
+//! The one place where facts, definitions and questions meet. A build is kept under a key made of
+//! the snapshot, the day and the definitions, so that asking again costs only reading it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 //!
 //! Each deal's amount is split among the touches of its window by [`stats::credit`]: whole-number
 //! weights, largest remainder, ties to the earlier touch. For every model the rows and *unknown*
-//! together are the sum of the amounts. Amounts are minor units of one currency; whoever has several
-//! calls once for each.
+//! together are the sum of the amounts. Amounts are minor units of one currency; whoever has
+//! several calls once for each.
 //!
 //! A milestone is an instant here and becomes a touch: the last one of the window that is not after
 //! it. A milestone before all touches, or none, is missing.
@@ -18,8 +18,8 @@ use crate::error::LakeError;
 
 /// A deal to be explained.
 ///
-/// The window ends at what is explained: at the creation of the opportunity, or at the close for the
-/// models that look as far.
+/// The window ends at what is explained: at the creation of the opportunity, or at the close for
+/// the models that look as far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deal {
     /// Which touches may be credited.
@@ -41,8 +41,8 @@ pub struct Credit {
     pub models: Vec<Model>,
     /// The keys with at least one touch in a window, ascending.
     pub rows: Vec<CreditRow>,
-    /// What nobody is credited with, by model: deals without touches, or without a milestone that the
-    /// model needs.
+    /// What nobody is credited with, by model: deals without touches, or without a milestone that
+    /// the model needs.
     pub unknown_minor: Vec<i128>,
     /// Number of deals.
     pub n_deals: u64,
@@ -76,8 +76,8 @@ impl Credit {
 
 /// Credits all deals under all models, on all threads of the current pool.
 ///
-/// `key` makes of a payload what the credit is counted by, `direct` says whether the touch has no known
-/// source. The result does not depend on the number of threads.
+/// `key` makes of a payload what the credit is counted by, `direct` says whether the touch has no
+/// known source. The result does not depend on the number of threads.
 pub fn credit(
     journeys: &Journeys,
     deals: &[Deal],
@@ -270,8 +270,8 @@ fn sharing(model: Model, journey: &Journey<'_>) -> Sharing {
     }
 }
 
-/// Splits among `n` equal weights: all remainders are equal, so the earlier touches get the units that
-/// are left.
+/// Splits among `n` equal weights: all remainders are equal, so the earlier touches get the units
+/// that are left.
 fn split_equal(amount_minor: i64, n: usize, out: &mut Vec<i64>) -> bool {
     out.clear();
     // There are far fewer touches than 2^63. Division rounds towards zero, whatever the sign.
@@ -283,8 +283,8 @@ fn split_equal(amount_minor: i64, n: usize, out: &mut Vec<i64>) -> bool {
     true
 }
 
-/// Spreads whole numbers by one multiplication: every touch is looked up, and keys are not chosen by
-/// an adversary who knows the table.
+/// Spreads whole numbers by one multiplication: every touch is looked up, and keys are not chosen
+/// by an adversary who knows the table.
 #[derive(Debug, Default, Clone, Copy)]
 struct KeyHasher(u64);
 

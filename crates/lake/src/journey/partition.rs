@@ -66,8 +66,8 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    /// Returns whether [`Partition::push`] may be called: there is room, and the payload is as narrow
-    /// as the others.
+    /// Returns whether [`Partition::push`] may be called: there is room, and the payload is as
+    /// narrow as the others.
     #[inline]
     pub(super) fn has_room(&self, payload: u64) -> bool {
         self.tail.records.len() < self.tail.records.capacity()
@@ -80,8 +80,8 @@ impl Partition {
         self.tail.records.push(Record { at, local, low: low(payload) });
     }
 
-    /// Takes a touch of any payload into a chunk that has room; returns the bytes that it added beyond
-    /// the chunk.
+    /// Takes a touch of any payload into a chunk that has room; returns the bytes that it added
+    /// beyond the chunk.
     pub(super) fn push_wide(&mut self, local: u32, at: i64, payload: u64) -> usize {
         let mut bytes = 0;
         let Chunk { records, highs } = &mut self.tail;

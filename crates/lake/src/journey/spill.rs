@@ -1,8 +1,8 @@
 //! The temporary file of a store: append, then read by place.
 //!
-//! One file for all partitions, because a file for each would need a thousand handles. It has no name
-//! where the system allows that (elsewhere it is deleted when closed), so nothing is left behind, not
-//! even by a crash.
+//! One file for all partitions, because a file for each would need a thousand handles. It has no
+//! name where the system allows that (elsewhere it is deleted when closed), so nothing is left
+//! behind, not even by a crash.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};

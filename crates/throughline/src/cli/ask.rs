@@ -29,7 +29,8 @@ pub(crate) struct Ask {
 /// What a question is limited to; the same for asking and opening.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Scope {
-    /// Fiscal period: 2026, 2026Q3, 2026-09, a day, DAY..DAY or all (default: the last complete quarter)
+    /// Fiscal period: 2026, 2026Q3, 2026-09, a day, DAY..DAY or all (default: the last complete
+    /// quarter)
     #[arg(long, conflicts_with_all = ["from", "to"])]
     period: Option<String>,
     /// First day
@@ -103,7 +104,8 @@ impl Scope {
         }
     }
 
-    /// Turns the options into what an answer is asked for; `facts` is the span of days of the facts.
+    /// Turns the options into what an answer is asked for; `facts` is the span of days of the
+    /// facts.
     pub(crate) fn resolve(
         &self,
         definitions: &Arc<Definitions>,

@@ -24,8 +24,8 @@ const ROWS_PER_FILE: u64 = 2_000_000;
 
 /// Make a sample company, load its exports, build, and answer
 ///
-/// The company is simulated from a seed: the truth behind it is written beside the exports. It is made in
-/// the folder `demo`, or in the one given by `--dir`.
+/// The company is simulated from a seed: the truth behind it is written beside the exports. It is
+/// made in the folder `demo`, or in the one given by `--dir`.
 ///
 /// Example: throughline demo --scale 1000000
 #[derive(Args, Debug)]

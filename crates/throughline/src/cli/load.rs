@@ -23,8 +23,8 @@ use crate::project::Project;
 
 /// Load exports: files and folders of CSV (also .gz), XLSX, NDJSON and Parquet
 ///
-/// Files are recognized by their headers. Loading the same thing twice changes nothing. Rows that cannot
-/// be read go to quarantine: read = loaded + known + quarantined.
+/// Files are recognized by their headers. Loading the same thing twice changes nothing. Rows that
+/// cannot be read go to quarantine: read = loaded + known + quarantined.
 ///
 /// Examples:
 ///   throughline load exports/
@@ -41,7 +41,8 @@ pub(crate) struct Load {
     /// Say what would change; nothing is written
     #[arg(long)]
     dry_run: bool,
-    /// Record the facts as known at the end of this day: for extracts kept from the past, oldest first
+    /// Record the facts as known at the end of this day: for extracts kept from the past, oldest
+    /// first
     #[arg(long, value_name = "DAY")]
     known_on: Option<Date>,
     /// Refuse a file that may be cut off

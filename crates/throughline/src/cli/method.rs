@@ -22,8 +22,8 @@ use crate::output::Output;
 
 /// Run one method on a plain file
 ///
-/// Files of paths have the columns `path` (channels joined by ` > `), `total_conversions`, and, where
-/// there are any, `total_conversion_value` and `total_null`.
+/// Files of paths have the columns `path` (channels joined by ` > `), `total_conversions`, and,
+/// where there are any, `total_conversion_value` and `total_null`.
 ///
 /// Examples:
 ///   throughline method markov paths.csv --order 2 --json
@@ -50,7 +50,8 @@ enum Name {
         #[command(flatten)]
         file: PathFile,
     },
-    /// Shapley values: `set` divides each path among its channels, `rate` values the conversion rate
+    /// Shapley values: `set` divides each path among its channels, `rate` values the conversion
+    /// rate
     Shapley {
         #[command(flatten)]
         file: PathFile,
@@ -74,9 +75,9 @@ enum Name {
     },
     /// Credit for journeys with times and milestones, touch by touch
     ///
-    /// Columns: `journey`, `channel`, and `days_before` (days before the conversion) or `at` (a time or
-    /// day); where there are any `value` (of the journey), and `milestone` (`lead_creation`,
-    /// `opportunity_creation`, `close`, joined by `+`).
+    /// Columns: `journey`, `channel`, and `days_before` (days before the conversion) or `at` (a
+    /// time or day); where there are any `value` (of the journey), and `milestone`
+    /// (`lead_creation`, `opportunity_creation`, `close`, joined by `+`).
     Credit {
         /// The file of touches
         file: PathBuf,

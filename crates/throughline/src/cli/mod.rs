@@ -24,10 +24,11 @@ use clap::{Args, Parser, Subcommand};
 use crate::error::{EXIT_OK, EXIT_USAGE, Outcome};
 use crate::output::Output;
 
-/// Revenue marketing that everybody can believe: from spend to touches to pipeline to revenue, to the cent
+/// Revenue marketing that everybody can believe: from spend to touches to pipeline to revenue, to
+/// the cent
 ///
-/// Exit codes: 0 done, 1 finished and found problems, 2 wrong use or definitions, 3 input that cannot be
-/// read, 4 the world around (disk, lock, permission), 70 a fault of ours.
+/// Exit codes: 0 done, 1 finished and found problems, 2 wrong use or definitions, 3 input that
+/// cannot be read, 4 the world around (disk, lock, permission), 70 a fault of ours.
 #[derive(Parser, Debug)]
 #[command(name = "throughline", version, arg_required_else_help = true)]
 struct Program {
@@ -40,7 +41,8 @@ struct Program {
 /// Options of every command.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Common {
-    /// The company's folder (default: the nearest at or above the current one with throughline.toml)
+    /// The company's folder (default: the nearest at or above the current one with
+    /// throughline.toml)
     #[arg(long, short = 'C', global = true, value_name = "FOLDER")]
     pub(crate) dir: Option<PathBuf>,
     /// Write the result as JSON: {"ok", "data", "warnings", "errors"}

@@ -147,7 +147,8 @@ fn first_currency(rows: &Frame) -> Option<domain::Currency> {
     })
 }
 
-/// Writes a value; a share of sums (of money, say) as a percentage, since its parts are minor units.
+/// Writes a value; a share of sums (of money, say) as a percentage, since its parts are minor
+/// units.
 fn whole(evidence: &Evidence, value: &Value) -> String {
     let share = matches!(value, Value::Share { total: 1.., .. });
     match evidence.measure {

@@ -6,7 +6,8 @@ use crate::program::Company;
 fn company() -> Company {
     let company = Company::empty();
     let folder = company.path().display().to_string();
-    let demo = ["demo", "--dir", &folder, "--scale", "3000", "--seed", "7", "--no-serve", "--quiet"];
+    let demo =
+        ["demo", "--dir", &folder, "--scale", "3000", "--seed", "7", "--no-serve", "--quiet"];
     crate::program::run_with(&demo, &[], company.outside()).content();
     company
 }
@@ -79,6 +80,9 @@ fn a_build_where_nothing_changed_does_nothing() {
     assert_eq!(company.run(&["build", "--json"]).content().data()["made"], false);
     let path = company.path().join("definitions/attribution.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    company.write("definitions/attribution.toml", text.replace("lookback_days = 180", "lookback_days = 90"));
+    company.write(
+        "definitions/attribution.toml",
+        text.replace("lookback_days = 180", "lookback_days = 90"),
+    );
     assert_eq!(company.run(&["build", "--json"]).content().data()["made"], true);
 }

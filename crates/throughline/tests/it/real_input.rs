@@ -35,13 +35,23 @@ fn figure<'a>(answer: &'a Value, id: &str) -> &'a Value {
 }
 
 /// Counts the rows of an opened figure by the values of two columns.
-fn counts(company: &Company, args: &[&str], first: &str, second: &str) -> BTreeMap<(String, String), u64> {
+fn counts(
+    company: &Company,
+    args: &[&str],
+    first: &str,
+    second: &str,
+) -> BTreeMap<(String, String), u64> {
     let mut line = vec!["open"];
     line.extend(args);
     line.push("--json");
     let rows = company.run(&line).content().data()["rows"].clone();
     let at = |name: &str| {
-        rows["columns"].as_array().unwrap().iter().position(|column| column["name"] == name).unwrap()
+        rows["columns"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .position(|column| column["name"] == name)
+            .unwrap()
     };
     let (first, second) = (at(first), at(second));
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -64,10 +74,11 @@ fn olist_leads_and_won_deals_by_origin_are_those_of_the_files() {
     let period = ["--period", "all"];
     let answer = company.run(&["ask", "pipeline", period[0], period[1], "--json"]).content().data();
     assert_eq!(figure(&answer, "won_opportunities")["value"], 842);
-    let won = counts(&company, &["pipeline", "won_opportunities", "--period", "all"], "channel", "stage");
+    let won =
+        counts(&company, &["pipeline", "won_opportunities", "--period", "all"], "channel", "stage");
     let won_by = |channel: &str| won[&(channel.to_owned(), "won".to_owned())];
-    // One lead was won 1.18 days before its first contact; that touch explains nothing, so this deal
-    // has no origin under the rule of the first touch.
+    // One lead was won 1.18 days before its first contact; that touch explains nothing, so this
+    // deal has no origin under the rule of the first touch.
     let expected = [
         ("organic-search", 271),
         ("paid-search", 195),
@@ -129,7 +140,8 @@ fn maven_deals_amounts_and_win_rate_are_those_of_the_files() {
         ("2017Q3", 1_257, "2982255.00"),
         ("2017Q4", 1_196, "2802496.00"),
     ] {
-        let answer = company.run(&["ask", "pipeline", "--period", quarter, "--json"]).content().data();
+        let answer =
+            company.run(&["ask", "pipeline", "--period", quarter, "--json"]).content().data();
         assert_eq!(figure(&answer, "won_opportunities")["value"], deals, "{quarter}");
         assert_eq!(figure(&answer, "won")["amount"], amount, "{quarter}");
     }

@@ -25,7 +25,12 @@ fn by_state(company: &Company) -> BTreeMap<String, (u64, i64)> {
     let args = ["open", "pipeline", "opportunities_created", "--period", "all", "--json"];
     let rows = company.run(&args).content().data()["rows"].clone();
     let at = |name: &str| {
-        rows["columns"].as_array().unwrap().iter().position(|column| column["name"] == name).unwrap()
+        rows["columns"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .position(|column| column["name"] == name)
+            .unwrap()
     };
     let (stage, amount) = (at("stage"), at("amount"));
     let mut found: BTreeMap<String, (u64, i64)> = BTreeMap::new();
