@@ -234,8 +234,6 @@ pub(crate) fn read(
             (None, Some(name)) => names.get(&name.trim().to_lowercase()).copied().unwrap_or(NONE),
             (None, None) => NONE,
         };
-        let won = (state == State::Won).then_some(stages.n_open).filter(|n| *n > 0);
-        let reached = past.and_then(|past| past.reached).max(stages.height(stage)).max(won);
         let mut deal = Deal {
             name: text("name", row),
             account,
@@ -250,7 +248,7 @@ pub(crate) fn read(
             state,
             stage,
             stage_text,
-            reached,
+            reached: None,
             closed_on: None,
             amount: money,
             currency_assumed: code.is_none() && amount.is_some(),
@@ -262,6 +260,10 @@ pub(crate) fn read(
         };
         let closed_at = past.and_then(|past| past.closed_at);
         close(&mut deal, closed_at.map(|at| days::date(days.day(at))), as_of);
+        // After the close is settled: a deal that is won later has not reached the last stage yet.
+        let won = (deal.state == State::Won).then_some(stages.n_open).filter(|n| *n > 0);
+        let height = stages.height(deal.stage);
+        deal.reached = past.and_then(|past| past.reached).max(height).max(won);
         deals.rows.push(deal);
     }
     deals.rows.sort_by(|a, b| a.id.cmp(&b.id));
