@@ -22,7 +22,7 @@ fn no_file_has_grown_into_two_rooms() {
 
 #[test]
 fn lines_fit_the_page() {
-    check(&xtask::wide_lines(100));
+    check(&xtask::wide_lines(100, 120));
 }
 
 #[test]

@@ -352,7 +352,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_bytes_make_it_panic(start in 0..STARTS.len(), bytes in proptest::collection::vec(any::<u8>(), 0..400), tail in any::<bool>()) {
+    fn no_bytes_make_it_panic(
+        start in 0..STARTS.len(),
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+        tail in any::<bool>(),
+    ) {
         let mut all = STARTS[start].to_vec();
         all.extend(bytes);
         if tail {

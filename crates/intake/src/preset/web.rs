@@ -52,7 +52,7 @@ pub(super) const PRESETS: &[Preset] = &[
                     col("status", &["param_engagement_time_msec"], Engagement),
                 ],
             ),
-            // Who the visitor turned out to be: earlier visits of the same browser are that person's.
+            // Who the visitor turned out to be; earlier visits of the browser are that person's.
             FactRule {
                 needs: &["converted_person_id"],
                 ..fact(
