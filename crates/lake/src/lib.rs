@@ -1,7 +1,7 @@
 //! The facts: Parquet files and a DuckLake catalog, journeys and credit over them.
 //!
-//! The only code that knows Arrow and the table format. A load is stored as a whole or not at all; a
-//! snapshot never changes; what was refused stands in the quarantine with its reason.
+//! The only code that knows Arrow and the table format. A load is stored as a whole or not at all;
+//! a snapshot never changes; what was refused stands in the quarantine with its reason.
 
 pub mod error;
 pub mod schema;
