@@ -7,7 +7,7 @@ use serde_json::Value;
 use show::text::Style;
 
 use crate::cli::Common;
-use crate::error::Failure;
+use crate::error::{EXIT_OK, EXIT_WORLD, Failure};
 
 /// Writes results and remarks in the way that was asked for.
 #[derive(Clone, Debug)]
@@ -38,14 +38,15 @@ impl Output {
         &self.style
     }
 
-    /// Writes a result; a closed pipe ends the program quietly.
+    /// Writes a result; a closed pipe ends the program quietly, a full disk with its code.
+    #[expect(clippy::unused_self, reason = "a result goes where this output goes")]
     pub(crate) fn result(&self, text: &str) {
         let mut out = io::stdout().lock();
         let mut written = out.write_all(text.as_bytes());
         if written.is_ok() && !text.ends_with('\n') {
             written = out.write_all(b"\n");
         }
-        quiet_end(written.and_then(|()| out.flush()));
+        quiet_end(&written.and_then(|()| out.flush()));
     }
 
     /// Writes a result as the JSON envelope.
@@ -57,7 +58,7 @@ impl Output {
     pub(crate) fn remark(&self, text: &str) {
         if !self.quiet && !self.json {
             let written = writeln!(io::stderr().lock(), "{text}");
-            quiet_end(written);
+            quiet_end(&written);
         }
     }
 
@@ -65,7 +66,7 @@ impl Output {
     pub(crate) fn diagnostics(&self, diagnostics: &[Diagnostic]) {
         if !diagnostics.is_empty() && !self.json {
             let text = show::diagnostic::render_all(diagnostics, &self.style);
-            quiet_end(write!(io::stderr().lock(), "{text}"));
+            quiet_end(&write!(io::stderr().lock(), "{text}"));
         }
     }
 
@@ -92,8 +93,9 @@ fn terminal_width() -> usize {
 }
 
 #[expect(clippy::exit, reason = "nobody reads any more; there is nothing left to say or undo")]
-fn quiet_end(written: io::Result<()>) {
-    if written.is_err() {
-        std::process::exit(0);
+fn quiet_end(written: &io::Result<()>) {
+    if let Err(error) = written {
+        let closed = error.kind() == io::ErrorKind::BrokenPipe;
+        std::process::exit(i32::from(if closed { EXIT_OK } else { EXIT_WORLD }));
     }
 }

@@ -69,18 +69,17 @@ impl Moment {
         let known_until = loads.iter().map(|load| load.recorded_at).filter(|at| *at <= end).max();
         let known_until = known_until.map_or(as_of, |at| calendar.day(at));
         let known = calendar.day(first) <= as_of;
-        match snapshot.filter(|_| known) {
-            Some(snapshot) => Ok(Self { lake, snapshot, as_of, known_until }),
-            None => {
-                let message = format!(
-                    "nothing was known on {as_of}: the first load was recorded on {}",
-                    calendar.day(first)
-                );
-                Err(Failure::new(Kind::Found, "nothing-known", message).hint(
-                    "Ask as of a later day; `throughline load --known-on DAY` records old extracts under their own day.",
-                ))
-            }
+        if let Some(snapshot) = snapshot.filter(|_| known) {
+            return Ok(Self { lake, snapshot, as_of, known_until });
         }
+        let message = format!(
+            "nothing was known on {as_of}: the first load was recorded on {}",
+            calendar.day(first)
+        );
+        Err(Failure::new(Kind::Found, "nothing-known", message).hint(
+            "Ask as of a later day; `throughline load --known-on DAY` records old extracts under \
+             their own day.",
+        ))
     }
 
     /// Opens the build of this moment, or makes and keeps it; true where it was made.

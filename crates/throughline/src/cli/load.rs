@@ -215,7 +215,11 @@ pub(crate) fn load_paths(
 
 fn source_file(file: &Planned) -> Result<SourceFile, Failure> {
     let hash = blake3::Hash::from_hex(&file.content_hash).map_err(Failure::bug)?;
-    Ok(SourceFile { name: file.name.clone(), hash: *hash.as_bytes(), preset: file.preset.clone() })
+    Ok(SourceFile {
+        name: Arc::clone(&file.name),
+        hash: *hash.as_bytes(),
+        preset: file.preset.clone(),
+    })
 }
 
 /// The lake of a dry run where there is none yet: beside the project, gone at the end.

@@ -28,6 +28,7 @@ use crate::output::Output;
 /// Examples:
 ///   throughline method markov paths.csv --order 2 --json
 ///   throughline method credit journeys.csv --model w_shaped
+#[expect(clippy::doc_markdown, reason = "help for a terminal, where backticks would show")]
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Method {
@@ -180,8 +181,8 @@ fn diagnostic(file: &str, fault: &PathFault) -> Diagnostic {
     if fault.hint.is_empty() { diagnostic } else { diagnostic.hint(fault.hint.clone()) }
 }
 
-fn refused(message: impl ToString) -> Failure {
-    Failure::new(Kind::Input, "method.input", message.to_string())
+fn refused(message: &str) -> Failure {
+    Failure::new(Kind::Input, "method.input", message)
 }
 
 fn markov(paths: &Paths, order: usize) -> Result<Result_, Failure> {

@@ -20,6 +20,7 @@ use crate::wire;
 /// Examples:
 ///   throughline open pipeline marketing_sourced_pipeline
 ///   throughline open attribution credit.webinar.linear --csv > rows.csv
+#[expect(clippy::doc_markdown, reason = "help for a terminal, where backticks would show")]
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Open {
@@ -51,7 +52,8 @@ pub(crate) fn run(open: &Open, common: &Common, output: &Output) -> Outcome {
     }
     let openable = answer.openable();
     let Some(figure) = &open.figure else {
-        return list(&answer, output);
+        list(&answer, output);
+        return Ok(EXIT_OK);
     };
     let Some((_, value, evidence)) = openable.iter().find(|(id, ..)| id == figure) else {
         let known: Vec<&str> = openable.iter().map(|(id, ..)| id.as_str()).collect();
@@ -172,7 +174,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-fn list(answer: &Answer, output: &Output) -> Outcome {
+fn list(answer: &Answer, output: &Output) {
     let openable = answer.openable();
     if output.json() {
         let ids: Vec<_> = openable
@@ -183,13 +185,12 @@ fn list(answer: &Answer, output: &Output) -> Outcome {
             .collect();
         output.data(json!({ "question": answer.question, "openable": ids }), &[]);
     } else {
-        let lines: String = openable
+        let lines: Vec<String> = openable
             .iter()
-            .map(|(id, value, evidence)| format!("{id}  {}\n", whole(evidence, value)))
+            .map(|(id, value, evidence)| format!("{id}  {}", whole(evidence, value)))
             .collect();
-        output.result(&lines);
+        output.result(&lines.join("\n"));
     }
-    Ok(EXIT_OK)
 }
 
 /// Recomputes every openable figure from its rows.

@@ -1,5 +1,14 @@
 //! The program as a user runs it: one binary of integration tests, since each one links everything.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "helpers of tests fail the test that calls them, and say what they skip"
+)]
+
 mod as_of;
 mod cli;
 mod company;
