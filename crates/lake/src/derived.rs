@@ -5,15 +5,22 @@
 //! are asked for. A folder is written under another name and renamed when it is complete; one that
 //! is not complete, or whose files have other sizes than they were written with, counts as not
 //! there, because everything in it can be built again.
+//!
+//! Where a kept build has all facts but some touches, only these are read: its tables are linked
+//! into the new folder, with what the touches change beside them. Both are merged when a table is
+//! read. What is written grows with the new touches alone; where they are more than a tenth of
+//! those in the tables, all is built anew.
 
-use std::collections::{BTreeMap, HashMap};
+mod merge;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch,
-    RecordBatchOptions, StringArray, StringBuilder, TimestampMicrosecondArray,
+    RecordBatchOptions, RecordBatchReader, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::compute::concat_batches;
 use arrow::datatypes::{
@@ -21,21 +28,27 @@ use arrow::datatypes::{
 };
 use domain::{Column, Definitions, Frame, Money};
 use jiff::civil::Date;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use serde::{Deserialize, Serialize};
 
 use crate::build::caveats::{BuildSummary, Notes};
-use crate::build::{FRAMES, Facts, date, instant, number};
+use crate::build::more::{self, Base};
+use crate::build::{BuildRequest, FRAMES, Facts, TOUCH_COLUMNS, date, instant, number};
+use crate::catalog::DataFile;
 use crate::error::LakeError;
 use crate::relation::Built;
 
 /// Changes when the tables mean something else or are laid out in another way.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const META: &str = "build.json";
 const HOPS: &str = "hops";
+const NULLS: &str = "nulls";
+/// What the names of files end in that hold changed cells and new rows of a table.
+const CHANGED: &str = ".changed";
+const NEW: &str = ".new";
 
 /// What stands beside the tables.
 #[derive(Serialize, Deserialize)]
@@ -45,6 +58,61 @@ struct Meta {
     notes: Notes,
     /// Size of each file in bytes.
     files: BTreeMap<String, u64>,
+    /// What the tables were made of, without what lies beside them; none where that is not known.
+    source: Option<Source>,
+}
+
+/// What the tables of a build were made of.
+#[derive(Clone, Serialize, Deserialize)]
+struct Source {
+    definitions: String,
+    as_of: String,
+    /// Files of each table of facts.
+    inputs: BTreeMap<String, BTreeSet<String>>,
+    n_touches: u64,
+    /// What was said of the tables alone.
+    summary: BuildSummary,
+    notes: Notes,
+}
+
+impl Source {
+    /// Names what a build now would be made of; none where the facts are not kept in files.
+    fn of(
+        facts: &dyn Facts,
+        definitions: &Definitions,
+        as_of: Date,
+        summary: BuildSummary,
+        notes: Notes,
+    ) -> Result<Option<Self>, LakeError> {
+        let mut inputs = BTreeMap::new();
+        let mut n_touches = 0;
+        for table in domain::fact::TABLES {
+            let Some(files) = facts.files(table.name)? else { return Ok(None) };
+            if table.name == "touch" {
+                n_touches = files.iter().map(|file| file.n_rows).sum();
+            }
+            inputs.insert(table.name.to_owned(), files.iter().map(mark).collect());
+        }
+        let (definitions, as_of) = (definitions.identity(), as_of.to_string());
+        Ok(Some(Self { definitions, as_of, inputs, n_touches, summary, notes }))
+    }
+
+    /// True where the tables lack nothing but some touches of what `now` names.
+    fn lacks_touches_only(&self, now: &Self) -> bool {
+        let same = |table: &str| self.inputs.get(table) == now.inputs.get(table);
+        let known = self.inputs.get("touch").zip(now.inputs.get("touch"));
+        self.definitions == now.definitions
+            && self.as_of == now.as_of
+            && self.inputs.len() == now.inputs.len()
+            && now.inputs.keys().all(|table| table == "touch" || same(table))
+            && known.is_some_and(|(known, all)| known.is_subset(all))
+    }
+}
+
+/// Tells a file of facts from all others of its table.
+fn mark(file: &DataFile) -> String {
+    let name = file.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    format!("{} {name} {}", file.id, file.bytes)
 }
 
 /// Returns the key of a build: equal only where facts, definitions, day and format are.
@@ -56,6 +124,31 @@ pub fn key(facts: &dyn Facts, definitions: &Definitions, as_of: Date) -> Result<
 
 /// Keeps a build under its key in a folder of builds. One that is there already is left as it is.
 pub fn save(built: &Built, dir: &Path, key: &str) -> Result<(), LakeError> {
+    keep(dir, key, &mut |folder| {
+        let mut files = BTreeMap::new();
+        for name in FRAMES {
+            let batch = batch_from_frame(&*built.table(name)?)?;
+            files.insert((*name).to_owned(), write(&folder.join(file(name)), &batch)?);
+        }
+        files.insert(HOPS.to_owned(), write(&folder.join(file(HOPS)), &*built.hops()?)?);
+        let (summary, notes) = (built.summary().clone(), built.notes().clone());
+        let mut source = None;
+        if let Some(nulls) = built.nulls() {
+            files.insert(NULLS.to_owned(), write(&folder.join(file(NULLS)), nulls)?);
+            let (summary, notes) = (summary.clone(), notes.clone());
+            let (definitions, as_of) = (built.definitions(), built.as_of());
+            source = Source::of(built.facts(), definitions, as_of, summary, notes)?;
+        }
+        Ok(Meta { format: FORMAT, summary, notes, files, source })
+    })
+}
+
+/// Fills a folder under another name and gives it its own when it is complete.
+fn keep(
+    dir: &Path,
+    key: &str,
+    fill: &mut dyn FnMut(&Path) -> Result<Meta, LakeError>,
+) -> Result<(), LakeError> {
     let target = dir.join(key);
     if complete(&target).is_some() {
         return Ok(());
@@ -64,19 +157,7 @@ pub fn save(built: &Built, dir: &Path, key: &str) -> Result<(), LakeError> {
     // What an interrupted save left behind; mostly there is nothing.
     drop(fs::remove_dir_all(&temporary));
     fs::create_dir_all(&temporary).map_err(LakeError::disk("cannot make folder", &temporary))?;
-    let mut files = BTreeMap::new();
-    for name in FRAMES {
-        let batch = batch_from_frame(&*built.table(name)?)?;
-        files.insert((*name).to_owned(), write(&temporary.join(file(name)), &batch)?);
-    }
-    let hops = built.hops()?;
-    files.insert(HOPS.to_owned(), write(&temporary.join(file(HOPS)), &hops)?);
-    let meta = Meta {
-        format: FORMAT,
-        summary: built.summary().clone(),
-        notes: built.notes().clone(),
-        files,
-    };
+    let meta = fill(&temporary)?;
     let path = temporary.join(META);
     let text = serde_json::to_vec_pretty(&meta)?;
     fs::write(&path, text).map_err(LakeError::disk("cannot write", &path))?;
@@ -110,7 +191,7 @@ pub fn open(
 /// Opens the build for these facts, definitions and day, or builds and keeps it.
 pub fn open_or_build(
     facts: Arc<dyn Facts>,
-    request: crate::build::BuildRequest<'_>,
+    request: BuildRequest<'_>,
     dir: &Path,
 ) -> Result<Built, LakeError> {
     let (definitions, as_of) = (Arc::clone(request.definitions), request.as_of);
@@ -118,9 +199,110 @@ pub fn open_or_build(
     if let Some(built) = open(Arc::clone(&facts), &definitions, as_of, dir, &key) {
         return Ok(built);
     }
+    // Whatever is wrong with what is kept: all of it can be built again.
+    if matches!(extend(&facts, &request, dir, &key, &few), Ok(true))
+        && let Some(built) = open(Arc::clone(&facts), &definitions, as_of, dir, &key)
+    {
+        return Ok(built);
+    }
     let built = crate::build::build(facts, request)?;
     save(&built, dir, &key)?;
     Ok(built)
+}
+
+/// The tables of a kept build, without what lies beside them.
+struct Kept<'a>(&'a Path);
+
+impl Base for Kept<'_> {
+    fn columns(&self, table: &str, columns: &[&str]) -> Result<RecordBatch, LakeError> {
+        read(&self.0.join(file(table)), Some(columns))
+    }
+
+    fn frame(&self, table: &str) -> Result<Frame, LakeError> {
+        frame_from_batch(&read(&self.0.join(file(table)), None)?)
+    }
+}
+
+/// True where so many further touches are worth taking in beside so many that are in the tables.
+fn few(known: u64, more: u64) -> bool {
+    more <= known / 10
+}
+
+/// Makes a build from a kept one that lacks nothing but some touches; false where there is none.
+pub(crate) fn extend(
+    facts: &Arc<dyn Facts>,
+    request: &BuildRequest<'_>,
+    dir: &Path,
+    key: &str,
+    worthwhile: &dyn Fn(u64, u64) -> bool,
+) -> Result<bool, LakeError> {
+    let BuildRequest { definitions, as_of, .. } = request;
+    let (summary, notes) = Default::default();
+    let Some(now) = Source::of(&**facts, definitions, *as_of, summary, notes)? else {
+        return Ok(false);
+    };
+    let Some((base, meta, source)) = nearest(dir, &now) else { return Ok(false) };
+    if !worthwhile(source.n_touches, now.n_touches.saturating_sub(source.n_touches)) {
+        return Ok(false);
+    }
+    let known = source.inputs.get("touch");
+    let mut touches = Vec::new();
+    for file in facts.files("touch")?.unwrap_or_default() {
+        if known.is_none_or(|known| !known.contains(&mark(&file))) {
+            facts.scan_file("touch", &file, TOUCH_COLUMNS, &mut |batch| {
+                touches.push(batch);
+                Ok(())
+            })?;
+        }
+    }
+    let before = (&source.summary, &source.notes);
+    let more = more::more(&Kept(&base), &touches, definitions, *as_of, before)?;
+    keep(dir, key, &mut |folder| {
+        let mut files = BTreeMap::new();
+        for name in FRAMES.iter().chain(&[HOPS, NULLS]) {
+            link(&base.join(file(name)), &folder.join(file(name)))?;
+            let bytes = meta.files.get(*name).copied().unwrap_or(0);
+            files.insert((*name).to_owned(), bytes);
+        }
+        for (frames, end) in [(&more.changed, CHANGED), (&more.new, NEW)] {
+            for (name, frame) in frames.iter().filter(|(_, frame)| frame.n_rows() > 0) {
+                let name = format!("{name}{end}");
+                let bytes = write(&folder.join(file(&name)), &batch_from_frame(frame)?)?;
+                files.insert(name, bytes);
+            }
+        }
+        let name = format!("{HOPS}{NEW}");
+        files.insert(name.clone(), write(&folder.join(file(&name)), &more.hops)?);
+        Ok(Meta {
+            format: FORMAT,
+            summary: more.summary.clone(),
+            notes: more.notes.clone(),
+            files,
+            source: Some(source.clone()),
+        })
+    })?;
+    Ok(true)
+}
+
+/// Finds the kept build that lacks the fewest touches and nothing else.
+fn nearest(dir: &Path, now: &Source) -> Option<(PathBuf, Meta, Source)> {
+    let folders = fs::read_dir(dir).ok()?.flatten();
+    // One that is being written starts with a dot.
+    let folders = folders.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+    let candidates = folders.map(|entry| entry.path()).filter_map(|folder| {
+        let mut meta = complete(&folder)?;
+        let source = meta.source.take().filter(|source| source.lacks_touches_only(now))?;
+        Some((folder, meta, source))
+    });
+    candidates.max_by_key(|(folder, _, source)| (source.n_touches, folder.clone()))
+}
+
+/// Gives a file a second name; copies it where the disk has no such thing.
+fn link(from: &Path, to: &Path) -> Result<(), LakeError> {
+    if fs::hard_link(from, to).is_err() {
+        fs::copy(from, to).map_err(LakeError::disk("cannot write", to))?;
+    }
+    Ok(())
 }
 
 /// Reads what stands beside the tables, where all of them are as they were written.
@@ -152,22 +334,59 @@ fn write(path: &PathBuf, batch: &RecordBatch) -> Result<u64, LakeError> {
     Ok(fs::metadata(path).map_err(LakeError::disk("cannot read", path))?.len())
 }
 
-fn read(path: &Path) -> Result<RecordBatch, LakeError> {
+/// Reads columns of a file in the order asked for; all where none are named.
+fn read(path: &Path, columns: Option<&[&str]>) -> Result<RecordBatch, LakeError> {
     let input = File::open(path).map_err(LakeError::disk("cannot read", path))?;
-    let builder =
+    let mut builder =
         ParquetRecordBatchReaderBuilder::try_new(input).map_err(LakeError::parquet(path))?;
-    let schema = Arc::clone(builder.schema());
-    let reader = builder.with_batch_size(1 << 16).build().map_err(LakeError::parquet(path))?;
+    if let Some(columns) = columns {
+        let fields = builder.schema().fields().iter().enumerate();
+        let wanted = fields.filter(|(_, field)| columns.contains(&field.name().as_str()));
+        let wanted: Vec<usize> = wanted.map(|(at, _)| at).collect();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+        builder = builder.with_projection(mask);
+    }
+    let reader: ParquetRecordBatchReader =
+        builder.with_batch_size(1 << 16).build().map_err(LakeError::parquet(path))?;
+    let schema = RecordBatchReader::schema(&reader);
     let batches = reader.collect::<Result<Vec<_>, _>>()?;
-    Ok(concat_batches(&schema, &batches)?)
+    let batch = concat_batches(&schema, &batches)?;
+    let Some(columns) = columns else { return Ok(batch) };
+    let places = columns.iter().map(|name| schema.index_of(name));
+    Ok(batch.project(&places.collect::<Result<Vec<_>, _>>()?)?)
 }
 
 pub(crate) fn read_frame(dir: &Path, name: &str) -> Result<Frame, LakeError> {
-    frame_from_batch(&read(&dir.join(file(name)))?)
+    let part = |end: &str| -> Result<Option<Frame>, LakeError> {
+        let path = dir.join(file(&format!("{name}{end}")));
+        if path.is_file() { frame_from_batch(&read(&path, None)?).map(Some) } else { Ok(None) }
+    };
+    let mut frame = frame_from_batch(&read(&dir.join(file(name)), None)?)?;
+    if let Some(changes) = part(CHANGED)? {
+        frame = merge::changed(&frame, &changes)?;
+        if name == "opportunities" {
+            frame = merge::restarted(&frame)?;
+        }
+    }
+    Ok(match part(NEW)? {
+        Some(more) if name == "touch_days" => merge::added(&frame, &more)?,
+        Some(new) => merge::with_new(&frame, &new)?,
+        None => frame,
+    })
 }
 
 pub(crate) fn read_hops(dir: &Path) -> Result<RecordBatch, LakeError> {
-    read(&dir.join(file(HOPS)))
+    let hops = read(&dir.join(file(HOPS)), None)?;
+    let new = |name: &str| dir.join(file(&format!("{name}{NEW}")));
+    if !new(HOPS).is_file() {
+        return Ok(hops);
+    }
+    let programs = if new("programs").is_file() {
+        more::befores(&frame_from_batch(&read(&new("programs"), None)?)?)
+    } else {
+        Vec::new()
+    };
+    merge::hops(&hops, &read(&new(HOPS), None)?, &programs)
 }
 
 /// The key of the metadata of a field that says what a column holds.

@@ -3,23 +3,23 @@
 //! The only code that knows Arrow and the table format. A load is stored as a whole or not at all;
 //! a snapshot never changes; what was refused stands in the quarantine with its reason.
 
-pub mod error;
-pub mod schema;
-pub mod catalog;
-pub mod store;
-pub mod load;
-pub mod journey;
 pub mod build;
-pub mod relation;
+pub mod catalog;
 pub mod derived;
+pub mod error;
+pub mod journey;
+pub mod load;
+pub mod relation;
+pub mod schema;
+pub mod store;
 
 mod cells;
 mod lock;
 mod parquet_file;
 
+pub use build::{BuildRequest, BuildSummary, Facts, LakeFacts, MemoryFacts, build};
 pub use catalog::{DataFile, Snapshot, SnapshotId};
 pub use error::LakeError;
 pub use load::{LoadReport, LoadRequest, Loading, Prepared, SourceFile};
-pub use store::Lake;
-pub use build::{BuildRequest, BuildSummary, Facts, LakeFacts, MemoryFacts, build};
 pub use relation::{Built, RELATIONS, RequestError};
+pub use store::Lake;

@@ -102,6 +102,8 @@ pub struct Built {
     disk: Option<PathBuf>,
     tables: Mutex<BTreeMap<&'static str, Arc<Frame>>>,
     hops: Mutex<Option<Arc<RecordBatch>>>,
+    /// The touches of null paths, to be kept; none where the tables were read from disk.
+    nulls: Option<RecordBatch>,
     made: Mutex<BTreeMap<Key, Arc<Frame>>>,
     days: OnceLock<Days>,
 }
@@ -134,6 +136,7 @@ impl Built {
             disk: None,
             tables: Mutex::new(frames.collect()),
             hops: Mutex::new(Some(Arc::new(tables.hops))),
+            nulls: Some(tables.nulls),
             made: Mutex::default(),
             days: OnceLock::new(),
         }
@@ -157,6 +160,7 @@ impl Built {
             disk: Some(dir),
             tables: Mutex::default(),
             hops: Mutex::default(),
+            nulls: None,
             made: Mutex::default(),
             days: OnceLock::new(),
         }
@@ -226,6 +230,10 @@ impl Built {
 
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes
+    }
+
+    pub(crate) fn nulls(&self) -> Option<&RecordBatch> {
+        self.nulls.as_ref()
     }
 
     pub(crate) fn definitions(&self) -> &Arc<Definitions> {

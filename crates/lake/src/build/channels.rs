@@ -81,6 +81,10 @@ impl Channels {
         self.ids.get(usize::from(channel)).map_or_else(|| "unknown".into(), Arc::clone)
     }
 
+    pub(crate) fn id_of(&self, channel: Channel) -> &str {
+        self.ids.get(usize::from(channel)).map_or("unknown", |id| id)
+    }
+
     pub(crate) fn side(&self, channel: Channel) -> Side {
         self.sides.get(usize::from(channel)).copied().unwrap_or(Side::Unknown)
     }

@@ -83,6 +83,17 @@ impl Identity {
         self.account_codes.insert(id, code);
         code
     }
+
+    /// Returns, for each account by its code, its place in the order of the identifiers.
+    pub(crate) fn account_places(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.accounts.len()).collect();
+        order.sort_by(|a, b| self.accounts[*a].id.cmp(&self.accounts[*b].id));
+        let mut places = vec![0; order.len()];
+        for (place, code) in order.into_iter().enumerate() {
+            places[code] = place;
+        }
+        places
+    }
 }
 
 /// Follows each node to the end of its chain. Members of a circle, and only these, end at

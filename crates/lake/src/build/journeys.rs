@@ -39,6 +39,24 @@ pub(crate) struct Journey {
     pub(crate) lead: Option<usize>,
     pub(crate) close: Option<usize>,
     pub(crate) influenced: bool,
+    /// Where its window ends.
+    pub(crate) until: Micros,
+    /// When its first person became known, where that is in the window and not after the creation.
+    pub(crate) lead_at: Option<Micros>,
+}
+
+impl Journey {
+    /// Finds the milestones among the instants of the journey, which are in order.
+    pub(crate) fn place(&mut self, at: &[Micros], created: Micros, state: State) {
+        self.n = at.len();
+        self.n_before = at.partition_point(|at| *at <= created);
+        self.close = match state {
+            State::Open => None,
+            _ => self.n.checked_sub(1),
+        };
+        self.lead =
+            self.lead_at.and_then(|lead_at| at.partition_point(|at| *at <= lead_at).checked_sub(1));
+    }
 }
 
 /// How far journeys reach.
@@ -108,13 +126,6 @@ impl Hops {
             self.kind.push(store.kind[touch]);
             self.id.push(store.id.get(touch));
         }
-        let at = &self.at[journey.start..];
-        journey.n = at.len();
-        journey.n_before = at.partition_point(|at| *at <= deal.created);
-        journey.close = match deal.state {
-            State::Open => None,
-            _ => journey.n.checked_sub(1),
-        };
         let lead_at = if deal.people.is_empty() {
             let all = created.get(deal.account as usize).map_or(&[][..], Vec::as_slice);
             all.get(all.partition_point(|at| *at < from)).copied()
@@ -122,9 +133,9 @@ impl Hops {
             let people = deal.people.iter().filter_map(|p| identity.people[*p as usize].created);
             people.filter(|at| *at >= from).min()
         };
-        if let Some(lead_at) = lead_at.filter(|at| *at <= deal.created) {
-            journey.lead = at.partition_point(|at| *at <= lead_at).checked_sub(1);
-        }
+        journey.until = to;
+        journey.lead_at = lead_at.filter(|at| *at <= deal.created);
+        journey.place(&self.at[journey.start..], deal.created, deal.state);
         let influence =
             store.within(deal.account, deal.created.saturating_sub(reach.influence), to);
         journey.influenced = influence
@@ -155,12 +166,12 @@ pub(crate) struct Sources {
 /// Finds the source of a deal under each rule; `before` are the channels of its touches up to the
 /// creation.
 pub(crate) fn sources(
-    deal: &Deal,
+    lead_source: Option<&str>,
     before: &[Channel],
     channels: &mut Channels,
     rule: SourcedBy,
 ) -> Sources {
-    let lead_source = deal.lead_source.as_deref().filter(|text| !text.trim().is_empty());
+    let lead_source = lead_source.filter(|text| !text.trim().is_empty());
     let recorded = channels.of_lead_source(lead_source);
     let first = (!before.is_empty()).then_some(0);
     let side = |touch: usize| channels.side(before[touch]);

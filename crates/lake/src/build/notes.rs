@@ -27,6 +27,25 @@ fn pile(amounts: impl Iterator<Item = Option<Money>>) -> Pile {
     found
 }
 
+/// How facts are called that lie after the as-of day, in the order in which they are said.
+const KINDS_OF_FACTS: [&str; 6] =
+    ["accounts and people", "programs", "deals", "touches", "spend", "rates"];
+
+impl Notes {
+    /// Counts further facts of a kind that lie after the as-of day.
+    pub(crate) fn further(&mut self, kind: &str, n: u64) {
+        if n == 0 {
+            return;
+        }
+        if let Some((_, all)) = self.future.iter_mut().find(|(known, _)| known == kind) {
+            *all += n;
+            return;
+        }
+        self.future.push((kind.to_owned(), n));
+        self.future.sort_by_key(|(kind, _)| KINDS_OF_FACTS.iter().position(|known| known == kind));
+    }
+}
+
 impl Making<'_> {
     pub(crate) fn notes(&self, rows: &[Row<'_>]) -> Notes {
         let of = |test: &dyn Fn(&Row<'_>) -> bool| {
@@ -49,12 +68,12 @@ impl Making<'_> {
             self.rates.convert(money, reporting, day).is_some()
         };
         let future = [
-            ("accounts and people", self.identity.n_future),
-            ("programs", self.programs.n_future),
-            ("deals", self.deals.n_future),
-            ("touches", self.gathered.counts.future),
-            ("spend", self.spends.n_future),
-            ("rates", self.n_future_rates),
+            self.identity.n_future,
+            self.programs.n_future,
+            self.deals.n_future,
+            self.gathered.counts.future,
+            self.spends.n_future,
+            self.n_future_rates,
         ];
         let spend_native =
             |rows: &mut dyn Iterator<Item = &Spend>| pile(rows.map(|row| row.amount));
@@ -89,8 +108,9 @@ impl Making<'_> {
             spend_left_out: spend_native(&mut self.spends.left_out.iter().map(|(row, _)| row)),
             account_cycles: self.identity.n_account_cycles,
             person_cycles: self.identity.n_person_cycles,
-            future: future
+            future: KINDS_OF_FACTS
                 .into_iter()
+                .zip(future)
                 .filter(|(_, n)| *n > 0)
                 .map(|(table, n)| (table.to_owned(), n))
                 .collect(),

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::Decimal;
+use domain::{Decimal, Frame};
 use jiff::civil::Date;
 
 use super::channels::{Channel, Channels, Look};
@@ -135,9 +135,26 @@ impl Programs {
         Ok(programs)
     }
 
-    /// Takes programs as they are and makes them findable.
-    pub(crate) fn from_rows(rows: Vec<Program>) -> Self {
-        let mut programs = Self { rows, ..Self::default() };
+    /// Takes the programs of a table of a build.
+    pub(crate) fn from_frame(frame: &Frame, channels: &mut Channels) -> Self {
+        let text = |column: &str, row: usize| frame.texts(column).get(row).cloned().flatten();
+        let rows = (0..frame.n_rows()).filter_map(|row| {
+            let mut program = Program {
+                id: text("id", row)?,
+                name: text("name", row),
+                kind: text("kind", row),
+                platform: text("platform", row),
+                channel_text: text("_channel_text", row),
+                also: text("_also", row)
+                    .map(|also| also.split(ALSO).map(Arc::from).collect())
+                    .unwrap_or_default(),
+                found: frame.booleans("_found").get(row) == Some(&Some(true)),
+                ..Program::default()
+            };
+            program.channel = channels.of(&program.look());
+            Some(program)
+        });
+        let mut programs = Self { rows: rows.collect(), ..Self::default() };
         programs.index();
         programs
     }
@@ -188,9 +205,11 @@ impl Programs {
         code
     }
 
-    /// Finds a program by its name or identifier.
+    /// Finds a program by its name or identifier. Those that only touches name are not found, since
+    /// what is found must not depend on the touches seen before.
     pub(crate) fn find(&self, text: &str) -> Option<u32> {
         let by_id = self.by_id.get(text.trim()).copied();
+        let by_id = by_id.filter(|code| self.get(*code).is_some_and(|program| program.found));
         by_id.or_else(|| self.by_name.get(&folded(text)).copied())
     }
 

@@ -133,9 +133,9 @@ fn platforms(
         let platform = text("platform", row).unwrap_or_else(|| "unknown".into());
         let name = text("program_name", row);
         let code = programs.find(&program_id).unwrap_or(NONE);
-        let program = programs.get(code).filter(|program| {
-            program.id == program_id || program.also.contains(&program_id)
-        });
+        let program = programs
+            .get(code)
+            .filter(|program| program.id == program_id || program.also.contains(&program_id));
         let channel_text = text("channel", row);
         let channel = channels.of(&Look {
             platform: Some(&platform),

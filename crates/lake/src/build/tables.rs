@@ -22,9 +22,9 @@ use super::identity::Identity;
 use super::journeys::{self, Hops, Journey, Reach, Sources};
 use super::money::Rates;
 use super::names::NONE;
-use super::programs::{ALSO, Programs};
+use super::programs::{ALSO, Program, Programs};
 use super::spend::{Spend, Spends};
-use super::touches::Gathered;
+use super::touches::{DayCounts, Gathered};
 use crate::error::LakeError;
 
 /// Columns of the touches of journeys.
@@ -42,6 +42,8 @@ pub(crate) mod hop {
 pub(crate) struct Tables {
     pub(crate) frames: BTreeMap<&'static str, Frame>,
     pub(crate) hops: RecordBatch,
+    /// The touches of null paths.
+    pub(crate) nulls: RecordBatch,
     pub(crate) notes: Notes,
     pub(crate) summary: BuildSummary,
 }
@@ -103,16 +105,18 @@ impl Making<'_> {
     pub(crate) fn tables(&self, channels: &mut Channels) -> Result<Tables, LakeError> {
         let (rows, hops) = self.journeys(channels);
         let mut frames = BTreeMap::new();
-        let (paths, n_null) = self.paths(&rows, &hops, channels)?;
+        let (paths, n_null, nulls) = self.paths(&rows, &hops, channels)?;
         let notes = self.notes(&rows);
         frames.insert("opportunities", self.opportunities(&rows, &hops, channels)?);
         frames.insert("paths", paths);
-        frames.insert("touch_days", self.touch_days(channels)?);
+        frames.insert("touch_days", touch_days(&self.gathered.by_day, self.programs, channels)?);
         frames.insert("leads", self.leads(channels)?);
         frames.insert("spend", spend(&self.spends.rows, &[], channels)?);
         let (left, why): (Vec<Spend>, Vec<&str>) = self.spends.left_out.iter().cloned().unzip();
         frames.insert("spend_left_out", spend(&left, &why, channels)?);
-        frames.insert("programs", self.programs(channels)?);
+        let of_programs =
+            OfPrograms { definitions: self.definitions, days: self.days, as_of: self.as_of };
+        frames.insert("programs", of_programs.frame(&self.programs.rows, channels)?);
         frames.insert("rates", self.rates.frame()?);
         self.lookups(&mut frames)?;
         let summary = BuildSummary {
@@ -125,7 +129,7 @@ impl Making<'_> {
             null_paths: n_null,
             hops: hops.at.len() as u64,
         };
-        Ok(Tables { frames, hops: self.hops(&hops)?, notes, summary })
+        Ok(Tables { frames, hops: self.hops(&hops)?, nulls, notes, summary })
     }
 
     fn journeys(&self, channels: &mut Channels) -> (Vec<Row<'_>>, Hops) {
@@ -139,7 +143,8 @@ impl Making<'_> {
         let mut rows = Vec::with_capacity(self.deals.rows.len());
         for deal in &self.deals.rows {
             let journey = hops.add(deal, &ground, channels);
-            let sources = journeys::sources(deal, hops.before(&journey), channels, rule);
+            let lead_source = deal.lead_source.as_deref();
+            let sources = journeys::sources(lead_source, hops.before(&journey), channels, rule);
             rows.push(Row { deal, journey, sources });
         }
         (rows, hops)
@@ -184,6 +189,10 @@ impl Making<'_> {
             let id = row.deal.program_id.as_deref()?;
             self.programs.find(id).and_then(|code| self.programs.get(code)).filter(|p| *p.id == *id)
         };
+        let own_program = |row: &Row<'_>| {
+            primary(row).and_then(|p| p.name.clone()).or(row.deal.program_name.clone())
+        };
+        let places = self.identity.account_places();
         let side = |at: usize| texts(rows, move |row| Some(side_text(row.sources.sides[at])));
         let rule = self.definitions.attribution.sourced_by;
         let in_force = SourcedBy::ALL.iter().position(|known| *known == rule).unwrap_or(0);
@@ -284,9 +293,7 @@ impl Making<'_> {
                 "program",
                 texts(rows, |row| match program(row) {
                     Some(code) => self.programs.name(code),
-                    None => {
-                        primary(row).and_then(|p| p.name.clone()).or(row.deal.program_name.clone())
-                    }
+                    None => own_program(row),
                 }),
             ),
             (
@@ -322,6 +329,12 @@ impl Making<'_> {
             ("_n", whole(rows, |row| Some(row.journey.n))),
             ("_lead", whole(rows, |row| row.journey.lead)),
             ("_close", whole(rows, |row| row.journey.close)),
+            // What a following build needs to take in further touches.
+            ("_account", whole(rows, |row| places.get(row.deal.account as usize).copied())),
+            ("_until", Column::Integer(rows.iter().map(|r| Some(r.journey.until)).collect())),
+            ("_lead_at", Column::Integer(rows.iter().map(|r| r.journey.lead_at).collect())),
+            ("_program_id", texts(rows, |row| row.deal.program_id.clone())),
+            ("_program", texts(rows, own_program)),
         ])
     }
 
@@ -371,19 +384,8 @@ impl Making<'_> {
         rows: &[Row<'_>],
         hops: &Hops,
         channels: &Channels,
-    ) -> Result<(Frame, u64), LakeError> {
-        let ids: Vec<Arc<str>> =
-            (0..channels.len()).map(|at| channels.id(Channel::try_from(at).unwrap_or(0))).collect();
-        let joined = |path: &mut dyn Iterator<Item = Channel>| -> Arc<str> {
-            let mut text = String::new();
-            for channel in path {
-                if !text.is_empty() {
-                    text.push_str(" > ");
-                }
-                text.push_str(&ids[usize::from(channel)]);
-            }
-            text.into()
-        };
+    ) -> Result<(Frame, u64, RecordBatch), LakeError> {
+        let joined = |path: &mut dyn Iterator<Item = Channel>| path_text(path, channels);
         let accounts = &self.identity.accounts;
         let mut columns: [Vec<Text>; 4] = Default::default();
         let [deal_ids, account_ids, segments, paths] = &mut columns;
@@ -409,6 +411,8 @@ impl Making<'_> {
             (0..).take(accounts.len()).filter(|code| !has_deal[*code as usize]).collect();
         without.sort_by(|a, b| accounts[*a as usize].id.cmp(&accounts[*b as usize].id));
         let mut n_null = 0;
+        let mut nulls = Nulls::default();
+        let places = self.identity.account_places();
         for code in without {
             let Some(&last) = store.of(code).last() else { continue };
             let until = store.at[last as usize];
@@ -418,6 +422,11 @@ impl Making<'_> {
             account_ids.push(Some(Arc::clone(&account.id)));
             segments.push(Some(Arc::clone(&account.segment)));
             let mut path = touches.iter().map(|touch| store.channel[*touch as usize]);
+            for &touch in touches {
+                let touch = touch as usize;
+                let place = u32::try_from(places[code as usize]).unwrap_or(NONE);
+                nulls.push(place, store.at[touch], store.channel[touch], store.id.get(touch));
+            }
             paths.push(Some(joined(&mut path)));
             converted.push(Some(false));
             on.push(Some(days::date(self.days.day(until))));
@@ -434,36 +443,13 @@ impl Making<'_> {
             ("created_on", Column::Day(on)),
             ("_deal", Column::Integer(deal_rows)),
         ])?;
-        Ok((frame, n_null))
-    }
-
-    fn touch_days(&self, channels: &Channels) -> Result<Frame, LakeError> {
-        let mut rows = self.gathered.by_day.clone();
-        // Programs are numbered by identifier, none last; channels by identifier here.
-        rows.sort_by_cached_key(|((program, channel, day), _)| {
-            (*program, channels.id(*channel), *day)
-        });
-        let mut names = PeriodNames::default();
-        let months =
-            rows.iter().map(|((_, _, day), _)| Some(names.month(days::date(*day)))).collect();
-        let count = |of: fn(&super::touches::DayCounts) -> u64| {
-            Column::Integer(rows.iter().map(|(_, n)| i64::try_from(of(n)).ok()).collect())
-        };
-        super::frame(vec![
-            ("program_id", texts(&rows, |((program, _, _), _)| self.programs.id(*program))),
-            ("program", texts(&rows, |((program, _, _), _)| self.programs.name(*program))),
-            ("channel", texts(&rows, |((_, channel, _), _)| Some(channels.id(*channel)))),
-            ("side", texts(&rows, |((_, c, _), _)| Some(side_text(channels.side(*c))))),
-            ("day", dates(&rows, |((_, _, day), _)| Some(days::date(*day)))),
-            ("month", Column::Text(months)),
-            ("n_touches", count(|n| n.counted)),
-            ("n_invalid", count(|n| n.invalid)),
-            ("n_sends", count(|n| n.sends)),
-        ])
+        Ok((frame, n_null, nulls.batch()?))
     }
 
     fn leads(&self, channels: &mut Channels) -> Result<Frame, LakeError> {
         let people = &self.identity.people;
+        let places = self.identity.account_places();
+        let first = |code: usize| self.gathered.first.get(code).and_then(Option::as_ref);
         let mut from = Vec::with_capacity(people.len());
         for (person, code) in people.iter().zip(0_usize..) {
             from.push(match &self.gathered.first[code] {
@@ -502,6 +488,17 @@ impl Making<'_> {
             ("status", texts(people, |person| person.status.clone())),
             ("converted", Column::Boolean(people.iter().map(|p| Some(p.converted)).collect())),
             ("opportunity_id", texts(people, |person| person.opportunity.clone())),
+            ("_account", whole(people, |person| places.get(person.account as usize).copied())),
+            (
+                "_first_at",
+                Column::Integer((0..people.len()).map(|at| Some(first(at)?.at)).collect()),
+            ),
+            (
+                "_first_id",
+                Column::Text(
+                    (0..people.len()).map(|at| Some(Arc::from(&*first(at)?.id))).collect(),
+                ),
+            ),
         ])
     }
 
@@ -524,46 +521,6 @@ impl Making<'_> {
         (channels.of_lead_source(person.lead_source.as_deref()), NONE)
     }
 
-    fn programs(&self, channels: &Channels) -> Result<Frame, LakeError> {
-        let rows = &self.programs.rows;
-        let currency = |program: &super::programs::Program| match &program.currency {
-            Some(code) => super::money::currency(code),
-            None => Some(self.definitions.currency),
-        };
-        let money = |of: fn(&super::programs::Program) -> Option<domain::Decimal>| {
-            let native = |p| super::deals::native(of(p), currency(p));
-            Column::Money(rows.iter().map(native).collect())
-        };
-        let rate_on = |program: &super::programs::Program| {
-            let created = program.created.map(|at| days::date(self.days.day(at)));
-            let day = program.start.or(created).unwrap_or(self.as_of);
-            Some(day.min(self.as_of))
-        };
-        super::frame(vec![
-            ("id", texts(rows, |p| Some(Arc::clone(&p.id)))),
-            ("name", texts(rows, |p| p.name.clone())),
-            ("channel", texts(rows, |p| Some(channels.id(p.channel)))),
-            ("side", texts(rows, |p| Some(side_text(channels.side(p.channel))))),
-            ("kind", texts(rows, |p| p.kind.clone())),
-            ("platform", texts(rows, |p| p.platform.clone())),
-            ("owner", texts(rows, |p| p.owner.clone())),
-            ("status", texts(rows, |p| p.status.clone())),
-            ("start_on", dates(rows, |p| p.start)),
-            ("end_on", dates(rows, |p| p.end)),
-            ("_budget", money(|p| p.budget)),
-            ("_actual_cost", money(|p| p.actual_cost)),
-            ("_rate_on", dates(rows, rate_on)),
-            ("_found", Column::Boolean(rows.iter().map(|p| Some(p.found)).collect())),
-            ("_channel_text", texts(rows, |p| p.channel_text.clone())),
-            (
-                "_also",
-                texts(rows, |p| {
-                    (!p.also.is_empty()).then(|| p.also.join(ALSO).into())
-                }),
-            ),
-        ])
-    }
-
     /// What identifiers mean, for the relation `touches`, which reads the facts again.
     fn lookups(&self, frames: &mut BTreeMap<&'static str, Frame>) -> Result<(), LakeError> {
         let mut accounts: Vec<&super::identity::Account> = self.identity.accounts.iter().collect();
@@ -571,6 +528,7 @@ impl Making<'_> {
         let frame = super::frame(vec![
             ("id", texts(&accounts, |a| Some(Arc::clone(&a.id)))),
             ("name", texts(&accounts, |a| a.name.clone())),
+            ("_segment", texts(&accounts, |a| Some(Arc::clone(&a.segment)))),
         ])?;
         frames.insert("accounts", frame);
         let all = &self.identity.accounts;
@@ -598,6 +556,117 @@ impl Making<'_> {
         ])?;
         frames.insert("person_ids", frame);
         Ok(())
+    }
+}
+
+/// Makes the table of touches by program, channel and day.
+pub(crate) fn touch_days(
+    by_day: &[((u32, Channel, days::Day), DayCounts)],
+    programs: &Programs,
+    channels: &Channels,
+) -> Result<Frame, LakeError> {
+    let mut rows = by_day.to_vec();
+    // Programs are numbered by identifier, none last; channels by identifier here.
+    rows.sort_by_cached_key(|((program, channel, day), _)| (*program, channels.id(*channel), *day));
+    let mut names = PeriodNames::default();
+    let months = rows.iter().map(|((_, _, day), _)| Some(names.month(days::date(*day)))).collect();
+    let count = |of: fn(&DayCounts) -> u64| {
+        Column::Integer(rows.iter().map(|(_, n)| i64::try_from(of(n)).ok()).collect())
+    };
+    super::frame(vec![
+        ("program_id", texts(&rows, |((program, _, _), _)| programs.id(*program))),
+        ("program", texts(&rows, |((program, _, _), _)| programs.name(*program))),
+        ("channel", texts(&rows, |((_, channel, _), _)| Some(channels.id(*channel)))),
+        ("side", texts(&rows, |((_, c, _), _)| Some(side_text(channels.side(*c))))),
+        ("day", dates(&rows, |((_, _, day), _)| Some(days::date(*day)))),
+        ("month", Column::Text(months)),
+        ("n_touches", count(|n| n.counted)),
+        ("n_invalid", count(|n| n.invalid)),
+        ("n_sends", count(|n| n.sends)),
+    ])
+}
+
+/// What the table of programs depends on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfPrograms<'a> {
+    pub(crate) definitions: &'a Definitions,
+    pub(crate) days: &'a Days,
+    pub(crate) as_of: Date,
+}
+
+impl OfPrograms<'_> {
+    /// Makes the table of programs.
+    pub(crate) fn frame(self, rows: &[Program], channels: &Channels) -> Result<Frame, LakeError> {
+        let currency = |program: &Program| match &program.currency {
+            Some(code) => super::money::currency(code),
+            None => Some(self.definitions.currency),
+        };
+        let money = |of: fn(&Program) -> Option<domain::Decimal>| {
+            let native = |p| super::deals::native(of(p), currency(p));
+            Column::Money(rows.iter().map(native).collect())
+        };
+        let rate_on = |program: &Program| {
+            let created = program.created.map(|at| days::date(self.days.day(at)));
+            let day = program.start.or(created).unwrap_or(self.as_of);
+            Some(day.min(self.as_of))
+        };
+        super::frame(vec![
+            ("id", texts(rows, |p| Some(Arc::clone(&p.id)))),
+            ("name", texts(rows, |p| p.name.clone())),
+            ("channel", texts(rows, |p| Some(channels.id(p.channel)))),
+            ("side", texts(rows, |p| Some(side_text(channels.side(p.channel))))),
+            ("kind", texts(rows, |p| p.kind.clone())),
+            ("platform", texts(rows, |p| p.platform.clone())),
+            ("owner", texts(rows, |p| p.owner.clone())),
+            ("status", texts(rows, |p| p.status.clone())),
+            ("start_on", dates(rows, |p| p.start)),
+            ("end_on", dates(rows, |p| p.end)),
+            ("_budget", money(|p| p.budget)),
+            ("_actual_cost", money(|p| p.actual_cost)),
+            ("_rate_on", dates(rows, rate_on)),
+            ("_found", Column::Boolean(rows.iter().map(|p| Some(p.found)).collect())),
+            ("_channel_text", texts(rows, |p| p.channel_text.clone())),
+            ("_also", texts(rows, |p| (!p.also.is_empty()).then(|| p.also.join(ALSO).into()))),
+        ])
+    }
+}
+
+/// Joins the channels of a path.
+pub(crate) fn path_text(path: impl Iterator<Item = Channel>, channels: &Channels) -> Arc<str> {
+    let mut text = String::new();
+    for channel in path {
+        if !text.is_empty() {
+            text.push_str(" > ");
+        }
+        text.push_str(channels.id_of(channel));
+    }
+    text.into()
+}
+
+/// The touches of null paths: place of the account, time, channel, identifier of the touch.
+#[derive(Default, Debug)]
+struct Nulls {
+    account: Vec<u32>,
+    at: Vec<Micros>,
+    channel: Vec<Channel>,
+    id: StringBuilder,
+}
+
+impl Nulls {
+    fn push(&mut self, account: u32, at: Micros, channel: Channel, id: &str) {
+        self.account.push(account);
+        self.at.push(at);
+        self.channel.push(channel);
+        self.id.append_value(id);
+    }
+
+    fn batch(mut self) -> Result<RecordBatch, LakeError> {
+        Ok(RecordBatch::try_from_iter(vec![
+            ("account", Arc::new(UInt32Array::from(self.account)) as ArrayRef),
+            ("at", Arc::new(Int64Array::from(self.at))),
+            ("channel", Arc::new(UInt16Array::from(self.channel))),
+            ("touch_id", Arc::new(self.id.finish())),
+        ])?)
     }
 }
 

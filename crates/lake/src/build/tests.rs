@@ -2,4 +2,5 @@
 
 mod acorn;
 mod company;
+mod more;
 mod properties;

@@ -118,6 +118,20 @@ pub struct TouchCounts {
     pub unmapped: u64,
 }
 
+impl TouchCounts {
+    /// Adds those of further touches.
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.read += more.read;
+        self.used += more.used;
+        self.unknown_person += more.unknown_person;
+        self.nobody += more.nobody;
+        self.sends += more.sends;
+        self.invalid += more.invalid;
+        self.future += more.future;
+        self.unmapped += more.unmapped;
+    }
+}
+
 /// Touches of a program, channel and day.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct DayCounts {
@@ -292,8 +306,8 @@ impl Gathered {
             let class = self.classes.of(&look, program_id, against.programs, against.channels);
             let day = against.days.day(at);
             let day_counts = self.days.entry((class.program, class.channel, day)).or_default();
-            let refused = Batch::text(statuses, row)
-                .is_some_and(|status| against.invalid.holds(status));
+            let refused =
+                Batch::text(statuses, row).is_some_and(|status| against.invalid.holds(status));
             if refused || Batch::flag(invalid, row) == Some(true) {
                 self.counts.invalid += 1;
                 day_counts.invalid += 1;

@@ -12,8 +12,8 @@ use domain::{Cell, Column, Filter, Frame};
 
 use super::{Built, joined};
 use crate::build::{
-    ALSO, Batch, Channels, Days, InvalidStatuses, Look, NONE, PeriodNames, Program, Programs, TouchClasses, date, instant,
-    number, side_text,
+    Batch, Channels, Days, InvalidStatuses, Look, NONE, PeriodNames, Programs, TouchClasses, date,
+    instant, number, side_text,
 };
 use crate::error::LakeError;
 
@@ -93,31 +93,11 @@ impl Lookups {
         let merged = merged.into_iter().filter_map(|(id, of)| Some((id, of?))).collect();
         let names = pairs(&*built.table("accounts")?, "id", "name").into_iter().collect();
         let mut channels = built.channels();
-        let programs = programs(&*built.table("programs")?, &mut channels);
+        let programs = Programs::from_frame(&*built.table("programs")?, &mut channels);
         let classes = TouchClasses::default();
         let invalid = InvalidStatuses::new(built.definitions());
         Ok(Self { people, merged, names, programs, channels, classes, invalid })
     }
-}
-
-fn programs(frame: &Frame, channels: &mut Channels) -> Programs {
-    let text = |column: &str, row: usize| frame.texts(column).get(row).cloned().flatten();
-    let rows = (0..frame.n_rows()).filter_map(|row| {
-        let mut program = Program {
-            id: text("id", row)?,
-            name: text("name", row),
-            kind: text("kind", row),
-            platform: text("platform", row),
-            channel_text: text("_channel_text", row),
-            also: text("_also", row)
-                .map(|also| also.split(ALSO).map(Arc::from).collect())
-                .unwrap_or_default(),
-            ..Program::default()
-        };
-        program.channel = channels.of(&program.look());
-        Some(program)
-    });
-    Programs::from_rows(rows.collect())
 }
 
 pub(super) fn fetch(

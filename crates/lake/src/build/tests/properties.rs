@@ -14,7 +14,7 @@ use super::company::{add, built, definitions, folder};
 use crate::build::MemoryFacts;
 use crate::relation::Built;
 
-const AS_OF: Date = date(2026, 9, 30);
+pub(super) const AS_OF: Date = date(2026, 9, 30);
 /// Days before the as-of day in which things happen; some of them after it.
 const DAYS: std::ops::Range<i32> = -20..400;
 
@@ -32,23 +32,23 @@ fn id(prefix: &str, number: u8) -> String {
 }
 
 #[derive(Clone, Debug)]
-struct Company {
-    people: Vec<(u8, u8, u8, u8, i32)>,
-    deals: Vec<(u8, u8, i64, u8, i32, i32)>,
-    touches: Vec<(u8, u8, i32, u8, u8, u8)>,
-    merged: Vec<(u8, u8)>,
+pub(super) struct Company {
+    pub(super) people: Vec<(u8, u8, u8, u8, i32)>,
+    pub(super) deals: Vec<(u8, u8, i64, u8, i32, i32)>,
+    pub(super) touches: Vec<(u8, u8, i32, u8, u8, u8)>,
+    pub(super) merged: Vec<(u8, u8)>,
     /// Turned by this much, so that the order of the rows differs.
-    turn: usize,
+    pub(super) turn: usize,
     /// Leaves out what happens after the as-of day.
-    past_only: bool,
+    pub(super) past_only: bool,
 }
 
-fn company() -> impl Strategy<Value = Company> {
+pub(super) fn company() -> impl Strategy<Value = Company> {
     let people = prop::collection::vec((0_u8..6, 0_u8..5, 0_u8..9, 0_u8..4, DAYS), 0..9);
     let deals =
         prop::collection::vec((0_u8..6, 0_u8..6, -5_i64..1_000_003, 0_u8..4, DAYS, DAYS), 0..9);
     let touches =
-        prop::collection::vec((0_u8..10, 0_u8..6, DAYS, 8_u8..10, 0_u8..9, 0_u8..9), 0..40);
+        prop::collection::vec((0_u8..10, 0_u8..8, DAYS, 8_u8..10, 0_u8..9, 0_u8..9), 0..40);
     let merged = prop::collection::vec((1_u8..6, 1_u8..6), 0..4);
     (people, deals, touches, merged).prop_map(|(people, deals, touches, merged)| Company {
         people,
@@ -64,7 +64,7 @@ const STAGES: [&str; 6] =
     ["Prospecting", "Proposal", "Closed Won", "Closed Lost", "Verbal yes", "negotiation"];
 
 impl Company {
-    fn facts(&self) -> MemoryFacts {
+    pub(super) fn facts(&self) -> MemoryFacts {
         let mut facts = MemoryFacts::default();
         for account in 1..6_u8 {
             let into = self.merged.iter().find(|(from, _)| *from == account).map_or(0, |m| m.1);
@@ -158,7 +158,7 @@ impl Company {
                         "program_id",
                         ["p1", "p2", "p3", "", "", "", "", "p9", "p1"][usize::from(what)],
                     ),
-                    ("campaign", if what == 3 { "P2 " } else { "" }),
+                    ("campaign", ["", "", "", "P2 ", "", "", "p9", "", ""][usize::from(what)]),
                     ("medium", if what == 4 { "cpc" } else { "" }),
                     ("source", if what == 5 { "direct" } else { "" }),
                     (
@@ -187,7 +187,7 @@ impl Company {
     }
 }
 
-fn acorn() -> Arc<Definitions> {
+pub(super) fn acorn() -> Arc<Definitions> {
     definitions(&folder("acorn"))
 }
 
@@ -195,7 +195,7 @@ fn all(built: &Built, rows: &Rows) -> Frame {
     built.fetch(rows, Currency::USD).unwrap()
 }
 
-fn everything(built: &Built) -> Vec<(String, Frame)> {
+pub(super) fn everything(built: &Built) -> Vec<(String, Frame)> {
     let mut found = Vec::new();
     for relation in crate::RELATIONS {
         found.push((relation.name.to_owned(), all(built, &Rows::of(relation.name))));
