@@ -5,6 +5,7 @@
 //! is counting and adding.
 
 use domain::answer::{Chart, ChartForm, Entry, QuotientUnit, Series, Table};
+use domain::definition::Side;
 use domain::{
     Answer, Ask, Caveat, Cell, Decimal, Evidence, Figure, Filter, Given, Need, Period, Question,
     Rows, Test, Value,
@@ -60,11 +61,15 @@ const MEANINGS: &[&str] = &[
     "Deals closed won in the period.",
     "Amount of the deals closed won in the period.",
     "What was won in the period, as the model in force credits it.",
-    "Spend of the period for each lead of the period.",
-    "Spend, moved back by the median days from first touch to creation, for each deal created.",
-    "Spend, moved back by the median days from first touch to won, for each customer won.",
-    "Won credit × gross margin / spend moved back by the median days to won, minus 1.",
-    "Months until the gross margin of a customer won has paid for its CAC.",
+    "Spend of the period for each lead of the period; blended: all leads, whoever sourced them.",
+    "Spend, moved back by the median days from first touch to creation, for each deal created; \
+     blended: all deals, whoever sourced them.",
+    "Spend, moved back by the median days from first touch to won, for each customer won; blended: \
+     all customers, whoever sourced them.",
+    "Won credit of marketing's channels alone × gross margin / spend moved back by the median days \
+     to won, minus 1; credit of sales, partners, customers and unknown is not in it.",
+    "Months until the gross margin of a customer won has paid for its CAC; blended: all customers, \
+     whoever sourced them.",
 ];
 
 /// Spend, touches, leads, deals and credits by program; all deals with a first touch for the lags.
@@ -105,7 +110,7 @@ pub fn needs(ask: &Ask) -> Vec<Need> {
         of(
             "credits",
             credits(ask).only(Filter::within("closed_on", &span)),
-            &["closed_on", "credit_won"],
+            &["closed_on", "credit_won", "side"],
         ),
         Need {
             name: "history",
@@ -153,9 +158,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
 
     let mut answer = Answer::new(&QUESTION, ask);
     let mut figures = totals(ask, &now);
-    figures.push(figure("days_to_won_median", "Median days from first touch to won",
-        chance::median(&facts.history, "days_from_first_touch"),
-        "Over all deals won on record; by so much the spend behind CAC, ROI and payback is earlier."));
+    figures.push(days_to_won(ask, &facts));
     answer.figures = common::compare(ask, figures, earlier.as_deref(), long_ago.as_deref());
     let programs = breakdown(ask, &now, "program", "program_id", "programs");
     answer.charts.push(chart(ask, &programs));
@@ -169,6 +172,19 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     answer.caveats = doubts(ask, &facts, &now, &lags);
     common::caveats(&mut answer, ask, given);
     answer
+}
+
+fn days_to_won(ask: &Ask, facts: &Facts<'_>) -> Figure {
+    let days = ask.definitions.attribution.lookback_days;
+    figure(
+        "days_to_won_median",
+        &format!("Median days to won from the first touch within {days} days before creation"),
+        chance::median(&facts.history, "days_from_first_touch"),
+        &format!(
+            "Over all deals won on record, from the first touch within the lookback of {days} days \
+             before creation; by so much the spend behind CAC, ROI and payback is earlier."
+        ),
+    )
 }
 
 /// The rows that were handed in.
@@ -199,6 +215,10 @@ impl<'a> Facts<'a> {
             credits: of("credits", credits(ask)),
             history: of("history", history(ask)),
         }
+    }
+
+    fn spend_begins(&self) -> Option<Date> {
+        self.spend.days("day").flatten().min().copied()
     }
 
     /// True where anything is on record at or before the end of a period.
@@ -255,8 +275,19 @@ fn earlier(period: &Period, days: i64) -> Period {
     Period::days(period.from.saturating_sub(back), period.to.saturating_sub(back))
 }
 
+/// The first days of the spend that a period is set against.
+#[derive(Clone, Copy)]
+struct Starts {
+    period: Date,
+    creation: Date,
+    won: Date,
+}
+
 /// What happened in one period, and the spend behind it.
 struct View<'a> {
+    starts: Starts,
+    /// The first day of all spend on record.
+    begins: Option<Date>,
     spend: Slice<'a>,
     spend_before_creation: Slice<'a>,
     spend_before_won: Slice<'a>,
@@ -269,13 +300,15 @@ struct View<'a> {
 
 impl<'a> View<'a> {
     fn of(facts: &Facts<'a>, period: &Period, lags: &Lags) -> Self {
-        let spend = |days: Option<i64>| {
-            facts.spend.only(Filter::within("day", &earlier(period, days.unwrap_or(0))))
-        };
+        let before = |days: Option<i64>| earlier(period, days.unwrap_or(0));
+        let (creation, won) = (before(lags.to_creation), before(lags.to_won));
+        let spend = |days: &Period| facts.spend.only(Filter::within("day", days));
         Self {
-            spend: spend(None),
-            spend_before_creation: spend(lags.to_creation),
-            spend_before_won: spend(lags.to_won),
+            starts: Starts { period: period.from, creation: creation.from, won: won.from },
+            begins: facts.spend_begins(),
+            spend: spend(period),
+            spend_before_creation: spend(&creation),
+            spend_before_won: spend(&won),
             touches: facts.touches.only(Filter::within("day", period)),
             leads: facts.leads.only(Filter::within("created_on", period)),
             created: facts.created.only(Filter::within("created_on", period)),
@@ -284,7 +317,14 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The slices in the order of [`View::from_slices`].
+    /// Says why nothing can be set against spend from a day on, where spend was not yet recorded
+    /// then: a part of the money would look like all of it.
+    fn unrecorded(&self, from: Date) -> Option<String> {
+        let begins = self.begins.filter(|begins| *begins > from)?;
+        Some(format!("spend is recorded only from {begins}"))
+    }
+
+    /// The slices in the order of [`View::with`].
     fn slices(&self) -> [(&Slice<'a>, &'static str); 8] {
         // The days do not matter: programs and channels are not periods.
         [
@@ -300,10 +340,13 @@ impl<'a> View<'a> {
         .map(|slice| (slice, ""))
     }
 
-    fn from_slices(slices: Vec<Slice<'a>>) -> Option<Self> {
+    /// The same period with these parts of its slices.
+    fn with(&self, slices: Vec<Slice<'a>>) -> Option<Self> {
         let [spend, spend_before_creation, spend_before_won, touches, leads, created, won, credits] =
             <[Slice<'a>; 8]>::try_from(slices).ok()?;
         Some(Self {
+            starts: self.starts,
+            begins: self.begins,
             spend,
             spend_before_creation,
             spend_before_won,
@@ -323,8 +366,8 @@ impl<'a> View<'a> {
     }
 }
 
-/// One entry for each of [`COLUMNS`].
-fn entries(ask: &Ask, view: &View<'_>) -> Vec<Entry> {
+/// One entry for each of [`COLUMNS`]; the return is that of all credit, or of marketing's alone.
+fn entries(ask: &Ask, view: &View<'_>, credit: Credit) -> Vec<Entry> {
     let View { spend, touches, leads, created, won, credits, .. } = view;
     let by_segment = |entry: Entry| {
         if ask.segment.is_none() { entry } else { missing("not recorded by segment") }
@@ -341,12 +384,22 @@ fn entries(ask: &Ask, view: &View<'_>) -> Vec<Entry> {
         won.sum("amount"),
         credits.sum("credit_won"),
     ];
-    entries.extend(costs(ask, view).map(by_segment));
+    entries.extend(costs(ask, view, credit).map(by_segment));
     entries
 }
 
+/// Whose credit stands against the spend.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Credit {
+    /// All that a program or channel is credited with.
+    Own,
+    /// That of marketing's channels: what sales, partners and customers brought, and what nobody
+    /// knows, was not paid for by programs.
+    Marketing,
+}
+
 /// Cost per lead, per deal and per customer, return, payback.
-fn costs(ask: &Ask, view: &View<'_>) -> [Entry; 5] {
+fn costs(ask: &Ask, view: &View<'_>, credit: Credit) -> [Entry; 5] {
     let spend = view.spend.sum("amount");
     let before_creation = view.spend_before_creation.sum("amount");
     let before_won = view.spend_before_won.sum("amount");
@@ -372,15 +425,25 @@ fn costs(ask: &Ask, view: &View<'_>) -> [Entry; 5] {
             } else {
                 missing("nothing was won")
             };
-            (per(&view.credits.sum("credit_won"), &before_won, gain, "no spend"), payback)
+            let credits = match credit {
+                Credit::Own => view.credits.sum("credit_won"),
+                Credit::Marketing => {
+                    let ours = Filter::is("side", Side::Marketing.id());
+                    view.credits.only(ours).sum("credit_won")
+                }
+            };
+            (per(&credits, &before_won, gain, "no spend"), payback)
         }
     };
+    let Starts { period, creation, won } = view.starts;
+    let recorded =
+        |from: Date, entry: Entry| view.unrecorded(from).map_or(entry, |no| missing(&no));
     [
-        over(&spend, &view.leads.count(), "no leads"),
-        over(&before_creation, &view.created.count(), "no deals were created"),
-        over(&before_won, &view.won.distinct("account_id"), "no customer was won"),
-        roi,
-        payback,
+        recorded(period, over(&spend, &view.leads.count(), "no leads")),
+        recorded(creation, over(&before_creation, &view.created.count(), "no deals were created")),
+        recorded(won, over(&before_won, &view.won.distinct("account_id"), "no customer was won")),
+        recorded(won, roi),
+        recorded(won, payback),
     ]
 }
 
@@ -399,7 +462,7 @@ fn totals(ask: &Ask, view: &View<'_>) -> Vec<Figure> {
     COLUMNS
         .iter()
         .zip(MEANINGS)
-        .zip(entries(ask, view))
+        .zip(entries(ask, view, Credit::Marketing))
         .map(|(((id, label), meaning), entry)| figure(id, label, entry, meaning))
         .collect()
 }
@@ -410,16 +473,19 @@ fn breakdown(ask: &Ask, view: &View<'_>, dimension: &str, column: &str, id: &str
     let mut table = table(id, &format!("By {dimension}"), &heading, COLUMNS);
     let mut none = None;
     for member in common::broken_down(ask, dimension, column, &view.slices()) {
-        let Some(part) = View::from_slices(member.slices).filter(View::active) else { continue };
-        let row = row(&member.id, &member.label, entries(ask, &part));
+        let Some(part) = view.with(member.slices).filter(View::active) else { continue };
+        // What belongs to no program has sales' own credit in it, and marketing's spend.
+        let credit = if member.id == common::NONE { Credit::Marketing } else { Credit::Own };
+        let row = row(&member.id, &member.label, entries(ask, &part, credit));
         if member.id == common::NONE { none = Some(row) } else { table.rows.push(row) }
     }
     common::largest_first(&mut table, &["spend", "won", "pipeline", "leads", "touches"]);
     table.rows.extend(none);
-    table.rows.push(row("all", "All", entries(ask, view)));
+    table.rows.push(row("all", "All", entries(ask, view, Credit::Marketing)));
     table.note = Some(
         "Counts and amounts add up to the last row; costs do not, since each is computed from its \
-         own sums. Credit is not cause."
+         own sums: in the last row from all leads, deals and customers, whoever sourced them, and its \
+         ROI from marketing's credit alone. Credit is not cause."
             .to_owned(),
     );
     table
@@ -479,7 +545,7 @@ fn headline(ask: &Ask, answer: &Answer, now: &View<'_>, periods: &Periods) -> St
     let mut text = format!("{} was spent {on} in {period}", words::money(money(&spend)));
     text.push_str(&change(answer, &periods.previous.label));
     text.push('.');
-    text.push_str(&prices(answer));
+    text.push_str(&prices(answer, now));
     text.push_str(&returns(ask, answer));
     text
 }
@@ -504,7 +570,7 @@ fn change(answer: &Answer, label: &str) -> String {
 }
 
 /// What a lead, a deal and a customer cost.
-fn prices(answer: &Answer) -> String {
+fn prices(answer: &Answer, now: &View<'_>) -> String {
     let price = |id: &str, what: &str| match &answer.figures.iter().find(|f| f.id == id)?.value {
         Value::Money(cost) => Some((what.to_owned(), words::money(*cost))),
         _ => None,
@@ -522,14 +588,21 @@ fn prices(answer: &Answer) -> String {
         .enumerate()
         .map(|(at, (what, cost))| {
             if at == 0 {
-                format!("{} cost {cost}", words::sentence(what))
+                format!("Blended, whoever sourced them, {what} cost {cost}")
             } else {
                 format!("{what} {cost}")
             }
         })
         .collect();
     match parts.split_last() {
-        None => " It cannot be set against leads, deals or customers.".to_owned(),
+        None => {
+            match now.unrecorded(now.starts.period.min(now.starts.creation).min(now.starts.won)) {
+                Some(why) => {
+                    format!(" It cannot be set against leads, deals or customers: {why}.")
+                }
+                None => " It cannot be set against leads, deals or customers.".to_owned(),
+            }
+        }
         Some((last, [])) => format!(" {last}."),
         Some((last, rest)) => format!(" {} and {last}.", rest.join(", ")),
     }
@@ -542,13 +615,21 @@ fn returns(ask: &Ask, answer: &Answer) -> String {
     };
     let model = attribution::name_of(attribution::in_force(ask));
     let back = if roi <= -1.0 {
-        format!("Under {model} credit, no gross profit stands against the spend behind it yet")
+        format!("Under {model} credit, no gross profit is credited to marketing yet")
     } else {
         let times = words::times(roi + 1.0);
-        format!("Under {model} credit, gross profit won is {times} the spend behind it")
+        format!(
+            "Under {model} credit, the gross profit credited to marketing is {times} the spend \
+             behind it"
+        )
     };
     match number("payback_months") {
-        Some(months) => format!(" {back}, and a customer pays back in {}.", words::months(months)),
+        Some(months) => {
+            format!(
+                " {back}, and a customer, whoever sourced it, pays back in {}.",
+                words::months(months)
+            )
+        }
         None => format!(" {back}."),
     }
 }
@@ -595,16 +676,15 @@ fn doubts(ask: &Ask, facts: &Facts<'_>, now: &View<'_>, lags: &Lags) -> Vec<Cave
         );
         found.push(caveat("spend_left_out", text, &facts.left_out));
     }
-    let begins = facts.spend.days("day").flatten().min();
-    if let Some(begins) = begins.filter(|begins| **begins > window.from) {
+    if let Some(begins) = facts.spend_begins().filter(|begins| *begins > window.from) {
         let text = format!(
-            "Spend is recorded from {begins} on and asked for from {}: costs per deal and customer \
-             may be too low.",
+            "Spend is recorded only from {begins} and asked for from {}: what would be set against \
+             the spend before is left out, since it would look too cheap.",
             window.from
         );
         found.push(Caveat::new("spend_begins_late", text));
     }
-    found.push(lags.told(facts));
+    found.push(lags.told(ask, facts));
     found
 }
 
@@ -615,18 +695,19 @@ impl Lags {
         Period::days(earlier(period, days).from, period.to)
     }
 
-    fn told(&self, facts: &Facts<'_>) -> Caveat {
+    fn told(&self, ask: &Ask, facts: &Facts<'_>) -> Caveat {
         let said = |days: i64| words::days(days as f64);
+        let lookback = ask.definitions.attribution.lookback_days;
         let text = match (self.to_creation, self.to_won) {
             (Some(creation), Some(won)) => format!(
                 "Spend is taken {} earlier for deals created and {} earlier for deals won, the median \
-                 time from first touch.",
+                 time from the first touch within the lookback of {lookback} days before creation.",
                 said(creation),
                 said(won)
             ),
             (Some(creation), None) => format!(
-                "Spend is taken {} earlier for deals created, the median time from first touch; no \
-                 deal with a first touch is won yet, so for deals won it is taken from the period \
+                "Spend is taken {} earlier for deals created, the median time from the first touch \
+                 within the lookback of {lookback} days before creation; no deal with a first touch is won yet, so for deals won it is taken from the period \
                  itself.",
                 said(creation)
             ),
@@ -673,6 +754,9 @@ mod tests {
                 Deal::new("f", "sales", date(2026, 8, 3), 500_000),
             ],
             spend: vec![
+                // Spend is on record before the days that 2026Q3 is set against, not before those
+                // of the quarter before.
+                (date(2026, 3, 1), None, "display", Some(10_000), 0),
                 (date(2026, 4, 10), webinar, "webinar", Some(600_000), 0),
                 (date(2026, 6, 10), webinar, "webinar", Some(300_000), 2),
                 (date(2026, 8, 10), webinar, "webinar", Some(100_000), 1),
@@ -720,6 +804,37 @@ mod tests {
     }
 
     #[test]
+    fn the_return_of_the_company_takes_the_credit_of_marketing_alone() {
+        let mut company = small();
+        company.deals.push(
+            Deal::new("call", "sales", date(2026, 6, 1), 9_900_000)
+                .first_touch(date(2026, 5, 2), "spring webinar")
+                .closed(date(2026, 8, 10), true),
+        );
+        let roi = |company: &Company| {
+            let answer = answered_by(ENTRY, &ask("2026Q3"), company);
+            assert_eq!(entry(&answer, "programs", "all", "roi"), value(&answer, "roi"));
+            value(&answer, "roi").clone()
+        };
+        assert_eq!(roi(&company), roi(&small()));
+        let answer = answered_by(ENTRY, &ask("2026Q3"), &company);
+        assert_eq!(value(&answer, "won_credit"), &usd_value(3_600_000 + 9_900_000));
+    }
+
+    #[test]
+    fn what_spend_does_not_cover_is_not_compared() {
+        let answer = answered_by(ENTRY, &ask("2026Q3"), &small());
+        let before =
+            |id: &str| answer.figures.iter().find(|f| f.id == id).unwrap().previous.clone();
+        let none = Some(Value::None("spend is recorded only from 2026-03-01".to_owned()));
+        assert_eq!(
+            [before("cac"), before("roi"), before("payback_months")],
+            [none.clone(), none.clone(), none]
+        );
+        assert_eq!(before("cost_per_opportunity"), Some(usd_value(200_000)));
+    }
+
+    #[test]
     fn a_cost_without_spend_or_without_anything_to_divide_by_is_empty_and_says_why() {
         let answer = answered_by(ENTRY, &ask("2026Q3"), &small());
         let none = |reason: &str| Value::None(reason.to_owned());
@@ -752,11 +867,13 @@ mod tests {
     fn headlines_read_well_without_spend_and_with_little() {
         let told = |company: &Company| answered_by(ENTRY, &ask("2026Q3"), company).headline;
         let spend = |amount| (date(2026, 8, 1), None, "display", Some(amount), 0);
-        let one = Company { spend: vec![spend(120_000)], ..Company::default() };
+        let before = (date(2026, 6, 1), None, "display", Some(100), 0);
+        let one = Company { spend: vec![spend(120_000), before], ..Company::default() };
         assert_eq!(
             told(&one),
-            "$1.2k was spent outside any program in 2026Q3. It cannot be set against leads, deals or \
-             customers. Under W-shaped credit, no gross profit stands against the spend behind it yet."
+            "$1.2k was spent outside any program in 2026Q3, up from $1 in 2026Q2. It cannot be set \
+             against leads, deals or customers. Under W-shaped credit, no gross profit is credited to \
+             marketing yet."
         );
         let leads = vec![(date(2026, 8, 1), None, "direct", "small")];
         let free = Company { leads: leads.clone(), ..Company::default() };
@@ -765,8 +882,13 @@ mod tests {
             "No spend is recorded in 2026Q3. Without a known cost: 1 lead, no deals created ($0) and \
              no deals won ($0)."
         );
-        let both = Company { leads, ..one };
-        assert!(told(&both).contains("in 2026Q3. A lead cost $1.2k. Under"));
+        let both = Company { leads: leads.clone(), ..one };
+        assert!(told(&both).contains(". Blended, whoever sourced them, a lead cost $1.2k. Under"));
+        let late = Company { leads, spend: vec![spend(120_000)], ..Company::default() };
+        assert!(told(&late).ends_with(
+            " It cannot be set against leads, deals or customers: spend is recorded only from \
+             2026-08-01."
+        ));
         assert_eq!(told(&Company::default()), "Nothing was loaded for this period (2026Q3).");
         let bare = super::answer(&ask("2026Q3"), &Given::default());
         assert_eq!(bare.headline, "Nothing was loaded for this period (2026Q3).");

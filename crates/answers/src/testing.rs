@@ -248,6 +248,7 @@ impl Company {
             ("created_on", Column::Day(rows.iter().map(|(d, _)| Some(d.created)).collect())),
             ("closed_on", Column::Day(rows.iter().map(|(d, _)| d.closed).collect())),
             ("channel", text(&rows, |(_, (channel, ..))| Some(*channel))),
+            ("side", text(&rows, |(_, (channel, ..))| Some(side(channel)))),
             ("program_id", text(&rows, |(_, (_, program, _))| *program)),
             ("program", text(&rows, |(_, (_, program, _))| *program)),
             ("n_touches", integers(&rows, |(d, _)| Some(d.touches))),
@@ -352,6 +353,15 @@ fn drawn_deal(random: &mut SplitMix64, id: u64) -> Deal {
         }
     }
     deal
+}
+
+fn side(channel: &str) -> &'static str {
+    match channel {
+        "webinar" | "paid-search" | "event" | "display" => "marketing",
+        "outbound" => "sales",
+        "partner" => "partner",
+        _ => "unknown",
+    }
 }
 
 fn below(random: &mut SplitMix64, n: i64) -> i64 {
