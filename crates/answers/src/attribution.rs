@@ -82,17 +82,25 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
         answer.charts.push(chart(ask, &lenses, &channels));
     }
     let n = count(&lens.all.distinct("opportunity_id"));
-    answer.headline = if n == 0 {
-        let of = ask.segment.as_ref().map_or_else(String::new, |id| format!(" of segment `{id}`"));
-        format!("No deal{of} was created in {}: there is nothing to credit.", ask.period)
+    let headline = if let Some(text) = common::not_begun(ask, given, n > 0) {
+        text
+    } else if n == 0 {
+        format!("No deal was created in {}: there is nothing to credit.", said(ask))
     } else if enough {
         headline(ask, lens, &lenses, &channels, &ranges)
     } else {
         refusal(ask, n, n_touched, floor)
     };
+    answer.headline = common::of_segment(ask, headline);
     answer.caveats = doubts(ask, lens);
+    answer.caveats.extend(enough.then(|| few_milestones(&lenses)).flatten());
     common::caveats(&mut answer, ask, given);
     answer
+}
+
+/// The period, with "so far" where it is not over.
+fn said(ask: &Ask) -> String {
+    common::period_said(ask)
 }
 
 /// The credits under one model.
@@ -327,10 +335,13 @@ fn moved(a: &Lens<'_>, b: &Lens<'_>, channels: &[Channel]) -> i64 {
 }
 
 fn chart(ask: &Ask, lenses: &[Lens<'_>], channels: &[Channel]) -> Chart {
-    let widest = channels.iter().max_by_key(|channel| {
+    let spread = |channel: &&Channel| {
         let credits = || lenses.iter().map(|lens| lens.credit(&channel.id));
         credits().max().unwrap_or(0).saturating_sub(credits().min().unwrap_or(0))
-    });
+    };
+    // What is unknown is no channel that anybody decides about.
+    let known = channels.iter().filter(|channel| channel.id != UNKNOWN);
+    let widest = known.max_by_key(spread).filter(|channel| spread(channel) > 0);
     let series = |lens: &Lens<'_>| Series {
         name: name_of(lens.model).to_owned(),
         values: channels
@@ -360,7 +371,7 @@ fn headline(
 ) -> String {
     let whole = money(&lens.all.sum("credit"));
     if whole.minor == 0 {
-        return format!("The deals created in {} carry no amount to give credit for.", ask.period);
+        return format!("The deals created in {} carry no amount to give credit for.", said(ask));
     }
     let model = name_of(lens.model);
     let mut credited = channels
@@ -371,7 +382,7 @@ fn headline(
         return format!(
             "{model} credit gives the {} pipeline created in {} to no channel.",
             words::money(whole),
-            ask.period
+            said(ask)
         );
     };
     let credit = Money::from_minor(lens.credit(&leader.id), whole.currency);
@@ -391,9 +402,9 @@ fn headline(
     let first = format!(
         "Under {model} credit, {} leads with {} of the {} pipeline created in {} ({range}){doubt}.",
         leader.name,
-        words::money(credit),
-        words::money(whole),
-        ask.period
+        words::part_of(credit, whole).0,
+        words::part_of(credit, whole).1,
+        said(ask)
     );
     format!("{first} {}", replaced(lens, lenses, channels, whole))
 }
@@ -433,7 +444,7 @@ fn named(channel: &Channel) -> String {
 
 /// Says why no shares by channel are shown.
 fn refusal(ask: &Ask, n: i64, touched: i64, floor: i64) -> String {
-    let period = &ask.period;
+    let period = &said(ask);
     let of = match (touched, n) {
         (0, 1) => format!("The one deal created in {period} has no touch on record"),
         (0, n) => {
@@ -489,6 +500,31 @@ fn doubts(ask: &Ask, lens: &Lens<'_>) -> Vec<Caveat> {
         found.push(caveat("amount_missing", text, &missing));
     }
     found
+}
+
+/// Names the models that find what they give credit to in few deals only: most of what they say is
+/// unknown, though the deals have touches.
+fn few_milestones(lenses: &[Lens<'_>]) -> Option<Caveat> {
+    let share = |lens: &Lens<'_>| {
+        let whole = minor(&lens.all.sum("credit"));
+        (whole > 0).then(|| lens.credit(UNKNOWN) as f64 / whole as f64)
+    };
+    let untouched = lenses.iter().find(|lens| lens.model == EVERY_TOUCH).and_then(share)?;
+    let few: Vec<String> = lenses
+        .iter()
+        .filter_map(|lens| Some((lens, share(lens)?)))
+        .filter(|(_, share)| *share > 0.5 && *share > untouched)
+        .map(|(lens, share)| format!("{} ({})", name_of(lens.model), words::percent(share)))
+        .collect();
+    let (last, rest) = few.split_last()?;
+    let names =
+        if rest.is_empty() { last.clone() } else { format!("{} and {last}", rest.join(", ")) };
+    let (looks, finds) = if rest.is_empty() { ("looks", "finds") } else { ("look", "find") };
+    let text = format!(
+        "{names} {looks} for a touch at a milestone and {finds} it in few deals: so much of the \
+         credit is unknown there, and the rest says little about the channels."
+    );
+    Some(Caveat::new("few_milestones", text))
 }
 
 fn last_credit(lenses: &[Lens<'_>], channel: &str) -> i64 {
@@ -574,6 +610,32 @@ mod tests {
     fn a_small_company_is_told_in_full() {
         let answer = answered_by(ENTRY, &ask_from(3), &small());
         assert_told(&answer, include_str!("../goldens/attribution.txt"));
+    }
+
+    #[test]
+    fn unknown_is_no_channel_that_depends_and_models_with_few_milestones_are_named() {
+        let mut company = small();
+        for deal in &mut company.deals {
+            deal.credits.insert("lead_creation", vec![("unknown", None, 100_000)]);
+        }
+        let answer = answered_by(ENTRY, &ask_from(3), &company);
+        assert_eq!(
+            answer.charts[0].title,
+            "The credit of Sales outbound depends most on the model"
+        );
+        let note = answer.caveats.iter().find(|caveat| caveat.code == "few_milestones").unwrap();
+        assert!(note.text.starts_with("Lead creation (100%) looks for a touch at a milestone"));
+    }
+
+    #[test]
+    fn a_period_ahead_and_one_that_runs_say_so() {
+        let told = |period| answered_by(ENTRY, &ask(period), &small()).headline;
+        assert_eq!(told("2027Q1"), "2027Q1 has not begun by 2026-10-15.");
+        let runs = "No deal was created in 2026Q4 so far: there is nothing to credit.";
+        assert_eq!(told("2026Q4"), runs);
+        let small_business = Ask { segment: Some("small".to_owned()), ..ask("2026Q4") };
+        let headline = answered_by(ENTRY, &small_business, &small()).headline;
+        assert_eq!(headline, format!("Segment Small business: {runs}"));
     }
 
     #[test]

@@ -69,6 +69,49 @@ pub(crate) fn nothing(ask: &Ask) -> String {
     }
 }
 
+/// Says that nothing is there to be told of a period: it has not begun, or nothing was loaded that
+/// reaches into it.
+pub(crate) fn not_begun(ask: &Ask, given: &Given, any: bool) -> Option<String> {
+    if ahead(ask) {
+        let label = words::sentence(&ask.period.label);
+        return Some(format!("{label} has not begun by {}.", ask.as_of));
+    }
+    let stale = given.caveats.iter().any(|caveat| caveat.code == "not_loaded");
+    (stale && !any).then(|| format!("Nothing of {} is known as of {}.", ask.period, ask.as_of))
+}
+
+/// True where the period begins after the day as of which it is asked.
+pub(crate) fn ahead(ask: &Ask) -> bool {
+    ask.as_of < ask.period.from
+}
+
+/// True where the period has begun and is not over.
+pub(crate) fn so_far(ask: &Ask) -> bool {
+    !ahead(ask) && ask.as_of < ask.period.to
+}
+
+/// Returns the days of the period that have passed; none of them where it has not begun.
+pub(crate) fn elapsed(ask: &Ask) -> Period {
+    let mut period = ask.period.clone();
+    period.to = period.to.min(ask.as_of);
+    period
+}
+
+/// Returns the name of the period, with "so far" where it is not over.
+pub(crate) fn period_said(ask: &Ask) -> String {
+    if so_far(ask) { format!("{} so far", ask.period.label) } else { ask.period.label.clone() }
+}
+
+/// Names the segment before a headline about it.
+pub(crate) fn of_segment(ask: &Ask, headline: String) -> String {
+    match &ask.segment {
+        Some(segment) => {
+            format!("Segment {}: {headline}", label(ask, "segment", segment, &[]))
+        }
+        None => headline,
+    }
+}
+
 /// Returns the deals that count, limited to the segment asked for.
 pub(crate) fn counted(ask: &Ask, relation: &str) -> Rows {
     in_segment(ask, Rows::of(relation).only(Filter::flag("counted", true)))
@@ -263,7 +306,8 @@ pub(crate) fn compare(
 /// Returns the target of a figure, where a goal for exactly this period gives one. Goals are for
 /// the whole company and in its own currency.
 fn target(ask: &Ask, figure: &Figure) -> Option<Value> {
-    if ask.segment.is_some() {
+    // What has not begun misses no target.
+    if ask.segment.is_some() || ahead(ask) {
         return None;
     }
     let goal = ask.definitions.goal(&figure.id, &ask.period)?;
@@ -283,8 +327,8 @@ fn target(ask: &Ask, figure: &Figure) -> Option<Value> {
 /// that do not exist; then what is known about the facts themselves.
 pub(crate) fn caveats(answer: &mut Answer, ask: &Ask, given: &Given) {
     if ask.as_of < ask.period.to {
-        let text = if ask.as_of < ask.period.from {
-            format!("{} has not begun on {}.", words::sentence(&ask.period.label), ask.as_of)
+        let text = if ahead(ask) {
+            format!("{} has not begun by {}.", words::sentence(&ask.period.label), ask.as_of)
         } else {
             let compared = if answer.figures.iter().any(|figure| figure.previous.is_some()) {
                 ", and it is compared with whole periods"
@@ -302,7 +346,9 @@ pub(crate) fn caveats(answer: &mut Answer, ask: &Ask, given: &Given) {
         answer.caveats.push(Caveat::new("period_not_over", text));
     }
     let has_goal = |figure: &Figure| ask.definitions.goal(&figure.id, &ask.period).is_some();
-    if answer.figures.iter().any(|figure| figure.target.is_none() && has_goal(figure)) {
+    if !ahead(ask)
+        && answer.figures.iter().any(|figure| figure.target.is_none() && has_goal(figure))
+    {
         let text = match &ask.segment {
             Some(_) => "Targets are set for the whole company and not for a segment.".to_owned(),
             None => format!(

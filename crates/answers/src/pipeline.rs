@@ -44,6 +44,7 @@ fn columns(ask: &Ask) -> Vec<&'static str> {
         "expected",
         "created_on",
         "closed_on",
+        "state",
         "won",
         "cycle_days",
         "stage_reached",
@@ -60,8 +61,10 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     let periods = Periods::of(ask);
     let deals = Deals::of(ask, given);
     let now = View::of(&deals, &periods.now);
-    let before = deals.known_until(&periods.previous).then(|| View::of(&deals, &periods.previous));
-    let year_ago = (periods.apart() && deals.known_until(&periods.year_ago))
+    let begun = common::not_begun(ask, given, now.any()).is_none();
+    let before = (begun && deals.known_until(&periods.previous))
+        .then(|| View::of(&deals, &periods.previous));
+    let year_ago = (begun && periods.apart() && deals.known_until(&periods.year_ago))
         .then(|| View::of(&deals, &periods.year_ago));
 
     let mut answer = Answer::new(&QUESTION, ask);
@@ -70,10 +73,12 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     figures.extend(expected(&deals.open));
     let (earlier, long_ago) = (before.as_ref().map(of), year_ago.as_ref().map(of));
     answer.figures = common::compare(ask, figures, earlier.as_deref(), long_ago.as_deref());
-    answer.headline = if given.frames.values().all(|frame| frame.n_rows() == 0) {
+    answer.headline = if let Some(text) = common::not_begun(ask, given, now.any()) {
+        common::of_segment(ask, text)
+    } else if given.frames.values().all(|frame| frame.n_rows() == 0) {
         common::nothing(ask)
     } else {
-        headline(&answer, &now, before.as_ref(), &periods)
+        common::of_segment(ask, headline(ask, &answer, &now, before.as_ref(), &periods))
     };
     answer.tables.push(sources(&now, &deals.open, ask.seed));
     answer.tables.push(rules(&now, ask));
@@ -81,6 +86,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     answer.tables.extend(breakdowns(&now, ask));
     answer.charts.push(trend(&now, ask));
     answer.caveats = doubts(&now, &deals, before.is_some(), &periods);
+    answer.caveats.extend(still_touched(&now));
     common::caveats(&mut answer, ask, given);
     answer
 }
@@ -143,6 +149,11 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// True where any deal was created or closed.
+    fn any(&self) -> bool {
+        self.created.all.n() + self.closed.all.n() > 0
+    }
+
     fn of(deals: &Deals<'a>, period: &Period) -> Self {
         let closed = deals.closed.only(Filter::within("closed_on", period));
         Self {
@@ -296,6 +307,7 @@ fn sourced(side: Side, what: &str) -> String {
 }
 
 fn headline(
+    ask: &Ask,
     answer: &Answer,
     now: &View<'_>,
     before: Option<&View<'_>>,
@@ -303,17 +315,19 @@ fn headline(
 ) -> String {
     let created = Created::of(now);
     let mut text = if created.n == 0 {
-        format!("No pipeline was created in {}", periods.now)
+        format!("No pipeline was created in {}", common::period_said(ask))
     } else {
-        created.said(&periods.now.label)
+        created.said(&common::period_said(ask))
     };
     if created.n > 0 {
+        // A part of a period says nothing beside a whole one.
+        let before = before.filter(|_| !common::so_far(ask));
         text.push_str(&change(&created, before.map(Created::of), &periods.previous.label));
         text.push_str(&quality(now));
     }
     text.push_str(". ");
     text.push_str(&won(now));
-    text.push_str(&against_target(answer));
+    text.push_str(&against_target(ask, answer));
     text
 }
 
@@ -341,7 +355,7 @@ impl Created {
 
     fn said(&self, period: &str) -> String {
         let Self { n, n_ours, all, ours, share } = self;
-        let (all, ours) = (words::money(*all), words::money(*ours));
+        let (ours, all) = words::part_of(*ours, *all);
         match share {
             Some(share) if *n >= words::SMALL => format!(
                 "Marketing sourced {ours} of the {all} pipeline created in {period} ({})",
@@ -388,6 +402,14 @@ fn change(now: &Created, before: Option<Created>, label: &str) -> String {
             }
         }
         _ if before.n == 0 => format!("; no deal was created in {label}"),
+        // A share of money is not set beside a count: both as counts.
+        (Some(_), _) if now.n >= words::SMALL => format!(
+            ", by count {} of {} against {} of {} in {label}",
+            words::grouped(now.n_ours),
+            words::deals(now.n),
+            words::grouped(before.n_ours),
+            words::grouped(before.n)
+        ),
         _ => {
             let (part, n) = (words::grouped(before.n_ours), words::deals(before.n));
             format!(", against {part} of {n} in {label}")
@@ -459,18 +481,18 @@ fn won(view: &View<'_>) -> String {
         (_, 0) => format!("Of the {} won, marketing sourced nothing.", words::money(all)),
         (n, k) if n < words::SMALL => format!(
             "Of the {} won, marketing sourced {} ({k} of {n} deals).",
-            words::money(all),
-            words::money(part)
+            words::part_of(part, all).1,
+            words::part_of(part, all).0
         ),
         _ => {
             let share = Value::Share { of: part.minor, total: all.minor }.number().unwrap_or(0.0);
-            let (all, part) = (words::money(all), words::money(part));
+            let (part, all) = words::part_of(part, all);
             format!("Of the {all} won, marketing sourced {part} ({}).", words::percent(share))
         }
     }
 }
 
-fn against_target(answer: &Answer) -> String {
+fn against_target(ask: &Ask, answer: &Answer) -> String {
     let of = |id: &str| answer.figures.iter().find(|f| f.id == id && f.target.is_some());
     let Some(figure) = of("marketing_sourced_pipeline")
         .or_else(|| of("pipeline_created"))
@@ -484,13 +506,14 @@ fn against_target(answer: &Answer) -> String {
     };
     let name = &figure.label;
     let goal = words::money(*target);
+    let is = if common::so_far(ask) { "is so far" } else { "is" };
     match value.checked_sub(*target) {
         Ok(gap) if gap.minor < 0 => {
             let short = Money::from_minor(gap.minor.saturating_neg(), gap.currency);
-            format!(" {name} is {} short of its target of {goal}.", words::money(short))
+            format!(" {name} {is} {} short of its target of {goal}.", words::money(short))
         }
-        Ok(gap) if gap.minor == 0 => format!(" {name} is on its target of {goal}."),
-        Ok(gap) => format!(" {name} is {} above its target of {goal}.", words::money(gap)),
+        Ok(gap) if gap.minor == 0 => format!(" {name} {is} on its target of {goal}."),
+        Ok(gap) => format!(" {name} {is} {} above its target of {goal}.", words::money(gap)),
         Err(_) => String::new(),
     }
 }
@@ -748,6 +771,23 @@ fn doubts(view: &View<'_>, deals: &Deals<'_>, compared: bool, periods: &Periods)
     found
 }
 
+/// Open deals may still be touched by marketing, and those of earlier periods had longer for it.
+fn still_touched(view: &View<'_>) -> Option<Caveat> {
+    let open = view.created.all.only(Filter::is("state", State::Open.id()));
+    let n = open.size();
+    if n == 0 {
+        return None;
+    }
+    let is = if n == 1 { "is still open and collects" } else { "are still open and collect" };
+    let text = format!(
+        "Of the {} created, {} {is} touches: what marketing influenced may grow, and deals of earlier \
+         periods have had longer for it.",
+        words::deals(view.created.all.size()),
+        words::grouped(n)
+    );
+    Some(caveat("influence_open", text, &open))
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
@@ -864,14 +904,56 @@ mod tests {
                     many(2, "sales", april),
                 ]
                 .concat(),
-                "Marketing sourced $500k of the $1M pipeline created in 2026Q3 (50%), against 0 of \
-                 2 deals in 2026Q2, and its deals win more often than sales' own (80% against 10%). \
-                 Of the $450k won, marketing sourced $400k (89%).",
+                "Marketing sourced $500k of the $1M pipeline created in 2026Q3 (50%), by count 50 of \
+                 100 deals against 0 of 2 in 2026Q2, and its deals win more often than sales' own (80% \
+                 against 10%). Of the $450k won, marketing sourced $400k (89%).",
             ),
         ];
         for (deals, expected) in table {
             assert_eq!(with(deals), expected);
         }
+    }
+
+    #[test]
+    fn a_period_ahead_has_nothing_to_compare_and_one_that_runs_is_told_so_far() {
+        let goal = |period| {
+            format!(
+                "[[goal]]\nfigure = \"marketing_sourced_pipeline\"\nperiod = \"{period}\"\nvalue = \"50000\"\n"
+            )
+        };
+        let ahead = answered_by(ENTRY, &ask_with("2027Q1", &goal("2027Q1")), &small());
+        assert_eq!(ahead.headline, "2027Q1 has not begun by 2026-10-15.");
+        assert!(ahead.figures.iter().all(|f| f.previous.is_none() && f.year_ago.is_none()));
+        assert!(ahead.figures.iter().all(|f| f.target.is_none()));
+        assert!(!ahead.caveats.iter().any(|caveat| caveat.code == "no_target"));
+        let mut company = small();
+        for n in 0..12 {
+            company.deals.push(Deal::new(
+                &format!("q4{n}"),
+                "marketing",
+                date(2026, 10, 2),
+                400_000,
+            ));
+        }
+        let runs = answered_by(ENTRY, &ask_with("2026Q4", &goal("2026Q4")), &company);
+        assert_eq!(
+            runs.headline,
+            "Marketing sourced $48k of the $48k pipeline created in 2026Q4 so far (100%), and none \
+             of its deals closed in the period. No deal was won. Marketing-sourced pipeline is so far \
+             $2k short of its target of $50k."
+        );
+        let ask = Ask { segment: Some("small".to_owned()), ..ask("2027Q1") };
+        let text = answered_by(ENTRY, &ask, &company).headline;
+        assert_eq!(text, "Segment Small business: 2027Q1 has not begun by 2026-10-15.");
+    }
+
+    #[test]
+    fn what_was_not_loaded_is_not_told_as_nothing() {
+        let ask = ask("2026-10");
+        let mut given = small().given(&(ENTRY.needs)(&ask));
+        given.caveats.push(Caveat::new("not_loaded", "Nothing was loaded.".to_owned()));
+        let answer = super::answer(&ask, &given);
+        assert_eq!(answer.headline, "Nothing of 2026-10 is known as of 2026-10-15.");
     }
 
     #[test]
@@ -885,6 +967,9 @@ mod tests {
         let ask = Ask { segment: Some("small".to_owned()), ..ask_with("2026Q3", goal) };
         let answer = answered_by(ENTRY, &ask, &company);
         assert_eq!(value(&answer, "pipeline_created"), &usd_value(700));
+        assert!(
+            answer.headline.starts_with("Segment Small business: Marketing sourced the one deal")
+        );
         assert!(answer.figures.iter().all(|figure| figure.target.is_none()));
         assert!(answer.caveats.iter().any(|caveat| caveat.code == "no_target"));
     }

@@ -150,9 +150,12 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     let periods = Periods::of(ask);
     let facts = Facts::of(ask, given);
     let lags = Lags::of(&facts.history);
-    let now = View::of(&facts, &periods.now, &lags);
-    let view =
-        |period| facts.known_until(period).then(|| totals(ask, &View::of(&facts, period, &lags)));
+    // Deals of the days that have passed are set against the spend behind those days.
+    let now = View::of(&facts, &common::elapsed(ask), &lags);
+    let begun = common::not_begun(ask, given, now.active()).is_none();
+    let view = |period| {
+        (begun && facts.known_until(period)).then(|| totals(ask, &View::of(&facts, period, &lags)))
+    };
     let earlier = view(&periods.previous);
     let long_ago = periods.apart().then(|| view(&periods.year_ago)).flatten();
 
@@ -164,7 +167,9 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     answer.charts.push(chart(ask, &programs));
     answer.tables.push(programs);
     answer.tables.push(breakdown(ask, &now, "channel", "channel", "channels"));
-    answer.headline = if given.frames.values().all(|frame| frame.n_rows() == 0) {
+    answer.headline = if let Some(text) = common::not_begun(ask, given, now.active()) {
+        common::of_segment(ask, text)
+    } else if given.frames.values().all(|frame| frame.n_rows() == 0) {
         common::nothing(ask)
     } else {
         headline(ask, &answer, &now, &periods)
@@ -520,7 +525,7 @@ fn chart(ask: &Ask, table: &Table) -> Chart {
 }
 
 fn headline(ask: &Ask, answer: &Answer, now: &View<'_>, periods: &Periods) -> String {
-    let period = &periods.now.label;
+    let period = &common::period_said(ask);
     let brought = format!(
         "{}, {} created ({}) and {} won ({})",
         words::count(now.leads.size(), "lead", "leads"),
@@ -543,7 +548,9 @@ fn headline(ask: &Ask, answer: &Answer, now: &View<'_>, periods: &Periods) -> St
         n => format!("on {}", words::count(n, "program", "programs")),
     };
     let mut text = format!("{} was spent {on} in {period}", words::money(money(&spend)));
-    text.push_str(&change(answer, &periods.previous.label));
+    if !common::so_far(ask) {
+        text.push_str(&change(answer, &periods.previous.label));
+    }
     text.push('.');
     text.push_str(&prices(answer, now));
     text.push_str(&returns(ask, answer));
@@ -656,7 +663,7 @@ fn doubts(ask: &Ask, facts: &Facts<'_>, now: &View<'_>, lags: &Lags) -> Vec<Cave
     if ask.segment.is_some() {
         return found;
     }
-    let window = Lags::window(lags, &ask.period);
+    let window = Lags::window(lags, &common::elapsed(ask));
     let behind = facts.spend.only(Filter::within("day", &window));
     let unconverted = behind.only(Filter::missing("amount"));
     if let n @ 1.. = unconverted.size() {

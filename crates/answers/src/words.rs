@@ -10,15 +10,19 @@ pub(crate) const SMALL: i64 = 10;
 /// Returns an amount rounded to two or three figures, with the symbol of its currency.
 pub(crate) fn money(money: Money) -> String {
     let major = Value::Money(money).number().unwrap_or(0.0);
-    let symbol = match money.currency_code() {
+    let symbol = symbol(money);
+    let sign = if major < 0.0 { "-" } else { "" };
+    format!("{sign}{symbol}{}", rounded(major.abs()))
+}
+
+fn symbol(money: Money) -> String {
+    match money.currency_code() {
         "USD" => "$".to_owned(),
         "EUR" => "€".to_owned(),
         "GBP" => "£".to_owned(),
         "JPY" => "¥".to_owned(),
         code => format!("{code} "),
-    };
-    let sign = if major < 0.0 { "-" } else { "" };
-    format!("{sign}{symbol}{}", rounded(major.abs()))
+    }
 }
 
 fn rounded(amount: f64) -> String {
@@ -34,6 +38,51 @@ fn rounded(amount: f64) -> String {
         Some((unit, letter)) => format!("{:.0}{letter}", amount / unit),
         None if amount < 9.995 && amount.fract() > 0.0 => format!("{amount:.2}"),
         None => format!("{amount:.0}"),
+    }
+}
+
+/// Returns a part and its whole, each in three figures and with as many digits after the mark where
+/// they have the same unit, so that a reader who divides one by the other finds the share beside
+/// them.
+pub(crate) fn part_of(part: Money, whole: Money) -> (String, String) {
+    const SCALES: [(f64, &str); 3] = [(1e9, "B"), (1e6, "M"), (1e3, "k")];
+    let major = |money: Money| Value::Money(money).number().unwrap_or(0.0);
+    let scale = |amount: f64| SCALES.into_iter().find(|(unit, _)| amount >= unit * 0.9995);
+    let digits = |amount: f64, unit: f64| match amount / unit {
+        ..9.995 => 2,
+        ..99.95 => 1,
+        _ => 0,
+    };
+    let (a, b) = (major(part), major(whole));
+    let (Some((unit_a, letter_a)), Some((unit_b, letter_b))) = (scale(a), scale(b)) else {
+        return (money(part), money(whole));
+    };
+    let alike = letter_a == letter_b;
+    let of_whole = digits(b, unit_b);
+    let of_part = if alike { of_whole } else { digits(a, unit_a) };
+    let mut texts = (format!("{:.of_part$}", a / unit_a), format!("{:.of_whole$}", b / unit_b));
+    while alike && texts.0.contains('.') && texts.0.ends_with('0') && texts.1.ends_with('0') {
+        texts = (shorter(&texts.0), shorter(&texts.1));
+    }
+    if !alike {
+        texts = (bare(&texts.0), bare(&texts.1));
+    }
+    let symbol = symbol(part);
+    (format!("{symbol}{}{letter_a}", texts.0), format!("{symbol}{}{letter_b}", texts.1))
+}
+
+/// Takes the last digit away, and the mark after the last of them.
+fn shorter(text: &str) -> String {
+    let text = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
+    text.strip_suffix('.').unwrap_or(text).to_owned()
+}
+
+/// Takes zeros away that stand last after the mark.
+fn bare(text: &str) -> String {
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text.to_owned()
     }
 }
 
@@ -132,6 +181,27 @@ mod tests {
         ];
         for (minor, currency, text) in table {
             assert_eq!(money(Money::from_minor(minor, currency.parse().unwrap())), text);
+        }
+    }
+
+    #[test]
+    fn a_part_and_its_whole_have_digits_alike() {
+        //   part         whole        said
+        let table = [
+            (104_000_000, 116_400_000, ("$1.04M", "$1.16M")),
+            (260_000, 600_000, ("$2.6k", "$6.0k")),
+            (3_600_000, 7_400_000, ("$36k", "$74k")),
+            (60_000_000, 100_000_000, ("$600k", "$1M")),
+            (9_040_000, 116_400_000, ("$90.4k", "$1.16M")),
+            (100_000_000, 200_000_000, ("$1M", "$2M")),
+            (5_000, 200_000, ("$50", "$2k")),
+            (0, 200_000, ("$0", "$2k")),
+            (99_960_000, 99_970_000, ("$1M", "$1M")),
+        ];
+        for (part, whole, said) in table {
+            let usd = |minor| Money::from_minor(minor, domain::Currency::USD);
+            let (a, b) = part_of(usd(part), usd(whole));
+            assert_eq!((a.as_str(), b.as_str()), said);
         }
     }
 
