@@ -118,8 +118,9 @@ pub fn range(range: &Interval, value: &Value, scale: Scale, unicode: bool) -> Op
     })
 }
 
-/// Writes how a value changed: `+12%`, for shares in points `+3 pts`; `None` where that says
-/// nothing (no value, another unit, a base of zero or below).
+/// Writes how a value changed: `+12%`, for shares in points `+3 pts`, for plain numbers (a return of
+/// 2.4) as the difference `+0.35`; `None` where that says nothing (no value, another unit, a base of
+/// zero or below).
 pub fn change(now: &Value, before: &Value) -> Option<String> {
     if now.unit() != before.unit() {
         return None;
@@ -128,6 +129,10 @@ pub fn change(now: &Value, before: &Value) -> Option<String> {
     if let Value::Share { .. } = now {
         let points = (to - from) * 100.0;
         return Some(format!("{} pts", signed(points, usize::from(points.abs() < 1.0))?));
+    }
+    if let Value::Number(_) = now {
+        let difference = to - from;
+        return signed(difference, if difference.abs() < 10.0 { 2 } else { 1 });
     }
     if from <= 0.0 {
         return None;
@@ -336,6 +341,9 @@ mod tests {
             (usd(100), usd(-5), None),
             (usd(100), Value::Count(5), None),
             (share(43), share(40), Some("+3 pts")),
+            (Value::Number(0.5), Value::Number(-0.25), Some("+0.75")),
+            (Value::Number(-0.5), Value::Number(2.0), Some("-2.50")),
+            (Value::Number(12.25), Value::Number(1.0), Some("+11.2")),
             (usd(100), Value::None("x".to_owned()), None),
         ] {
             assert_eq!(change(&now, &before).as_deref(), written, "{now:?} {before:?}");

@@ -3,7 +3,7 @@
 //! No line is wider than [`Style::width`] (40 at least), nothing is cut off, and no meaning hangs
 //! on colour. Money is rounded for reading; files carry the exact amounts.
 
-use domain::answer::{Figure, Table};
+use domain::answer::{Figure, Table, TableRow};
 use domain::{Answer, Cell, Column, Frame, Value};
 use unicode_width::UnicodeWidthStr;
 
@@ -75,11 +75,7 @@ impl Style {
         lines.iter().map(|line| paint(line) + "\n").collect()
     }
 
-    /// Writes a grid; where it became blocks, what follows is set apart from the last of them.
-    fn grid(&self, grid: &Grid, followed: bool) -> String {
-        self.laid_out(&grid.lines(self.width, self.unicode), followed)
-    }
-
+    /// Writes the lines of a grid; where it became blocks, what follows is set apart from the last.
     fn laid_out(&self, lines: &[Line], followed: bool) -> String {
         let blocks = lines.iter().any(|line| line.part == Part::Name);
         self.lines(lines) + if blocks && followed { "\n" } else { "" }
@@ -201,7 +197,7 @@ fn asked(answer: &Answer, style: &Style) -> String {
     if !asked.by.is_empty() {
         items.push(format!("by {}", asked.by.join(", ")));
     }
-    items.push(format!("model {}", asked.model.replace('_', " ")));
+    items.push(format!("model {}", model(answer)));
     items.push(format!("sourced by {}", asked.sourced_by.replace('_', " ")));
     items.push(asked.currency.to_string());
     items.push(asked.time_zone.clone());
@@ -211,6 +207,17 @@ fn asked(answer: &Answer, style: &Style) -> String {
     let items: Vec<String> = items.iter().map(|item| visible(item).into_owned()).collect();
     let lines = joined(&items, between, style.width);
     lines.iter().map(|line| style.dim(line) + "\n").collect()
+}
+
+/// What the tables call the model, where one of them names it; else its identifier.
+fn model(answer: &Answer) -> String {
+    let id = &answer.asked.model;
+    let column =
+        answer.tables.iter().flat_map(|table| &table.columns).find(|column| column.id == *id);
+    column.map_or_else(
+        || id.replace('_', " "),
+        |column| column.label.trim_end_matches(" (in force)").to_owned(),
+    )
 }
 
 /// All figures as a table, or, where that does not fit, each with its value in one line and what it
@@ -357,7 +364,11 @@ fn one_value(
 
 fn one_table(table: &Table, answer: &Answer, style: &Style, notes: &mut Notes) -> String {
     let shown = if style.full { table.rows.len() } else { table.rows.len().min(ROWS_SHOWN) };
-    let rows = table.rows.get(..shown).unwrap_or_default();
+    // The row that the others add up to is shown in any case, in the place of one of them.
+    let total = table.rows.last().filter(|row| matches!(row.id.as_str(), "all" | "total"));
+    let total = total.filter(|_| shown < table.rows.len());
+    let rows = table.rows.get(..shown - usize::from(total.is_some())).unwrap_or_default();
+    let rows: Vec<&TableRow> = rows.iter().chain(total).collect();
     let mut grid = Grid::default();
     grid.column(visible(&table.of), Kind::Words);
     let mut scales = Vec::new();
@@ -368,7 +379,16 @@ fn one_table(table: &Table, answer: &Answer, style: &Style, notes: &mut Notes) -
         ));
     }
     let mut money = false;
-    for row in rows {
+    let left = table.rows.len() - rows.len();
+    // A row for those that are left out, of which the grid makes a line; no label is like it.
+    let mut gap = if style.unicode { "…" } else { "..." }.to_owned();
+    while rows.iter().any(|row| row.label == gap) {
+        gap.push('.');
+    }
+    for (at, row) in rows.iter().enumerate() {
+        if total.is_some() && at + 1 == rows.len() {
+            grid.row(vec![Content::same(gap.clone())]);
+        }
         let mut cells = vec![Content::same(visible(&row.label))];
         for (entry, scale) in row.entries.iter().zip(&scales) {
             money |= matches!(&entry.value, Value::Money(m) if m.currency == answer.asked.currency);
@@ -389,10 +409,15 @@ fn one_table(table: &Table, answer: &Answer, style: &Style, notes: &mut Notes) -
     if rows.is_empty() {
         out.push_str("no rows\n");
     } else {
-        out.push_str(&style.grid(&grid, table.note.is_some() || shown < table.rows.len()));
+        let mut lines = grid.lines(style.width, style.unicode);
+        for line in lines.iter_mut().filter(|line| total.is_some() && line.text == gap) {
+            *line = Line { text: style.more(left), part: Part::Head };
+        }
+        let cut = left > 0 && total.is_none();
+        out.push_str(&style.laid_out(&lines, table.note.is_some() || cut));
     }
-    if shown < table.rows.len() {
-        out.push_str(&(style.dim(&style.more(table.rows.len() - shown)) + "\n"));
+    if left > 0 && total.is_none() {
+        out.push_str(&(style.dim(&style.more(left)) + "\n"));
     }
     if let Some(note) = &table.note {
         out.push_str(&paragraph(note, style, Style::dim));
@@ -484,5 +509,74 @@ fn one_cell(cell: &Cell, bare: bool, style: &Style) -> String {
             format!("{} {}", money.currency, number::grouped(&money.amount_text()))
         }
         other @ Cell::Day(_) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::answer::{Entry, TableColumn};
+    use domain::{Ask, Currency, Definitions, Question};
+    use jiff::civil::date;
+
+    use super::*;
+
+    const QUESTION: Question = Question { id: "q", asks: "What?", readers: &[], help: "" };
+
+    /// Fourteen rows and the one that they add up to.
+    fn long() -> Answer {
+        let definitions = Definitions::starter().0;
+        let ask = Ask {
+            as_of: date(2026, 10, 2),
+            period: definitions.calendar().period("2026Q3").unwrap(),
+            by: Vec::new(),
+            segment: None,
+            model: "w_shaped".to_owned(),
+            currency: Currency::USD,
+            definitions: Arc::new(definitions),
+            seed: 1,
+        };
+        let row = |id: &str, label: &str, n: i64| TableRow {
+            id: id.to_owned(),
+            label: label.to_owned(),
+            entries: vec![Entry::plain(Value::Count(n)); 5],
+        };
+        let rows = (1..=14).map(|n| row(&n.to_string(), &format!("Row {n}"), n));
+        let column =
+            |id: &str, label: &str| TableColumn { id: id.to_owned(), label: label.to_owned() };
+        let mut answer = Answer::new(&QUESTION, &ask);
+        answer.tables.push(Table {
+            id: "long".to_owned(),
+            title: "A long table".to_owned(),
+            of: "Row".to_owned(),
+            columns: vec![
+                column("w_shaped", "W-shaped (in force)"),
+                column("b", "Unbreakablewordofmanyletters"),
+                column("c", "Unbreakablewordofmanyletters"),
+                column("d", "Unbreakablewordofmanyletters"),
+                column("e", "Unbreakablewordofmanyletters"),
+            ],
+            rows: rows.chain([row("all", "All", 105)]).collect(),
+            note: None,
+        });
+        answer
+    }
+
+    #[test]
+    fn the_row_of_the_whole_stays_where_a_table_is_cut_and_the_model_has_its_name() {
+        for (width, unicode) in [(40, true), (60, false), (80, true), (200, false)] {
+            let style = Style { width, unicode, ..Style::default() };
+            let text = answer(&long(), &style);
+            println!("{text}");
+            let dots = if unicode { "…" } else { "..." };
+            let (shown, after) =
+                text.split_once(&format!("{dots} 3 more rows; --full shows all")).unwrap();
+            assert!(shown.contains("Row 11") && !text.contains("Row 12"), "{text}");
+            assert!(after.trim_start().starts_with("All"), "{text}");
+            assert!(text.contains("model W-shaped") && !text.contains("\n\n\n"), "{text}");
+            let full = answer(&long(), &Style { full: true, ..style });
+            assert!(full.contains("Row 14") && !full.contains("more rows"), "{full}");
+        }
     }
 }
