@@ -290,8 +290,19 @@ fn programs(
     reference: &reference::Company,
     period: &domain::Period,
 ) {
-    // A campaign of the CRM and the one of its ad platform have one name and two rows: together
-    // they are the program.
+    // A campaign of the CRM and the one of its ad platform are one program: one row for each name.
+    let labels: Vec<&str> = answer["tables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|table| table["id"] == "programs")
+        .flat_map(|table| table["rows"].as_array().unwrap())
+        .map(|row| row["label"].as_str().unwrap())
+        .collect();
+    let names: std::collections::BTreeSet<&str> = labels.iter().copied().collect();
+    let counted = |n: usize| i64::try_from(n).unwrap();
+    let (n_rows, n_names) = (counted(labels.len()), counted(names.len()));
+    check.same("programs of one name", Some(n_rows), n_names);
     let found = labelled(answer, "programs");
     rows(check, "programs", &found, reference.programs(period), "No program");
     let found = table(answer, "channels");
