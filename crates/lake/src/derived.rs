@@ -66,6 +66,7 @@ struct Meta {
 #[derive(Clone, Serialize, Deserialize)]
 struct Source {
     definitions: String,
+    /// As text, so that days compare as texts do.
     as_of: String,
     /// Files of each table of facts.
     inputs: BTreeMap<String, BTreeSet<String>>,
@@ -102,7 +103,7 @@ impl Source {
         let same = |table: &str| self.inputs.get(table) == now.inputs.get(table);
         let known = self.inputs.get("touch").zip(now.inputs.get("touch"));
         self.definitions == now.definitions
-            && self.as_of == now.as_of
+            && (self.as_of == now.as_of || self.as_of < now.as_of && !self.notes.changes_later)
             && self.inputs.len() == now.inputs.len()
             && now.inputs.keys().all(|table| table == "touch" || same(table))
             && known.is_some_and(|(known, all)| known.is_subset(all))

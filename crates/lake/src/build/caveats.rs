@@ -53,6 +53,8 @@ pub(crate) struct Notes {
     pub(crate) account_cycles: u64,
     pub(crate) person_cycles: u64,
     pub(crate) future: Vec<(String, u64)>,
+    /// True where the same facts may say something else on a later day.
+    pub(crate) changes_later: bool,
 }
 
 fn count(n: u64, one: &str, many: &str) -> String {

@@ -62,6 +62,8 @@ pub(crate) struct Identity {
     pub(crate) n_account_cycles: u64,
     pub(crate) n_person_cycles: u64,
     pub(crate) n_future: u64,
+    /// True where a conversion lies after the as-of day.
+    pub(crate) converts_later: bool,
 }
 
 impl Identity {
@@ -162,6 +164,7 @@ pub(crate) fn read(
     let mut identity = Identity::default();
     let domains = accounts(facts, definitions, end, &mut identity)?;
     let records = person_records(facts, end, &mut identity.n_future)?;
+    identity.converts_later = records.converts_later;
     people(definitions, &records, &domains, &mut identity);
     Ok(identity)
 }
@@ -315,6 +318,7 @@ struct PersonRecords {
     names: Names,
     records: Vec<Option<PersonRecord>>,
     next: Vec<u32>,
+    converts_later: bool,
 }
 
 impl PersonRecords {
@@ -375,6 +379,7 @@ fn person_records(
             }
             // What happens after the as-of day has not happened.
             let in_time = Batch::instant(converted, row).is_none_or(|at| at <= end);
+            out.converts_later |= !in_time;
             let became = text(11).filter(|into| in_time && *into != id);
             let at = out.code(id) as usize;
             if let Some(into) = merged.or(became) {
@@ -422,7 +427,7 @@ fn people(
     claims: &BTreeMap<Arc<str>, Vec<u32>>,
     identity: &mut Identity,
 ) {
-    let PersonRecords { names, records, next } = records;
+    let PersonRecords { names, records, next, .. } = records;
     let (chain_end, n_cycles) = ends(next);
     identity.n_person_cycles = n_cycles;
     let found: Vec<bool> = records.iter().map(Option::is_some).collect();

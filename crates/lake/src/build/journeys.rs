@@ -39,8 +39,8 @@ pub(crate) struct Journey {
     pub(crate) lead: Option<usize>,
     pub(crate) close: Option<usize>,
     pub(crate) influenced: bool,
-    /// Where its window ends.
-    pub(crate) until: Micros,
+    /// Where its window ends; none where that is the end of the as-of day.
+    pub(crate) until: Option<Micros>,
     /// When its first person became known, where that is in the window and not after the creation.
     pub(crate) lead_at: Option<Micros>,
 }
@@ -133,7 +133,7 @@ impl Hops {
             let people = deal.people.iter().filter_map(|p| identity.people[*p as usize].created);
             people.filter(|at| *at >= from).min()
         };
-        journey.until = to;
+        journey.until = (deal.state != State::Open && deal.closed_on.is_some()).then_some(to);
         journey.lead_at = lead_at.filter(|at| *at <= deal.created);
         journey.place(&self.at[journey.start..], deal.created, deal.state);
         let influence =

@@ -269,7 +269,7 @@ pub(crate) fn more(
         changed: BTreeMap::new(),
         new: BTreeMap::new(),
     };
-    changes.programs(&base_programs, as_of)?;
+    changes.programs(&base_programs)?;
     changes.accounts()?;
     changes.leads()?;
     let hops = changes.journeys()?;
@@ -295,7 +295,7 @@ struct Changes<'a> {
 }
 
 impl Changes<'_> {
-    fn programs(&mut self, base: &Frame, as_of: Date) -> Result<(), LakeError> {
+    fn programs(&mut self, base: &Frame) -> Result<(), LakeError> {
         let known = base.texts("id");
         let mut row = 0;
         let (mut new, mut befores): (Vec<Program>, Vec<usize>) = Default::default();
@@ -308,7 +308,7 @@ impl Changes<'_> {
             }
         }
         if !new.is_empty() {
-            let of = OfPrograms { definitions: self.definitions, days: self.days, as_of };
+            let of = OfPrograms { definitions: self.definitions, days: self.days };
             let frame = with_first(BEFORE, row_numbers(&befores), &of.frame(&new, self.channels)?)?;
             self.new.insert("programs", frame);
         }
@@ -609,7 +609,13 @@ impl Changes<'_> {
             n_paths += usize::from(n_before > 0);
             let Some(&account) = self.named.account_of_row.get(&account_row) else { continue };
             let created = typed(rows.created, &deals, 1)?.value(row);
-            let until = whole(rows.until, row).unwrap_or(created);
+            let state = match Batch::text(rows.state, row) {
+                Some("won") => State::Won,
+                Some("lost") => State::Lost,
+                _ => State::Open,
+            };
+            // The day may be a later one than that of the tables.
+            let until = whole(rows.until, row).unwrap_or_else(|| self.end.max(created));
             let influencing = created.saturating_sub(reach.influence);
             let known = Batch::flag(rows.influenced, row) == Some(true);
             let influenced = known
@@ -634,11 +640,6 @@ impl Changes<'_> {
                 .iter()
                 .map(|(place, t)| t.map_or_else(|| hops.channel[*place], |t| store.channel[t]))
                 .collect();
-            let state = match Batch::text(rows.state, row) {
-                Some("won") => State::Won,
-                Some("lost") => State::Lost,
-                _ => State::Open,
-            };
             let mut journey = Journey { lead_at: whole(rows.lead_at, row), ..Journey::default() };
             journey.place(&at, created, state);
             let before = &channel[..journey.n_before];

@@ -77,7 +77,13 @@ impl Making<'_> {
         ];
         let spend_native =
             |rows: &mut dyn Iterator<Item = &Spend>| pile(rows.map(|row| row.amount));
+        let closes_later = of(&|row| row.deal.closes_later);
+        let changes_later = future.iter().any(|n| *n > 0)
+            || closes_later.n > 0
+            || self.identity.converts_later
+            || self.spends.costs_later;
         Notes {
+            changes_later,
             not_converted: of(&|row| {
                 let created = days::date(self.days.day(row.deal.created));
                 let day = row.deal.close_on.unwrap_or(created);
@@ -90,7 +96,7 @@ impl Making<'_> {
                 .into_iter()
                 .map(|(stage, amounts)| (stage, pile(amounts.into_iter())))
                 .collect(),
-            closes_later: of(&|row| row.deal.closes_later),
+            closes_later,
             closed_without_day: of(&|row| {
                 row.deal.state != State::Open && row.deal.closed_on.is_none()
             }),

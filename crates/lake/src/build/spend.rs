@@ -44,6 +44,8 @@ pub(crate) struct Spends {
     pub(crate) left_out: Vec<(Spend, &'static str)>,
     pub(crate) n_currency_assumed: u64,
     pub(crate) n_future: u64,
+    /// True where a typed cost reaches beyond the as-of day.
+    pub(crate) costs_later: bool,
 }
 
 /// Why a typed cost is left out.
@@ -79,6 +81,7 @@ pub(crate) fn read(
             .currency
             .as_ref()
             .map_or(Some(definitions.currency), |code| super::money::currency(code));
+        spends.costs_later |= program.start.max(program.end).is_some_and(|day| day > as_of);
         for row in typed(program, cost, currency, days, as_of) {
             let month = row.day.first_of_month();
             let covered = delivered.get(&row.channel);

@@ -114,8 +114,7 @@ impl Making<'_> {
         frames.insert("spend", spend(&self.spends.rows, &[], channels)?);
         let (left, why): (Vec<Spend>, Vec<&str>) = self.spends.left_out.iter().cloned().unzip();
         frames.insert("spend_left_out", spend(&left, &why, channels)?);
-        let of_programs =
-            OfPrograms { definitions: self.definitions, days: self.days, as_of: self.as_of };
+        let of_programs = OfPrograms { definitions: self.definitions, days: self.days };
         frames.insert("programs", of_programs.frame(&self.programs.rows, channels)?);
         frames.insert("rates", self.rates.frame()?);
         self.lookups(&mut frames)?;
@@ -316,12 +315,7 @@ impl Making<'_> {
             (
                 "_rate_on",
                 Column::Day(
-                    rows.iter()
-                        .enumerate()
-                        .map(|(at, row)| {
-                            row.deal.close_on.or(on(at)).map(|day| day.min(self.as_of))
-                        })
-                        .collect(),
+                    rows.iter().enumerate().map(|(at, row)| row.deal.close_on.or(on(at))).collect(),
                 ),
             ),
             ("_probability", Column::Decimal(rows.iter().map(probability).collect())),
@@ -331,7 +325,7 @@ impl Making<'_> {
             ("_close", whole(rows, |row| row.journey.close)),
             // What a following build needs to take in further touches.
             ("_account", whole(rows, |row| places.get(row.deal.account as usize).copied())),
-            ("_until", Column::Integer(rows.iter().map(|r| Some(r.journey.until)).collect())),
+            ("_until", Column::Integer(rows.iter().map(|r| r.journey.until).collect())),
             ("_lead_at", Column::Integer(rows.iter().map(|r| r.journey.lead_at).collect())),
             ("_program_id", texts(rows, |row| row.deal.program_id.clone())),
             ("_program", texts(rows, own_program)),
@@ -591,7 +585,6 @@ pub(crate) fn touch_days(
 pub(crate) struct OfPrograms<'a> {
     pub(crate) definitions: &'a Definitions,
     pub(crate) days: &'a Days,
-    pub(crate) as_of: Date,
 }
 
 impl OfPrograms<'_> {
@@ -607,8 +600,7 @@ impl OfPrograms<'_> {
         };
         let rate_on = |program: &Program| {
             let created = program.created.map(|at| days::date(self.days.day(at)));
-            let day = program.start.or(created).unwrap_or(self.as_of);
-            Some(day.min(self.as_of))
+            program.start.or(created)
         };
         super::frame(vec![
             ("id", texts(rows, |p| Some(Arc::clone(&p.id)))),

@@ -74,8 +74,10 @@ pub(super) fn amounts(
     base: &Frame,
     currency: Currency,
 ) -> Result<Vec<Option<Money>>, LakeError> {
-    let days = base.days("_rate_on");
-    Ok(converted(&built.rates()?, base.moneys("amount_native"), days, currency))
+    let as_of = built.as_of();
+    let days = base.days("_rate_on").iter().map(|day| day.map(|day| day.min(as_of)));
+    let days: Vec<Option<Date>> = days.collect();
+    Ok(converted(&built.rates()?, base.moneys("amount_native"), &days, currency))
 }
 
 /// Converts amounts, each by the rate of its day.

@@ -114,8 +114,10 @@ pub(super) fn spend(
 pub(super) fn programs(built: &Built, currency: Currency) -> Result<Frame, LakeError> {
     let base = built.table("programs")?;
     let rates = built.rates()?;
-    let money =
-        |name| Column::Money(converted(&rates, base.moneys(name), base.days("_rate_on"), currency));
+    let as_of = built.as_of();
+    let days = base.days("_rate_on").iter();
+    let days: Vec<_> = days.map(|day| Some(day.unwrap_or(as_of).min(as_of))).collect();
+    let money = |name| Column::Money(converted(&rates, base.moneys(name), &days, currency));
     let made = vec![("budget", money("_budget")), ("actual_cost", money("_actual_cost"))];
     let frame = assembled(&base, PROGRAMS, made)?;
     let found = base.booleans("_found").iter().enumerate();

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use jiff::ToSpan;
+use jiff::civil::Date;
 use proptest::prelude::*;
 
 use super::properties::{AS_OF, Company, acorn, company, everything};
@@ -90,9 +92,9 @@ fn first(files: &Files, n: usize) -> Arc<dyn Facts> {
     Arc::new(Files { others: files.others.clone(), touches })
 }
 
-fn full(facts: &Arc<dyn Facts>) -> Built {
+fn full(facts: &Arc<dyn Facts>, as_of: Date) -> Built {
     let (definitions, progress) = (&acorn(), &mut |_: &str, _, _| ());
-    build(Arc::clone(facts), BuildRequest { as_of: AS_OF, definitions, progress }).unwrap()
+    build(Arc::clone(facts), BuildRequest { as_of, definitions, progress }).unwrap()
 }
 
 /// Takes in what a kept build lacks; none where there is no such build.
@@ -105,9 +107,24 @@ fn extended(facts: &Arc<dyn Facts>, dir: &Path) -> Option<Built> {
         .then(|| derived::open(Arc::clone(facts), definitions, AS_OF, dir, &key).unwrap())
 }
 
-fn keep(facts: &Arc<dyn Facts>, dir: &Path) {
-    let key = derived::key(&**facts, &acorn(), AS_OF).unwrap();
-    derived::save(&full(facts), dir, &key).unwrap();
+fn keep(facts: &Arc<dyn Facts>, as_of: Date, dir: &Path) {
+    let key = derived::key(&**facts, &acorn(), as_of).unwrap();
+    derived::save(&full(facts, as_of), dir, &key).unwrap();
+}
+
+#[track_caller]
+fn same(a: &Built, b: &Built) {
+    assert_eq!(a.summary(), b.summary());
+    assert_eq!(a.caveats(), b.caveats());
+    for (a, b) in everything(a).into_iter().zip(everything(b)) {
+        assert_eq!(a, b);
+    }
+    for name in crate::build::FRAMES {
+        let (a, b) = (a.table(name).unwrap(), b.table(name).unwrap());
+        let shown = |name: &&str| !matches!(*name, "_first_at" | "_first_id");
+        let names: Vec<&str> = a.names().iter().map(|name| &**name).filter(shown).collect();
+        assert_eq!(a.select(&names), b.select(&names), "{}", name);
+    }
 }
 
 proptest! {
@@ -126,21 +143,41 @@ proptest! {
         }
         let files = files(&company, &loads);
         let dir = tempfile::tempdir().unwrap();
-        keep(&first(&files, 1), dir.path());
+        keep(&first(&files, 1), AS_OF, dir.path());
         for n in 2..=3 {
             let facts = first(&files, n);
-            let (a, b) = (extended(&facts, dir.path()).unwrap(), full(&facts));
-            prop_assert_eq!(a.summary(), b.summary());
-            prop_assert_eq!(a.caveats(), b.caveats());
-            for (a, b) in everything(&a).into_iter().zip(everything(&b)) {
-                prop_assert_eq!(a, b);
+            let (a, b) = (extended(&facts, dir.path()).unwrap(), full(&facts, AS_OF));
+            same(&a, &b);
+        }
+    }
+
+    #[test]
+    fn a_later_day_gives_what_a_full_build_gives_or_is_refused(
+        company in company(),
+        loads in prop::collection::vec(0_i64..3, 1..40),
+        earlier in 1_i32..60,
+        quiet in 0_i32..2,
+    ) {
+        let mut company = company;
+        let mut files = files(&company, &loads);
+        if quiet > 0 {
+            // Nothing but new touches lies in the days between.
+            company.people.iter_mut().for_each(|person| person.4 = person.4.max(62));
+            company.deals.iter_mut().for_each(|deal| deal.4 = deal.4.max(62));
+            for (at, touch) in company.touches.iter_mut().enumerate() {
+                if loads[at % loads.len()] == 0 {
+                    touch.2 = touch.2.max(62);
+                }
             }
-            for name in crate::build::FRAMES {
-                let (a, b) = (a.table(name).unwrap(), b.table(name).unwrap());
-                let shown = |name: &&str| !matches!(*name, "_first_at" | "_first_id");
-                let names: Vec<&str> = a.names().iter().map(|name| &**name).filter(shown).collect();
-                prop_assert_eq!(a.select(&names), b.select(&names), "{}", name);
-            }
+            files = super::more::files(&company, &loads);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        keep(&first(&files, 1), AS_OF.saturating_sub(earlier.days()), dir.path());
+        let facts = first(&files, 3);
+        if let Some(extended) = extended(&facts, dir.path()) {
+            same(&extended, &full(&facts, AS_OF));
+        } else {
+            prop_assert!(!(quiet > 0 && company.deals.is_empty()), "a quiet time is taken in");
         }
     }
 }
@@ -157,7 +194,7 @@ fn a_file_that_was_written_anew_needs_a_full_build() {
     };
     let files = files(&company, &[0, 1, 2]);
     let dir = tempfile::tempdir().unwrap();
-    keep(&first(&files, 2), dir.path());
+    keep(&first(&files, 2), AS_OF, dir.path());
     assert!(extended(&first(&files, 3), dir.path()).is_some());
     let mut anew = files.clone();
     anew.touches[0].0 = 7;
