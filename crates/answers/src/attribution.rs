@@ -92,6 +92,9 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
         refusal(ask, n, n_touched, floor)
     };
     answer.headline = common::of_segment(ask, headline);
+    if common::not_begun(ask, given, n > 0).is_some() {
+        common::without_targets(&mut answer);
+    }
     answer.caveats = doubts(ask, lens);
     answer.caveats.extend(enough.then(|| few_milestones(&lenses)).flatten());
     common::caveats(&mut answer, ask, given);

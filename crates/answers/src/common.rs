@@ -76,8 +76,15 @@ pub(crate) fn not_begun(ask: &Ask, given: &Given, any: bool) -> Option<String> {
         let label = words::sentence(&ask.period.label);
         return Some(format!("{label} has not begun by {}.", ask.as_of));
     }
-    let stale = given.caveats.iter().any(|caveat| caveat.code == "not_loaded");
-    (stale && !any).then(|| format!("Nothing of {} is known as of {}.", ask.period, ask.as_of))
+    let beyond = loaded_until(given).is_some_and(|day| day < ask.period.from);
+    (beyond && !any).then(|| format!("Nothing of {} is known as of {}.", ask.period, ask.as_of))
+}
+
+/// The last day of which anything was loaded, where that is told to lie before the day asked for.
+fn loaded_until(given: &Given) -> Option<jiff::civil::Date> {
+    let told = given.caveats.iter().find(|caveat| caveat.code == "not_loaded")?;
+    let mut words = told.text.split_whitespace();
+    words.find_map(|word| word.trim_end_matches(|c: char| c.is_ascii_punctuation()).parse().ok())
 }
 
 /// True where the period begins after the day as of which it is asked.
@@ -306,8 +313,7 @@ pub(crate) fn compare(
 /// Returns the target of a figure, where a goal for exactly this period gives one. Goals are for
 /// the whole company and in its own currency.
 fn target(ask: &Ask, figure: &Figure) -> Option<Value> {
-    // What has not begun misses no target.
-    if ask.segment.is_some() || ahead(ask) {
+    if ask.segment.is_some() {
         return None;
     }
     let goal = ask.definitions.goal(&figure.id, &ask.period)?;
@@ -320,6 +326,13 @@ fn target(ask: &Ask, figure: &Figure) -> Option<Value> {
             .ok()
             .filter(|count| domain::Decimal::from(*count) == goal)
             .map_or(Some(Value::Decimal(goal)), |count| Some(Value::Count(count))),
+    }
+}
+
+/// Takes the targets away: what has not begun, or is not known, misses none.
+pub(crate) fn without_targets(answer: &mut Answer) {
+    for figure in &mut answer.figures {
+        figure.target = None;
     }
 }
 
@@ -346,9 +359,8 @@ pub(crate) fn caveats(answer: &mut Answer, ask: &Ask, given: &Given) {
         answer.caveats.push(Caveat::new("period_not_over", text));
     }
     let has_goal = |figure: &Figure| ask.definitions.goal(&figure.id, &ask.period).is_some();
-    if !ahead(ask)
-        && answer.figures.iter().any(|figure| figure.target.is_none() && has_goal(figure))
-    {
+    let other = ask.segment.is_some() || ask.currency != ask.definitions.currency;
+    if other && answer.figures.iter().any(|figure| figure.target.is_none() && has_goal(figure)) {
         let text = match &ask.segment {
             Some(_) => "Targets are set for the whole company and not for a segment.".to_owned(),
             None => format!(

@@ -73,6 +73,9 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     figures.extend(expected(&deals.open));
     let (earlier, long_ago) = (before.as_ref().map(of), year_ago.as_ref().map(of));
     answer.figures = common::compare(ask, figures, earlier.as_deref(), long_ago.as_deref());
+    if !begun {
+        common::without_targets(&mut answer);
+    }
     answer.headline = if let Some(text) = common::not_begun(ask, given, now.any()) {
         common::of_segment(ask, text)
     } else if given.frames.values().all(|frame| frame.n_rows() == 0) {
@@ -949,11 +952,21 @@ mod tests {
 
     #[test]
     fn what_was_not_loaded_is_not_told_as_nothing() {
-        let ask = ask("2026-10");
+        let goal = "[[goal]]\nfigure = \"won\"\nperiod = \"2026-10\"\nvalue = \"50000\"\n";
+        let ask = ask_with("2026-10", goal);
         let mut given = small().given(&(ENTRY.needs)(&ask));
-        given.caveats.push(Caveat::new("not_loaded", "Nothing was loaded.".to_owned()));
+        let until = |day: &str| {
+            let text = format!("Nothing was loaded after {day}: what happened since is not known.");
+            vec![Caveat::new("not_loaded", text)]
+        };
+        given.caveats = until("2026-10-10");
+        let reaching = super::answer(&ask, &given).headline;
+        assert!(reaching.starts_with("No pipeline was created in 2026-10 so far."), "{reaching}");
+        given.caveats = until("2026-09-30");
         let answer = super::answer(&ask, &given);
         assert_eq!(answer.headline, "Nothing of 2026-10 is known as of 2026-10-15.");
+        assert!(answer.figures.iter().all(|f| f.target.is_none() && f.previous.is_none()));
+        assert!(!answer.caveats.iter().any(|caveat| caveat.code == "no_target"));
     }
 
     #[test]

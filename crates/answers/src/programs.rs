@@ -154,7 +154,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     let now = View::of(&facts, &common::elapsed(ask), &lags);
     let begun = common::not_begun(ask, given, now.active()).is_none();
     let view = |period| {
-        (begun && facts.known_until(period)).then(|| totals(ask, &View::of(&facts, period, &lags)))
+        (begun && facts.known_until(period)).then(|| before(ask, &View::of(&facts, period, &lags)))
     };
     let earlier = view(&periods.previous);
     let long_ago = periods.apart().then(|| view(&periods.year_ago)).flatten();
@@ -163,6 +163,9 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     let mut figures = totals(ask, &now);
     figures.push(days_to_won(ask, &facts));
     answer.figures = common::compare(ask, figures, earlier.as_deref(), long_ago.as_deref());
+    if !begun {
+        common::without_targets(&mut answer);
+    }
     let programs = breakdown(ask, &now, "program", "program_id", "programs");
     answer.charts.push(chart(ask, &programs));
     answer.tables.push(programs);
@@ -470,6 +473,17 @@ fn totals(ask: &Ask, view: &View<'_>) -> Vec<Figure> {
         .zip(entries(ask, view, Credit::Marketing))
         .map(|(((id, label), meaning), entry)| figure(id, label, entry, meaning))
         .collect()
+}
+
+/// The figures of a period to compare with: where spend is recorded only from a later day, the part
+/// of it that is recorded is no comparison.
+fn before(ask: &Ask, view: &View<'_>) -> Vec<Figure> {
+    let mut figures = totals(ask, view);
+    if let Some(why) = view.unrecorded(view.starts.period) {
+        let spend = figures.iter_mut().filter(|figure| figure.id == "spend");
+        spend.filter(|f| !f.value.is_none()).for_each(|f| f.value = Value::None(why.clone()));
+    }
+    figures
 }
 
 /// A row for each program or channel with any activity in the period.
@@ -874,7 +888,7 @@ mod tests {
     fn headlines_read_well_without_spend_and_with_little() {
         let told = |company: &Company| answered_by(ENTRY, &ask("2026Q3"), company).headline;
         let spend = |amount| (date(2026, 8, 1), None, "display", Some(amount), 0);
-        let before = (date(2026, 6, 1), None, "display", Some(100), 0);
+        let before = (date(2026, 4, 1), None, "display", Some(100), 0);
         let one = Company { spend: vec![spend(120_000), before], ..Company::default() };
         assert_eq!(
             told(&one),
@@ -892,6 +906,9 @@ mod tests {
         let both = Company { leads: leads.clone(), ..one };
         assert!(told(&both).contains(". Blended, whoever sourced them, a lead cost $1.2k. Under"));
         let late = Company { leads, spend: vec![spend(120_000)], ..Company::default() };
+        assert!(
+            told(&late).starts_with("$1.2k was spent outside any program in 2026Q3. It cannot")
+        );
         assert!(told(&late).ends_with(
             " It cannot be set against leads, deals or customers: spend is recorded only from \
              2026-08-01."
