@@ -97,10 +97,11 @@ pub(crate) fn so_far(ask: &Ask) -> bool {
     !ahead(ask) && ask.as_of < ask.period.to
 }
 
-/// Returns the days of the period that have passed; none of them where it has not begun.
-pub(crate) fn elapsed(ask: &Ask) -> Period {
+/// Returns the days of the period that have passed and are loaded; none of them where it has not
+/// begun.
+pub(crate) fn elapsed(ask: &Ask, given: &Given) -> Period {
     let mut period = ask.period.clone();
-    period.to = period.to.min(ask.as_of);
+    period.to = period.to.min(loaded_until(given).unwrap_or(ask.as_of)).min(ask.as_of);
     period
 }
 

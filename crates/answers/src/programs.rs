@@ -151,7 +151,8 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     let facts = Facts::of(ask, given);
     let lags = Lags::of(&facts.history);
     // Deals of the days that have passed are set against the spend behind those days.
-    let now = View::of(&facts, &common::elapsed(ask), &lags);
+    let elapsed = common::elapsed(ask, given);
+    let now = View::of(&facts, &elapsed, &lags);
     let begun = common::not_begun(ask, given, now.active()).is_none();
     let view = |period| {
         (begun && facts.known_until(period)).then(|| before(ask, &View::of(&facts, period, &lags)))
@@ -177,7 +178,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     } else {
         headline(ask, &answer, &now, &periods)
     };
-    answer.caveats = doubts(ask, &facts, &now, &lags);
+    answer.caveats = doubts(ask, &facts, &now, &lags, &elapsed);
     common::caveats(&mut answer, ask, given);
     answer
 }
@@ -655,7 +656,13 @@ fn returns(ask: &Ask, answer: &Answer) -> String {
     }
 }
 
-fn doubts(ask: &Ask, facts: &Facts<'_>, now: &View<'_>, lags: &Lags) -> Vec<Caveat> {
+fn doubts(
+    ask: &Ask,
+    facts: &Facts<'_>,
+    now: &View<'_>,
+    lags: &Lags,
+    elapsed: &Period,
+) -> Vec<Caveat> {
     let mut found = Vec::new();
     let unknown = now.won.only(Filter::missing("account_id"));
     if let n @ 1.. = unknown.size() {
@@ -677,7 +684,7 @@ fn doubts(ask: &Ask, facts: &Facts<'_>, now: &View<'_>, lags: &Lags) -> Vec<Cave
     if ask.segment.is_some() {
         return found;
     }
-    let window = Lags::window(lags, &common::elapsed(ask));
+    let window = Lags::window(lags, elapsed);
     let behind = facts.spend.only(Filter::within("day", &window));
     let unconverted = behind.only(Filter::missing("amount"));
     if let n @ 1.. = unconverted.size() {
