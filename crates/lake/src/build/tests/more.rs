@@ -123,7 +123,7 @@ fn same(a: &Built, b: &Built) {
         let (a, b) = (a.table(name).unwrap(), b.table(name).unwrap());
         let shown = |name: &&str| !matches!(*name, "_first_at" | "_first_id");
         let names: Vec<&str> = a.names().iter().map(|name| &**name).filter(shown).collect();
-        assert_eq!(a.select(&names), b.select(&names), "{}", name);
+        assert_eq!(a.select(&names), b.select(&names), "{name}");
     }
 }
 
