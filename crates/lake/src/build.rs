@@ -94,7 +94,7 @@ pub fn build(facts: Arc<dyn Facts>, request: BuildRequest<'_>) -> Result<Built, 
     };
     gathered.read(&*facts, &mut against, total, progress)?;
     let kinds = gathered.settle(&mut programs);
-    gathered.store.finish(identity.accounts.len());
+    gathered.store.finish(identity.accounts.len())?;
 
     progress("journeys", 0, 1);
     let made = tables::Making {

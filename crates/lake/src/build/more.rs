@@ -248,7 +248,7 @@ pub(crate) fn more(
         gathered.take(batch, &mut against);
     }
     let kinds = gathered.settle(&mut programs);
-    gathered.store.finish(named.identity.accounts.len());
+    gathered.store.finish(named.identity.accounts.len())?;
     named.account_rows.resize(named.identity.accounts.len(), None);
 
     let mut summary = before.0.clone();

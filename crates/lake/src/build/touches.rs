@@ -19,6 +19,7 @@ use super::identity::Identity;
 use super::names::{NONE, Names, Texts};
 use super::programs::Programs;
 use crate::error::LakeError;
+use crate::journey::{self, Window};
 
 /// The columns that a build reads.
 pub(crate) const COLUMNS: &[&str] = &[
@@ -54,29 +55,34 @@ pub(crate) struct TouchStore {
 
 impl TouchStore {
     /// Puts the touches of each account in order of time, ties by identifier.
-    pub(crate) fn finish(&mut self, n_accounts: usize) {
-        let mut ends = vec![0_u32; n_accounts + 1];
-        for &account in &self.account {
-            ends[account as usize + 1] += 1;
+    pub(crate) fn finish(&mut self, n_accounts: usize) -> Result<(), LakeError> {
+        let accounts = u32::try_from(n_accounts).unwrap_or(u32::MAX);
+        let mut kernel = journey::TouchStore::new(accounts, None, usize::MAX, None);
+        self.starts = vec![0_u32; n_accounts + 1];
+        for ((&account, &at), touch) in self.account.iter().zip(&self.at).zip(0_u64..) {
+            kernel.push(account, at, touch)?;
+            self.starts[account as usize + 1] += 1;
         }
-        for at in 1..ends.len() {
-            ends[at] += ends[at - 1];
+        for at in 1..self.starts.len() {
+            self.starts[at] += self.starts[at - 1];
         }
-        self.starts.clone_from(&ends);
+        let whole = |account| Window { account, from: i64::MIN, to: i64::MAX };
+        let windows: Vec<Window> = (0..accounts).map(whole).collect();
         let mut order = vec![0_u32; self.account.len()];
-        for (&account, touch) in self.account.iter().zip(0_u32..) {
-            let slot = &mut ends[account as usize];
-            order[*slot as usize] = touch;
-            *slot += 1;
-        }
-        for account in 0..n_accounts {
-            let (from, to) = (self.starts[account] as usize, self.starts[account + 1] as usize);
-            order[from..to].sort_unstable_by(|a, b| {
-                let (a, b) = (*a as usize, *b as usize);
-                self.at[a].cmp(&self.at[b]).then_with(|| self.id.get(a).cmp(self.id.get(b)))
-            });
-        }
+        let (starts, at, id) = (&self.starts, &self.at, &self.id);
+        kernel.finish()?.visit(&windows, &mut |account, touches| {
+            let own = &mut order[starts[account] as usize..starts[account + 1] as usize];
+            for (slot, touch) in own.iter_mut().zip(touches) {
+                // Fewer than 2^32 touches are kept, as their numbers are.
+                *slot = u32::try_from(touch.payload).unwrap_or(NONE);
+            }
+            // The kernel breaks ties by the order of rows, which must not matter.
+            for tied in own.chunk_by_mut(|a, b| at[*a as usize] == at[*b as usize]) {
+                tied.sort_unstable_by(|a, b| id.get(*a as usize).cmp(id.get(*b as usize)));
+            }
+        })?;
         self.order = order;
+        Ok(())
     }
 
     /// Returns the touches of an account in order of time, as numbers of entries.
