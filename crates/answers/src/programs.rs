@@ -735,7 +735,8 @@ impl Lags {
             ),
             (Some(creation), None) => format!(
                 "Spend is taken {} earlier for deals created, the median time from the first touch \
-                 within the lookback of {lookback} days before creation; no deal with a first touch is won yet, so for deals won it is taken from the period \
+                 within the lookback of {lookback} days before creation; no deal with a first \
+                 touch is won yet, so for deals won it is taken from the period \
                  itself.",
                 said(creation)
             ),

@@ -118,9 +118,9 @@ pub fn range(range: &Interval, value: &Value, scale: Scale, unicode: bool) -> Op
     })
 }
 
-/// Writes how a value changed: `+12%`, for shares in points `+3 pts`, for plain numbers (a return of
-/// 2.4) as the difference `+0.35`; `None` where that says nothing (no value, another unit, a base of
-/// zero or below).
+/// Writes how a value changed: `+12%`, for shares in points `+3 pts`, for plain numbers (a return
+/// of 2.4) as the difference `+0.35`; `None` where that says nothing (no value, another unit, a
+/// base of zero or below).
 pub fn change(now: &Value, before: &Value) -> Option<String> {
     if now.unit() != before.unit() {
         return None;

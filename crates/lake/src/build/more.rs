@@ -2,8 +2,8 @@
 //!
 //! Only the new touches are read, and of the tables only the columns that say whom a touch belongs
 //! to and where a journey lies. The outcome are changes by row: cells of rows that are there, and
-//! rows to be put before others. [`crate::derived`] keeps them beside the tables, which stay as they
-//! are, and merges both when a table is read.
+//! rows to be put before others. [`crate::derived`] keeps them beside the tables, which stay as
+//! they are, and merges both when a table is read.
 //!
 //! Touches only ever add: a journey gets further touches, a first touch an earlier one, a null path
 //! ends later; whatever could take something away needs a full build.

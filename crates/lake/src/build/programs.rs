@@ -242,8 +242,8 @@ impl Programs {
     }
 }
 
-/// Joins campaigns of ad platforms to the campaign of the CRM that alone has their name: the plan, the
-/// members and the owner stand in one, the spend in the others.
+/// Joins campaigns of ad platforms to the campaign of the CRM that alone has their name: the plan,
+/// the members and the owner stand in one, the spend in the others.
 fn one_by_name(rows: Vec<Program>) -> Vec<Program> {
     let mut homes: HashMap<String, Option<usize>> = HashMap::new();
     for (at, program) in rows.iter().enumerate().filter(|(_, program)| program.platform.is_none()) {
