@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::answer::{Chart, ChartForm, Entry, Series, Table};
-use domain::definition::check::MODELS;
+use domain::definition::check::{MODELS, model_name};
 use domain::{Answer, Ask, Caveat, Cell, Filter, Given, Money, Need, Question, Rows, Test, Value};
 use stats::bootstrap::{self, CreditInterval, Credits, REPLICATES_DEFAULT};
 
@@ -246,7 +246,7 @@ fn credit_table(
 ) -> Table {
     let name = in_force_name(lens);
     let mut columns = vec![(lens.model, name.as_str()), ("share", "Share"), ("deals", "Deals")];
-    columns.extend(lenses.iter().skip(1).map(|lens| (lens.model, name_of(lens.model))));
+    columns.extend(lenses.iter().skip(1).map(|lens| (lens.model, model_name(lens.model))));
     columns.extend([("spread", "Spread"), ("against_last", "Against last touch")]);
     let mut table = table("credit", "Credit for pipeline created, by model", "Channel", &columns);
     let whole = lens.all.sum("credit");
@@ -295,7 +295,7 @@ fn credit_table(
 /// The same for what is won by now.
 fn won_table(lenses: &[Lens<'_>], channels: &[Channel]) -> Table {
     let columns: Vec<(&str, &str)> =
-        lenses.iter().map(|lens| (lens.model, name_of(lens.model))).collect();
+        lenses.iter().map(|lens| (lens.model, model_name(lens.model))).collect();
     let mut table = table("credit_won", "Credit for what is won so far", "Channel", &columns);
     for channel in channels {
         let won = |lens: &Lens<'_>| lens.channel(&channel.id).sum("credit_won");
@@ -310,7 +310,8 @@ fn won_table(lenses: &[Lens<'_>], channels: &[Channel]) -> Table {
 /// How much money changes channel when another model takes the place of the one in force.
 fn moves(lens: &Lens<'_>, lenses: &[Lens<'_>], channels: &[Channel]) -> Table {
     let columns = [("moved", "Moved"), ("moved_share", "Share of pipeline")];
-    let title = format!("Money that changes channel, from {}", name_of(lens.model).to_lowercase());
+    let title =
+        format!("Money that changes channel, from {}", model_name(lens.model).to_lowercase());
     let mut table = table("moves", &title, "To", &columns);
     let whole = money(&lens.all.sum("credit"));
     for other in lenses.iter().skip(1) {
@@ -322,7 +323,7 @@ fn moves(lens: &Lens<'_>, lenses: &[Lens<'_>], channels: &[Channel]) -> Table {
         };
         let money = Value::Money(Money::from_minor(moved, whole.currency));
         let entries = vec![Entry::plain(money), Entry::plain(share)];
-        table.rows.push(row(other.model, name_of(other.model), entries));
+        table.rows.push(row(other.model, model_name(other.model), entries));
     }
     common::largest_first(&mut table, &["moved"]);
     table.note = Some(
@@ -346,7 +347,7 @@ fn chart(ask: &Ask, lenses: &[Lens<'_>], channels: &[Channel]) -> Chart {
     let known = channels.iter().filter(|channel| channel.id != UNKNOWN);
     let widest = known.max_by_key(spread).filter(|channel| spread(channel) > 0);
     let series = |lens: &Lens<'_>| Series {
-        name: name_of(lens.model).to_owned(),
+        name: model_name(lens.model).to_owned(),
         values: channels
             .iter()
             .map(|channel| lens.channel(&channel.id).sum("credit").value.number())
@@ -376,7 +377,7 @@ fn headline(
     if whole.minor == 0 {
         return format!("The deals created in {} carry no amount to give credit for.", said(ask));
     }
-    let model = name_of(lens.model);
+    let model = model_name(lens.model);
     let mut credited = channels
         .iter()
         .zip(ranges)
@@ -418,7 +419,7 @@ fn replaced(lens: &Lens<'_>, lenses: &[Lens<'_>], channels: &[Channel], whole: M
     let Some(other) = lenses.iter().find(|lens| lens.model == instead) else {
         return String::new();
     };
-    let name = name_of(instead);
+    let name = model_name(instead);
     let moved = moved(lens, other, channels);
     if moved == 0 {
         return format!("{name} would say the same.");
@@ -477,7 +478,7 @@ fn doubts(ask: &Ask, lens: &Lens<'_>) -> Vec<Caveat> {
         let text = format!(
             "There is no model `{}`; {} is shown in its place.",
             ask.model,
-            name_of(lens.model).to_lowercase()
+            model_name(lens.model).to_lowercase()
         );
         found.push(Caveat::new("model", text));
     }
@@ -517,7 +518,7 @@ fn few_milestones(lenses: &[Lens<'_>]) -> Option<Caveat> {
         .iter()
         .filter_map(|lens| Some((lens, share(lens)?)))
         .filter(|(_, share)| *share > 0.5 && *share > untouched)
-        .map(|(lens, share)| format!("{} ({})", name_of(lens.model), words::percent(share)))
+        .map(|(lens, share)| format!("{} ({})", model_name(lens.model), words::percent(share)))
         .collect();
     let (last, rest) = few.split_last()?;
     let names =
@@ -535,30 +536,7 @@ fn last_credit(lenses: &[Lens<'_>], channel: &str) -> i64 {
 }
 
 fn in_force_name(lens: &Lens<'_>) -> String {
-    format!("{} (in force)", name_of(lens.model))
-}
-
-/// What people call a model.
-pub(crate) fn name_of(model: &'static str) -> &'static str {
-    match model {
-        "first" => "First touch",
-        "last" => "Last touch",
-        "last_non_direct" => "Last non-direct",
-        "lead_creation" => "Lead creation",
-        "opportunity_creation" => "Opportunity creation",
-        "linear" => "Linear",
-        "time_decay" => "Time decay",
-        "u_shaped" => "U-shaped",
-        "u_split" => "U-split",
-        "w_shaped" => "W-shaped",
-        "full_path" => "Full-path",
-        "j_shaped" => "J-shaped",
-        "inverse_j" => "Inverse J",
-        "custom" => "Custom",
-        "markov" => "Markov",
-        "shapley" => "Shapley",
-        other => other,
-    }
+    format!("{} (in force)", model_name(lens.model))
 }
 
 fn minor(entry: &Entry) -> i64 {

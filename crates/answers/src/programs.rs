@@ -635,7 +635,7 @@ fn returns(ask: &Ask, answer: &Answer) -> String {
     let Some(roi) = number("roi") else {
         return String::new();
     };
-    let model = attribution::name_of(attribution::in_force(ask));
+    let model = domain::definition::check::model_name(attribution::in_force(ask));
     let back = if roi <= -1.0 {
         format!("Under {model} credit, no gross profit is credited to marketing yet")
     } else {

@@ -4,6 +4,7 @@
 //! on colour. Money is rounded for reading; files carry the exact amounts.
 
 use domain::answer::{Figure, Table, TableRow};
+use domain::definition::check::model_name;
 use domain::{Answer, Cell, Column, Frame, Value};
 use unicode_width::UnicodeWidthStr;
 
@@ -197,7 +198,7 @@ fn asked(answer: &Answer, style: &Style) -> String {
     if !asked.by.is_empty() {
         items.push(format!("by {}", asked.by.join(", ")));
     }
-    items.push(format!("model {}", model(answer)));
+    items.push(format!("model {}", model_name(&answer.asked.model)));
     items.push(format!("sourced by {}", asked.sourced_by.replace('_', " ")));
     items.push(asked.currency.to_string());
     items.push(asked.time_zone.clone());
@@ -207,17 +208,6 @@ fn asked(answer: &Answer, style: &Style) -> String {
     let items: Vec<String> = items.iter().map(|item| visible(item).into_owned()).collect();
     let lines = joined(&items, between, style.width);
     lines.iter().map(|line| style.dim(line) + "\n").collect()
-}
-
-/// What the tables call the model, where one of them names it; else its identifier.
-fn model(answer: &Answer) -> String {
-    let id = &answer.asked.model;
-    let column =
-        answer.tables.iter().flat_map(|table| &table.columns).find(|column| column.id == *id);
-    column.map_or_else(
-        || id.replace('_', " "),
-        |column| column.label.trim_end_matches(" (in force)").to_owned(),
-    )
 }
 
 /// All figures as a table, or, where that does not fit, each with its value in one line and what it

@@ -26,6 +26,29 @@ pub const MODELS: &[&str] = &[
     "shapley",
 ];
 
+/// Returns the name of a model for people; an identifier that is not known is its own name.
+pub fn model_name(model: &str) -> &str {
+    match model {
+        "first" => "First touch",
+        "last" => "Last touch",
+        "last_non_direct" => "Last non-direct",
+        "lead_creation" => "Lead creation",
+        "opportunity_creation" => "Opportunity creation",
+        "linear" => "Linear",
+        "time_decay" => "Time decay",
+        "u_shaped" => "U-shaped",
+        "u_split" => "U-split",
+        "w_shaped" => "W-shaped",
+        "full_path" => "Full-path",
+        "j_shaped" => "J-shaped",
+        "inverse_j" => "Inverse J",
+        "custom" => "Custom",
+        "markov" => "Markov",
+        "shapley" => "Shapley",
+        other => other,
+    }
+}
+
 /// Figures that a goal may set a target for.
 pub const GOAL_FIGURES: &[&str] = &[
     "pipeline_created",

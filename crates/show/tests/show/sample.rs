@@ -33,7 +33,7 @@ pub(crate) fn empty() -> Answer {
         period: definitions.calendar().period("2026Q3").unwrap(),
         by: vec!["channel".to_owned()],
         segment: None,
-        model: "position_based".to_owned(),
+        model: "w_shaped".to_owned(),
         currency: Currency::USD,
         definitions: Arc::new(definitions),
         seed: 1,

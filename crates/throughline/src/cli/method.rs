@@ -393,3 +393,15 @@ pub(super) fn sum_by<'a>(pairs: impl Iterator<Item = (&'a str, f64)>) -> BTreeMa
     }
     sums
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_models_of_the_definitions_are_those_of_the_numerics_and_the_two_of_whole_paths() {
+        let mut known: Vec<&str> = Model::ALL.iter().map(|model| model.id()).collect();
+        known.extend(["markov", "shapley"]);
+        assert_eq!(domain::definition::check::MODELS, known);
+    }
+}
