@@ -1,3 +1,5 @@
+//! How does credit move between models, and how sure is it?
+//!
 #![doc = include_str!("attribution.md")]
 //!
 //! For: analysts, CMO. Grain: one row per deal, channel and program, for each model. Money: exact.

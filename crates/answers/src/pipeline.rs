@@ -1,3 +1,5 @@
+//! What pipeline and revenue did marketing source and influence, and is it good?
+//!
 #![doc = include_str!("pipeline.md")]
 //!
 //! For: CEO, CMO. Grain: one row per deal. Money: the currency asked for, exact.

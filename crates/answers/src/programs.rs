@@ -1,3 +1,5 @@
+//! Which programs cost and bring what, and do they pay back?
+//!
 #![doc = include_str!("programs.md")]
 //!
 //! For: CMO, CFO. Grain: one row per program, then per channel. Money: exact; quotients of money
