@@ -76,15 +76,8 @@ pub(crate) fn not_begun(ask: &Ask, given: &Given, any: bool) -> Option<String> {
         let label = words::sentence(&ask.period.label);
         return Some(format!("{label} has not begun by {}.", ask.as_of));
     }
-    let beyond = loaded_until(given).is_some_and(|day| day < ask.period.from);
+    let beyond = given.known_until.is_some_and(|day| day < ask.period.from);
     (beyond && !any).then(|| format!("Nothing of {} is known as of {}.", ask.period, ask.as_of))
-}
-
-/// The last day of which anything was loaded, where that is told to lie before the day asked for.
-fn loaded_until(given: &Given) -> Option<jiff::civil::Date> {
-    let told = given.caveats.iter().find(|caveat| caveat.code == "not_loaded")?;
-    let mut words = told.text.split_whitespace();
-    words.find_map(|word| word.trim_end_matches(|c: char| c.is_ascii_punctuation()).parse().ok())
 }
 
 /// True where the period begins after the day as of which it is asked.
@@ -101,7 +94,7 @@ pub(crate) fn so_far(ask: &Ask) -> bool {
 /// begun.
 pub(crate) fn elapsed(ask: &Ask, given: &Given) -> Period {
     let mut period = ask.period.clone();
-    period.to = period.to.min(loaded_until(given).unwrap_or(ask.as_of)).min(ask.as_of);
+    period.to = period.to.min(given.known_until.unwrap_or(ask.as_of)).min(ask.as_of);
     period
 }
 

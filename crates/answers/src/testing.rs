@@ -180,7 +180,7 @@ impl Company {
         let frames = needs
             .iter()
             .map(|need| (need.name.to_owned(), answered(&self.relation(&need.rows), &need.rows)));
-        Given { frames: frames.collect(), caveats: Vec::new() }
+        Given { frames: frames.collect(), ..Given::default() }
     }
 
     fn opportunities(&self) -> Frame {

@@ -57,6 +57,8 @@ pub struct Given {
     pub frames: BTreeMap<String, Frame>,
     /// What the reader should know about the facts themselves.
     pub caveats: Vec<Caveat>,
+    /// The last day of which anything was loaded, where it lies before the as-of day.
+    pub known_until: Option<Date>,
 }
 
 impl Given {

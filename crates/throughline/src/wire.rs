@@ -137,6 +137,7 @@ impl Session {
                 self.known_until
             );
             given.caveats.insert(0, Caveat::new("not_loaded", text));
+            given.known_until = Some(self.known_until);
         }
         for need in (entry.needs)(&self.ask) {
             let frame = self.fetch(&need.rows)?;

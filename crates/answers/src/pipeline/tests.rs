@@ -154,14 +154,10 @@ fn what_was_not_loaded_is_not_told_as_nothing() {
     let goal = "[[goal]]\nfigure = \"won\"\nperiod = \"2026-10\"\nvalue = \"50000\"\n";
     let ask = ask_with("2026-10", goal);
     let mut given = small().given(&(ENTRY.needs)(&ask));
-    let until = |day: &str| {
-        let text = format!("Nothing was loaded after {day}: what happened since is not known.");
-        vec![Caveat::new("not_loaded", text)]
-    };
-    given.caveats = until("2026-10-10");
+    given.known_until = Some(date(2026, 10, 10));
     let reaching = super::answer(&ask, &given).headline;
     assert!(reaching.starts_with("No pipeline was created in 2026-10 so far."), "{reaching}");
-    given.caveats = until("2026-09-30");
+    given.known_until = Some(date(2026, 9, 30));
     let answer = super::answer(&ask, &given);
     assert_eq!(answer.headline, "Nothing of 2026-10 is known as of 2026-10-15.");
     assert!(answer.figures.iter().all(|f| f.target.is_none() && f.previous.is_none()));

@@ -5,7 +5,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "dense codes index arrays of their own number")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringBuilder, UInt16Array, UInt32Array};
@@ -80,6 +80,20 @@ pub(crate) struct Making<'a> {
 }
 
 type Text = Option<Arc<str>>;
+
+/// Lists the identifiers that mean a record with another one, in order.
+fn other_ids<'a>(
+    codes: &'a HashMap<Arc<str>, u32>,
+    of: impl Fn(u32) -> Option<&'a Arc<str>>,
+) -> Result<Frame, LakeError> {
+    let pairs = codes.iter().filter_map(|(id, code)| Some((id, of(*code)?)));
+    let mut others: Vec<(&Arc<str>, &Arc<str>)> = pairs.filter(|(id, of)| id != of).collect();
+    others.sort_unstable();
+    super::frame(vec![
+        ("id", texts(&others, |(id, _)| Some(Arc::clone(id)))),
+        ("of", texts(&others, |(_, of)| Some(Arc::clone(of)))),
+    ])
+}
 
 fn texts<T>(rows: &[T], of: impl FnMut(&T) -> Text) -> Column {
     Column::Text(rows.iter().map(of).collect())
@@ -525,30 +539,11 @@ impl Making<'_> {
             ("_segment", texts(&accounts, |a| Some(Arc::clone(&a.segment)))),
         ])?;
         frames.insert("accounts", frame);
-        let all = &self.identity.accounts;
-        let pairs = self.identity.account_codes.iter();
-        let mut others: Vec<(&Arc<str>, &Arc<str>)> = pairs
-            .filter_map(|(id, code)| Some((id, &all.get(*code as usize)?.id)))
-            .filter(|(id, of)| id != of)
-            .collect();
-        others.sort_unstable();
-        let frame = super::frame(vec![
-            ("id", texts(&others, |(id, _)| Some(Arc::clone(id)))),
-            ("of", texts(&others, |(_, of)| Some(Arc::clone(of)))),
-        ])?;
-        frames.insert("account_ids", frame);
-        let people = &self.identity.people;
-        let pairs = self.identity.person_codes.iter();
-        let mut others: Vec<(&Arc<str>, &Arc<str>)> = pairs
-            .filter_map(|(id, code)| Some((id, &people.get(*code as usize)?.id)))
-            .filter(|(id, of)| id != of)
-            .collect();
-        others.sort_unstable();
-        let frame = super::frame(vec![
-            ("id", texts(&others, |(id, _)| Some(Arc::clone(id)))),
-            ("of", texts(&others, |(_, of)| Some(Arc::clone(of)))),
-        ])?;
-        frames.insert("person_ids", frame);
+        let Identity { accounts, account_codes, people, person_codes, .. } = self.identity;
+        let account = |code: u32| accounts.get(code as usize).map(|account| &account.id);
+        frames.insert("account_ids", other_ids(account_codes, account)?);
+        let person = |code: u32| people.get(code as usize).map(|person| &person.id);
+        frames.insert("person_ids", other_ids(person_codes, person)?);
         Ok(())
     }
 }
