@@ -1,0 +1,1 @@
+//! The server: pages, files and the JSON API over the same answers.
