@@ -18,8 +18,18 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ("answers", &["domain", "stats"]),
     ("show", &["domain"]),
     ("sample", &["domain"]),
-    ("throughline", &["domain", "stats", "intake", "lake", "answers", "show", "sample", "engine"]),
-    ("engine", &["domain", "lake"]),
+    ("project", &["domain", "lake", "answers"]),
+    ("print", &["domain", "show"]),
+    ("mail", &["domain", "show"]),
+    ("access", &["domain"]),
+    ("web", &["domain", "lake", "answers", "show", "print", "mail", "access", "project"]),
+    (
+        "throughline",
+        &[
+            "domain", "stats", "intake", "lake", "answers", "show", "sample", "project", "print",
+            "mail", "access", "web",
+        ],
+    ),
     ("testkit", &["domain"]),
     ("xtask", &[]),
 ];

@@ -17,14 +17,14 @@ use crate::error::{Failure, Kind};
 
 /// A company's folder.
 #[derive(Clone, Debug)]
-pub(crate) struct Project {
+pub struct Project {
     root: PathBuf,
 }
 
 impl Project {
     /// Finds the folder: the one given, or the nearest at or above the current one that holds
     /// `throughline.toml`.
-    pub(crate) fn find(given: Option<&Path>) -> Result<Self, Failure> {
+    pub fn find(given: Option<&Path>) -> Result<Self, Failure> {
         let start = match given {
             Some(folder) => folder.to_path_buf(),
             None => std::env::current_dir().map_err(|error| Failure::world(&error))?,
@@ -44,29 +44,29 @@ impl Project {
     }
 
     /// The folder itself.
-    pub(crate) fn root(&self) -> &Path {
+    pub fn root(&self) -> &Path {
         &self.root
     }
 
     /// Where the facts are.
-    pub(crate) fn lake(&self) -> PathBuf {
+    pub fn lake(&self) -> PathBuf {
         self.root.join(".throughline").join("lake")
     }
 
     /// Where builds are kept.
-    pub(crate) fn derived(&self) -> PathBuf {
+    pub fn derived(&self) -> PathBuf {
         self.root.join(".throughline").join("derived")
     }
 
     /// Reads the definitions and says all faults.
-    pub(crate) fn read_definitions(&self) -> Result<(Definitions, Vec<Diagnostic>), Failure> {
+    pub fn read_definitions(&self) -> Result<(Definitions, Vec<Diagnostic>), Failure> {
         let mut files = vec![self.text("throughline.toml")?];
         files.extend(self.texts("definitions")?);
         Ok(parse::read(&files))
     }
 
     /// Reads the definitions; a fault in them is a failure.
-    pub(crate) fn definitions(&self) -> Result<Arc<Definitions>, Failure> {
+    pub fn definitions(&self) -> Result<Arc<Definitions>, Failure> {
         let (definitions, diagnostics) = self.read_definitions()?;
         if diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error) {
             return Err(Failure { kind: Kind::Usage, diagnostics });
@@ -75,7 +75,7 @@ impl Project {
     }
 
     /// Returns the mapping files as (path from the folder, text), in order of their names.
-    pub(crate) fn mapping_texts(&self) -> Result<Vec<(String, String)>, Failure> {
+    pub fn mapping_texts(&self) -> Result<Vec<(String, String)>, Failure> {
         self.texts("mappings")
     }
 

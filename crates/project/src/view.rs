@@ -1,7 +1,7 @@
 //! Runs the needs of an answer against the lake and hands in the rows.
 //!
-//! The one place where facts, definitions and questions meet. A build is kept under a key made of
-//! the snapshot, the day and the definitions, so that asking again costs only reading it.
+//! A build is kept under a key made of the snapshot, the day and the definitions, so that asking
+//! again costs only reading it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,40 +12,34 @@ use domain::{Answer, Ask, Caveat, Definitions, Frame, Given, Rows, Value};
 use jiff::civil::Date;
 use lake::{BuildRequest, Built, Lake, LakeFacts, SnapshotId};
 
-use crate::cli::Scope;
+use crate::Progress;
 use crate::error::{Failure, Kind};
-use crate::output::Output;
-use crate::progress::Progress;
-use crate::project::Project;
+use crate::folder::Project;
+use crate::scope::{Scope, not_one_of};
 
 /// Finds a question by its name.
-pub(crate) fn question(name: &str) -> Result<&'static Entry, Failure> {
+pub fn question(name: &str) -> Result<&'static Entry, Failure> {
     answers::find(name).map_err(|_| {
         let known: Vec<&str> = answers::QUESTIONS.iter().map(|entry| entry.question.id).collect();
-        crate::cli::not_one_of("question", name, &known)
+        not_one_of("question", name, &known)
     })
 }
 
-/// A lake as of a day, ready to be asked.
-pub(crate) struct Session {
-    ask: Ask,
-    built: Built,
-    known_until: Date,
-    frames: BTreeMap<String, Frame>,
-}
-
 /// What is asked of: a snapshot, and the day as of which.
-pub(crate) struct Moment {
-    pub(crate) lake: Arc<Lake>,
-    pub(crate) snapshot: SnapshotId,
-    pub(crate) as_of: Date,
+pub struct Moment {
+    /// The lake.
+    pub lake: Arc<Lake>,
+    /// The snapshot that was current then.
+    pub snapshot: SnapshotId,
+    /// The day.
+    pub as_of: Date,
     /// The day of the newest load that was known then.
     known_until: Date,
 }
 
 impl Moment {
     /// Finds the snapshot that was current at the end of a day, or the newest one.
-    pub(crate) fn find(
+    pub fn find(
         project: &Project,
         definitions: &Definitions,
         as_of: Option<Date>,
@@ -83,11 +77,11 @@ impl Moment {
     }
 
     /// Opens the build of this moment, or makes and keeps it; true where it was made.
-    pub(crate) fn build(
+    pub fn build(
         &self,
         project: &Project,
         definitions: &Arc<Definitions>,
-        output: &Output,
+        progress: Progress,
     ) -> Result<(Built, bool), Failure> {
         let facts = Arc::new(LakeFacts { lake: Arc::clone(&self.lake), snapshot: self.snapshot });
         let folder = project.derived();
@@ -96,48 +90,110 @@ impl Moment {
         if let Some(built) = kept {
             return Ok((built, false));
         }
-        let mut progress = Progress::new(output);
-        let request = BuildRequest {
-            as_of: self.as_of,
-            definitions,
-            progress: &mut |stage, done, total| progress.step(stage, done, total),
-        };
+        let request = BuildRequest { as_of: self.as_of, definitions, progress };
         let built = lake::derived::open_or_build(facts, request, &folder)?;
-        progress.finish();
         Ok((built, true))
     }
 }
 
+/// A lake as of a day with its build: what any number of questions are asked of.
+#[derive(Clone)]
+pub struct View {
+    definitions: Arc<Definitions>,
+    built: Arc<Built>,
+    as_of: Date,
+    known_until: Date,
+}
+
+impl View {
+    /// Opens the lake as of a day, and builds where that was not done yet.
+    pub fn open(
+        project: &Project,
+        as_of: Option<Date>,
+        progress: Progress,
+    ) -> Result<Self, Failure> {
+        let definitions = project.definitions()?;
+        Self::of(&Moment::find(project, &definitions, as_of)?, project, &definitions, progress)
+    }
+
+    /// Opens the build of a moment, or makes and keeps it.
+    pub fn of(
+        moment: &Moment,
+        project: &Project,
+        definitions: &Arc<Definitions>,
+        progress: Progress,
+    ) -> Result<Self, Failure> {
+        let (built, _) = moment.build(project, definitions, progress)?;
+        Ok(Self {
+            definitions: Arc::clone(definitions),
+            built: Arc::new(built),
+            as_of: moment.as_of,
+            known_until: moment.known_until,
+        })
+    }
+
+    /// The definitions that it was built with.
+    pub const fn definitions(&self) -> &Arc<Definitions> {
+        &self.definitions
+    }
+
+    /// The day as of which it is.
+    pub const fn as_of(&self) -> Date {
+        self.as_of
+    }
+
+    /// The build.
+    pub fn built(&self) -> &Built {
+        &self.built
+    }
+
+    /// Begins a question; what it is limited to is checked and completed.
+    pub fn ask(&self, entry: &Entry, scope: &Scope) -> Result<Session, Failure> {
+        check_dimensions(entry, scope)?;
+        let spends = (entry.needs)(&scope.resolve(&self.definitions, self.as_of, None)?)
+            .iter()
+            .any(|need| need.rows.relation == "spend");
+        let facts =
+            if scope.is_all() { span(&self.built, &self.definitions, spends)? } else { None };
+        let ask = scope.resolve(&self.definitions, self.as_of, facts)?;
+        Ok(Session { ask, view: self.clone(), frames: BTreeMap::new() })
+    }
+}
+
+/// A question being answered, and its figures being opened.
+pub struct Session {
+    ask: Ask,
+    view: View,
+    frames: BTreeMap<String, Frame>,
+}
+
 impl Session {
-    /// Opens the lake as of the day asked for.
-    pub(crate) fn open(
+    /// Opens the lake as of the day asked for, and begins a question.
+    pub fn open(
         project: &Project,
         scope: &Scope,
         entry: &Entry,
-        output: &Output,
+        progress: Progress,
     ) -> Result<Self, Failure> {
         check_dimensions(entry, scope)?;
-        let definitions = project.definitions()?;
-        let moment = Moment::find(project, &definitions, scope.as_of())?;
-        let (built, _) = moment.build(project, &definitions, output)?;
-        let spends = (entry.needs)(&scope.resolve(&definitions, moment.as_of, None)?)
-            .iter()
-            .any(|need| need.rows.relation == "spend");
-        let facts = if scope.is_all() { span(&built, &definitions, spends)? } else { None };
-        let ask = scope.resolve(&definitions, moment.as_of, facts)?;
-        Ok(Self { ask, built, known_until: moment.known_until, frames: BTreeMap::new() })
+        View::open(project, scope.as_of, progress)?.ask(entry, scope)
+    }
+
+    /// What is asked, with all defaults filled in.
+    pub const fn asked(&self) -> &Ask {
+        &self.ask
     }
 
     /// Answers a question.
-    pub(crate) fn answer(&mut self, entry: &Entry) -> Result<Answer, Failure> {
-        let mut given = Given { caveats: self.built.caveats(), ..Given::default() };
-        if self.known_until < self.ask.as_of {
+    pub fn answer(&mut self, entry: &Entry) -> Result<Answer, Failure> {
+        let mut given = Given { caveats: self.view.built.caveats(), ..Given::default() };
+        if self.view.known_until < self.ask.as_of {
             let text = format!(
                 "Nothing was loaded after {}: what happened since then is not known.",
-                self.known_until
+                self.view.known_until
             );
             given.caveats.insert(0, Caveat::new("not_loaded", text));
-            given.known_until = Some(self.known_until);
+            given.known_until = Some(self.view.known_until);
         }
         for need in (entry.needs)(&self.ask) {
             let frame = self.fetch(&need.rows)?;
@@ -147,18 +203,18 @@ impl Session {
     }
 
     /// Fetches rows; the same rows are read once.
-    pub(crate) fn fetch(&mut self, rows: &Rows) -> Result<Frame, Failure> {
+    pub fn fetch(&mut self, rows: &Rows) -> Result<Frame, Failure> {
         let key = format!("{rows:?}");
         if let Some(frame) = self.frames.get(&key) {
             return Ok(frame.clone());
         }
-        let frame = self.built.fetch(rows, self.ask.currency)?;
+        let frame = self.view.built.fetch(rows, self.ask.currency)?;
         self.frames.insert(key, frame.clone());
         Ok(frame)
     }
 
     /// Computes a figure again from its rows.
-    pub(crate) fn recompute(&mut self, evidence: &Evidence) -> Result<Value, Failure> {
+    pub fn recompute(&mut self, evidence: &Evidence) -> Result<Value, Failure> {
         let currency = self.ask.currency;
         let mut failed = None;
         let value = answer::figure(
@@ -182,9 +238,9 @@ impl Session {
 /// Refuses dimensions that do not exist, and those that an answer does not break down by.
 fn check_dimensions(entry: &Entry, scope: &Scope) -> Result<(), Failure> {
     let every: Vec<&str> = answers::DIMENSIONS.iter().map(|(name, ..)| *name).collect();
-    for by in scope.by() {
+    for by in &scope.by {
         if !every.contains(&by.as_str()) {
-            return Err(crate::cli::not_one_of("dimension", by, &every));
+            return Err(not_one_of("dimension", by, &every));
         }
         if !entry.dimensions.contains(&by.as_str()) {
             let id = entry.question.id;
@@ -219,4 +275,15 @@ fn span(
         add("spend", &["day"])?;
     }
     Ok(days.iter().min().copied().zip(days.iter().max().copied()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_serves_many_threads_at_once() {
+        fn shared<T: Send + Sync + Clone>() {}
+        shared::<View>();
+    }
 }

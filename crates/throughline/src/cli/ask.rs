@@ -1,16 +1,14 @@
 //! `throughline ask`: a question, answered.
 
-use std::sync::Arc;
-
 use clap::Args;
-use domain::{Currency, Definitions, Period};
+use domain::Currency;
 use jiff::civil::Date;
+use project::{Project, Session};
 
 use super::Common;
 use crate::error::{EXIT_OK, Failure, Outcome};
 use crate::output::Output;
-use crate::project::Project;
-use crate::wire;
+use crate::progress::Progress;
 
 /// Ask a question: pipeline, attribution, programs
 ///
@@ -61,9 +59,9 @@ pub(crate) struct Scope {
 
 /// Answers the question.
 pub(crate) fn run(ask: &Ask, common: &Common, output: &Output) -> Outcome {
-    let question = wire::question(&ask.question)?;
+    let question = project::question(&ask.question)?;
     let project = Project::find(common.dir.as_deref())?;
-    let mut session = wire::Session::open(&project, &ask.scope, question, output)?;
+    let mut session = open(&project, &ask.scope.limits(), question, output)?;
     let answer = session.answer(question)?;
     if output.json() {
         output.data(show::json::answer(&answer), &[]);
@@ -73,118 +71,37 @@ pub(crate) fn run(ask: &Ask, common: &Common, output: &Output) -> Outcome {
     Ok(EXIT_OK)
 }
 
+/// Opens the lake for a question, with the progress of a build where one is made.
+pub(crate) fn open(
+    project: &Project,
+    scope: &project::Scope,
+    question: &answers::Entry,
+    output: &Output,
+) -> Result<Session, Failure> {
+    let mut progress = Progress::new(output);
+    let session = Session::open(project, scope, question, &mut |stage, done, total| {
+        progress.step(stage, done, total)
+    });
+    progress.finish();
+    session
+}
+
 impl Scope {
-    /// The day as of which is asked, where one is named.
-    pub(crate) const fn as_of(&self) -> Option<Date> {
-        self.as_of
-    }
-
-    /// The dimensions by which tables are to be broken down.
-    pub(crate) fn by(&self) -> &[String] {
-        &self.by
-    }
-
-    /// True where everything up to the as-of day is asked for.
-    pub(crate) fn is_all(&self) -> bool {
-        self.period.as_deref() == Some("all")
-    }
-
-    /// Scope for a period without further limits.
-    pub(crate) fn of_period(period: Option<String>) -> Self {
-        Self {
-            period,
-            from: None,
-            to: None,
-            by: Vec::new(),
-            segment: None,
-            as_of: None,
-            model: None,
-            currency: None,
-            seed: 1,
-        }
-    }
-
-    /// Turns the options into what an answer is asked for; `facts` is the span of days of the
-    /// facts.
-    pub(crate) fn resolve(
-        &self,
-        definitions: &Arc<Definitions>,
-        as_of: Date,
-        facts: Option<(Date, Date)>,
-    ) -> Result<domain::Ask, Failure> {
-        let period = self.resolve_period(definitions, as_of, facts)?;
-        if let Some(segment) = &self.segment {
-            let mut known: Vec<&str> = definitions.segments.iter().map(|s| &*s.id).collect();
-            known.extend(["other", "unknown"]);
-            if !known.contains(&segment.as_str()) {
-                return Err(not_one_of("segment", segment, &known));
-            }
-        }
-        let model = match &self.model {
-            Some(model) => known_model(model, definitions)?,
-            None => definitions.attribution.model.clone(),
-        };
-        Ok(domain::Ask {
-            as_of,
-            period,
+    /// The limits themselves.
+    pub(crate) fn limits(&self) -> project::Scope {
+        project::Scope {
+            period: self.period.clone(),
+            days: self.from.zip(self.to),
             by: self.by.clone(),
             segment: self.segment.clone(),
-            model,
-            currency: self.currency.unwrap_or(definitions.currency),
-            definitions: Arc::clone(definitions),
+            as_of: self.as_of,
+            model: self.model.clone(),
+            currency: self.currency,
             seed: self.seed,
-        })
-    }
-
-    fn resolve_period(
-        &self,
-        definitions: &Definitions,
-        as_of: Date,
-        facts: Option<(Date, Date)>,
-    ) -> Result<Period, Failure> {
-        let calendar = definitions.calendar();
-        if let (Some(from), Some(to)) = (self.from, self.to) {
-            if from > to {
-                let message = format!("--from {from} lies after --to {to}");
-                return Err(Failure::usage(message, "Swap them."));
-            }
-            return Ok(Period::days(from, to));
-        }
-        match self.period.as_deref() {
-            None => Ok(calendar.last_complete_quarter(as_of)),
-            Some("all") => {
-                let (from, to) = facts.unwrap_or((as_of, as_of));
-                Ok(Period::days(from.min(as_of), to.min(as_of)))
-            }
-            Some(text) => calendar.period(text).map_err(|error| {
-                Failure::usage(error.to_string(), "For example: --period 2026Q3.")
-            }),
         }
     }
 }
 
 fn currency(text: &str) -> Result<Currency, String> {
     text.to_uppercase().parse().map_err(|error: domain::MoneyError| error.to_string())
-}
-
-fn known_model(model: &str, definitions: &Definitions) -> Result<String, Failure> {
-    let known = domain::definition::check::MODELS;
-    if !known.contains(&model) {
-        return Err(not_one_of("model", model, known));
-    }
-    if model == "custom" && definitions.attribution.custom.is_none() {
-        return Err(Failure::usage(
-            "model `custom` has no shares",
-            "Add a section [attribution.custom] to the definitions.",
-        ));
-    }
-    Ok(model.to_owned())
-}
-
-/// A name that is not one of those known.
-pub(crate) fn not_one_of(kind: &str, name: &str, known: &[&str]) -> Failure {
-    let message = format!("{kind} `{name}` is not one of {}", known.join(", "));
-    let hint = domain::diagnostic::nearest(name, known.iter().copied())
-        .map_or_else(|| "Choose one of them.".to_owned(), |near| format!("Did you mean `{near}`?"));
-    Failure::usage(message, hint)
 }

@@ -2,13 +2,13 @@
 
 use clap::Args;
 use jiff::civil::Date;
+use project::{Moment, Project};
 use serde_json::{Value, json};
 
 use super::Common;
 use crate::error::{EXIT_OK, Failure, Outcome};
 use crate::output::Output;
-use crate::project::Project;
-use crate::wire::Moment;
+use crate::progress::Progress;
 
 /// Join people, touches and deals into journeys; nothing is done where nothing changed
 ///
@@ -25,7 +25,11 @@ pub(crate) fn run(build: &Build, common: &Common, output: &Output) -> Outcome {
     let project = Project::find(common.dir.as_deref())?;
     let definitions = project.definitions()?;
     let moment = Moment::find(&project, &definitions, build.as_of)?;
-    let (built, made) = moment.build(&project, &definitions, output)?;
+    let mut progress = Progress::new(output);
+    let (built, made) = moment.build(&project, &definitions, &mut |stage, done, total| {
+        progress.step(stage, done, total)
+    })?;
+    progress.finish();
     let summary = serde_json::to_value(built.summary()).map_err(Failure::bug)?;
     if output.json() {
         let data = json!({

@@ -3,12 +3,12 @@
 use clap::Args;
 use domain::{Diagnostic, Level};
 use intake::Mapping;
+use project::Project;
 use serde_json::json;
 
 use super::Common;
 use crate::error::{EXIT_OK, Failure, Kind, Outcome};
 use crate::output::Output;
-use crate::project::Project;
 
 /// Check definitions and mappings, and say every fault with its place
 ///

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::civil::{Date, date};
+use project::Project;
 use sample::{Dirt, Layout, Plan};
 use serde_json::json;
 
@@ -13,8 +14,6 @@ use super::load::{load_paths, settings};
 use crate::error::{EXIT_OK, Failure, Outcome};
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::project::Project;
-use crate::wire::Session;
 
 /// The days of the extracts.
 const EXTRACTS: [Date; 3] = [date(2026, 3, 31), date(2026, 6, 30), date(2026, 9, 30)];
@@ -65,10 +64,10 @@ pub(crate) fn run(demo: &Demo, common: &Common, output: &Output) -> Outcome {
     let project = Project::find(Some(folder))?;
     let drops = write_exports(&plan, &folder.join("exports"), output)?;
     load(&project, &drops, output)?;
-    let scope = super::Scope::of_period(None);
+    let scope = project::Scope::default();
     let mut answers = Vec::new();
     for entry in answers::QUESTIONS {
-        let mut session = Session::open(&project, &scope, entry, output)?;
+        let mut session = super::ask::open(&project, &scope, entry, output)?;
         answers.push(session.answer(entry)?);
     }
     if output.json() {

@@ -13,13 +13,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lake::load::FileStatus;
 use lake::{Lake, LakeError, LoadReport, LoadRequest, SourceFile};
+use project::Project;
 use serde_json::{Value, json};
 
 use super::Common;
 use crate::error::{EXIT_FOUND, EXIT_OK, Failure, Kind, Outcome};
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::project::Project;
 
 /// Load exports: files and folders of CSV (also .gz), XLSX, NDJSON and Parquet
 ///

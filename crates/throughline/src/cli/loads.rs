@@ -1,12 +1,12 @@
 //! `throughline loads`: the ledger of loads.
 
 use clap::Args;
+use project::Project;
 use serde_json::json;
 
 use super::Common;
 use crate::error::{EXIT_OK, Outcome};
 use crate::output::Output;
-use crate::project::Project;
 
 /// List the loads: when, what, how many rows
 ///

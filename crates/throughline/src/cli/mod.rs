@@ -12,8 +12,6 @@ mod method;
 mod open;
 mod quarantine;
 
-pub(crate) use ask::{Scope, not_one_of};
-
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +19,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
-use crate::error::{EXIT_OK, EXIT_USAGE, Outcome};
+use crate::error::{EXIT_OK, EXIT_USAGE, Outcome, exit_code};
 use crate::output::Output;
 
 /// Revenue marketing that everybody can believe: from spend to touches to pipeline to revenue, to
@@ -92,7 +90,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             output.failure(&failure);
-            ExitCode::from(failure.exit_code())
+            ExitCode::from(exit_code(&failure))
         }
     }
 }

@@ -3,15 +3,14 @@
 use clap::Args;
 use domain::answer::{self, Evidence};
 use domain::{Answer, Cell, Frame, Measure, Value};
+use project::{Project, Session};
 use serde_json::json;
 use show::number;
 
 use super::Common;
-use super::ask::Scope;
+use super::ask::{self, Scope};
 use crate::error::{EXIT_OK, Failure, Outcome};
 use crate::output::Output;
-use crate::project::Project;
-use crate::wire;
 
 /// Open a figure: the rows that make it, and that they add up to it
 ///
@@ -43,9 +42,9 @@ pub(crate) struct Open {
 
 /// Opens the figure.
 pub(crate) fn run(open: &Open, common: &Common, output: &Output) -> Outcome {
-    let question = wire::question(&open.question)?;
+    let question = project::question(&open.question)?;
     let project = Project::find(common.dir.as_deref())?;
-    let mut session = wire::Session::open(&project, &open.scope, question, output)?;
+    let mut session = ask::open(&project, &open.scope.limits(), question, output)?;
     let answer = session.answer(question)?;
     if open.verify {
         return verify(&mut session, &answer, output);
@@ -194,7 +193,7 @@ fn list(answer: &Answer, output: &Output) {
 }
 
 /// Recomputes every openable figure from its rows.
-fn verify(session: &mut wire::Session, answer: &Answer, output: &Output) -> Outcome {
+fn verify(session: &mut Session, answer: &Answer, output: &Output) -> Outcome {
     let openable = answer.openable();
     let mut wrong = Vec::new();
     for (id, value, evidence) in &openable {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use domain::{Column, Frame};
+use project::Project;
 use serde_json::json;
 
 use super::Common;
 use crate::error::{EXIT_OK, Failure, Outcome};
 use crate::output::Output;
-use crate::project::Project;
 
 /// List the rows that were refused: file, line, column, rule, and what to do
 ///
