@@ -348,12 +348,9 @@ fn chart(ask: &Ask, lenses: &[Lens<'_>], channels: &[Channel]) -> Chart {
     // What is unknown is no channel that anybody decides about.
     let known = channels.iter().filter(|channel| channel.id != UNKNOWN);
     let widest = known.max_by_key(spread).filter(|channel| spread(channel) > 0);
-    let series = |lens: &Lens<'_>| Series {
-        name: model_name(lens.model).to_owned(),
-        values: channels
-            .iter()
-            .map(|channel| lens.channel(&channel.id).sum("credit").value.number())
-            .collect(),
+    let series = |lens: &Lens<'_>| {
+        let value = |channel: &Channel| lens.channel(&channel.id).sum("credit").value.number();
+        Series::new(model_name(lens.model), channels.iter().map(value).collect())
     };
     Chart {
         id: "range".to_owned(),
@@ -365,6 +362,7 @@ fn chart(ask: &Ask, lenses: &[Lens<'_>], channels: &[Channel]) -> Chart {
         points: channels.iter().map(|channel| channel.name.clone()).collect(),
         series: lenses.iter().map(series).collect(),
         unit: ask.currency.code().to_owned(),
+        annotations: Vec::new(),
     }
 }
 

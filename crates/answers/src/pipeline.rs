@@ -689,9 +689,9 @@ fn trend(view: &View<'_>, ask: &Ask) -> Chart {
         .iter()
         .map(|part| Cut::of(view.created.all.only(Filter::within("created_on", part))))
         .collect();
-    let series = |side: Side| Series {
-        name: side_name(side).to_owned(),
-        values: cuts.iter().map(|cut| cut.side(side).sum("amount").value.number()).collect(),
+    let series = |side: Side| {
+        let value = |cut: &Cut<'_>| cut.side(side).sum("amount").value.number();
+        Series::new(side_name(side), cuts.iter().map(value).collect())
     };
     let share = |cut: &Cut<'_>| {
         let ours = cut.side(Side::Marketing).sum("amount");
@@ -716,6 +716,7 @@ fn trend(view: &View<'_>, ask: &Ask) -> Chart {
         points: parts.iter().map(|part| part.label.clone()).collect(),
         series: Side::ALL.into_iter().map(series).collect(),
         unit: ask.currency.code().to_owned(),
+        annotations: Vec::new(),
     }
 }
 

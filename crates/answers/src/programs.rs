@@ -6,7 +6,7 @@
 //! and counts are rounded once, half to even. Method: spend moved by median lags; everything else
 //! is counting and adding.
 
-use domain::answer::{Chart, ChartForm, Entry, QuotientUnit, Series, Table};
+use domain::answer::{Chart, ChartForm, Entry, QuotientUnit, Series, Table, TableRow};
 use domain::definition::Side;
 use domain::{
     Answer, Ask, Caveat, Cell, Decimal, Evidence, Figure, Filter, Given, Need, Period, Question,
@@ -518,12 +518,8 @@ fn chart(ask: &Ask, table: &Table) -> Chart {
     let rows = || named().take(CHARTED);
     let series = |id: &str, name: &str| {
         let place = table.columns.iter().position(|column| column.id == id).unwrap_or(0);
-        Series {
-            name: name.to_owned(),
-            values: rows()
-                .map(|row| row.entries.get(place).and_then(|entry| entry.value.number()))
-                .collect(),
-        }
+        let value = |row: &TableRow| row.entries.get(place).and_then(|entry| entry.value.number());
+        Series::new(name, rows().map(value).collect())
     };
     let n = rows().count();
     let all = named().count();
@@ -538,6 +534,7 @@ fn chart(ask: &Ask, table: &Table) -> Chart {
         points: rows().map(|row| row.label.clone()).collect(),
         series: vec![series("spend", "Spend"), series("won_credit", "Won credit")],
         unit: ask.currency.code().to_owned(),
+        annotations: Vec::new(),
     }
 }
 

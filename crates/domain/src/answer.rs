@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use serde::{Serialize, Serializer};
 
 use crate::calendar::Period;
+pub use crate::chart::{Annotation, Chart, ChartForm, Mark, Range, Role, Series, Trend};
 use crate::definition::Definitions;
 use crate::frame::{Cell, Filter, Frame};
 use crate::money::{Currency, Money};
@@ -373,6 +374,9 @@ pub struct Figure {
     /// The target, where a goal gives one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Value>,
+    /// The same figure in the periods up to and including this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trend: Option<Trend>,
     /// What the word means here, in a sentence.
     pub meaning: String,
     /// The rows behind it.
@@ -391,6 +395,7 @@ impl Figure {
             previous: None,
             year_ago: None,
             target: None,
+            trend: None,
             meaning: meaning.to_owned(),
             evidence: None,
         }
@@ -407,6 +412,13 @@ impl Figure {
     #[must_use]
     pub fn interval(mut self, interval: Option<Interval>) -> Self {
         self.interval = interval;
+        self
+    }
+
+    /// Says how it went up to now.
+    #[must_use]
+    pub fn trend(mut self, trend: Option<Trend>) -> Self {
+        self.trend = trend.filter(|trend| !trend.points.is_empty());
         self
     }
 }
@@ -472,46 +484,6 @@ impl Entry {
     pub fn plain(value: Value) -> Self {
         Self { value, interval: None, evidence: None }
     }
-}
-
-/// Data for a chart; every surface draws it in its own way.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Chart {
-    /// Identifier.
-    pub id: String,
-    /// The finding, as a title.
-    pub title: String,
-    /// How it is best drawn.
-    pub form: ChartForm,
-    /// Names of the points along the first axis.
-    pub points: Vec<String>,
-    /// One or more series with a value for each point.
-    pub series: Vec<Series>,
-    /// The unit of the values: a currency code, `count`, `share`, `days`.
-    pub unit: String,
-}
-
-/// How a chart is best drawn.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChartForm {
-    /// A bar for each point.
-    Bars,
-    /// Bars of parts that make a whole.
-    Stacked,
-    /// A line over time.
-    Line,
-    /// The range of several values for each point.
-    Dumbbell,
-}
-
-/// A series of a chart.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Series {
-    /// Name.
-    pub name: String,
-    /// Values; `None` where there is none.
-    pub values: Vec<Option<f64>>,
 }
 
 /// What the reader should know before believing a figure.

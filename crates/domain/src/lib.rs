@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod calendar;
+pub mod chart;
 pub mod definition;
 pub mod diagnostic;
 pub mod fact;

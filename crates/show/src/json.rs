@@ -59,13 +59,21 @@ pub fn answer(answer: &Answer) -> Value {
     let mut out = serde_json::to_value(answer).unwrap_or(Value::Null);
     for figure in members(&mut out, "figures") {
         exact_range(figure);
+        if let Some(currency) =
+            figure.get("value").and_then(|v| v.get("currency")).and_then(currency)
+            && let Some(trend) = figure.get_mut("trend")
+        {
+            members(trend, "values").for_each(|value| exact(value, currency));
+        }
     }
     for chart in members(&mut out, "charts") {
-        if let Some(currency) = chart.get("unit").and_then(currency) {
-            for series in members(chart, "series") {
-                for value in members(series, "values") {
-                    exact(value, currency);
-                }
+        let unit = chart.get("unit").and_then(currency);
+        for series in members(chart, "series") {
+            let Some(currency) = series.get("unit").map_or(unit, currency) else { continue };
+            members(series, "values").for_each(|value| exact(value, currency));
+            for range in members(series, "ranges") {
+                members(range, "low").for_each(|value| exact(value, currency));
+                members(range, "high").for_each(|value| exact(value, currency));
             }
         }
     }

@@ -9,7 +9,9 @@
 mod sample;
 
 use domain::Frame;
-use domain::answer::{Chart, ChartForm, Entry, Interval, Series, Table, TableColumn, TableRow};
+use domain::answer::{
+    Annotation, Chart, ChartForm, Entry, Interval, Mark, Role, Series, Table, TableColumn, TableRow,
+};
 use domain::{Caveat, Cell, Column, Currency, Decimal, Evidence, Figure, Money, Rows, Value};
 use proptest::prelude::*;
 use show::Style;
@@ -260,21 +262,50 @@ fn tables() -> impl Strategy<Value = Table> {
     })
 }
 
+/// Any chart, whatever series it has.
 fn charts() -> impl Strategy<Value = Chart> {
-    use ChartForm::{Bars, Dumbbell, Line, Stacked};
-    let form = prop_oneof![Just(Bars), Just(Dumbbell), Just(Line), Just(Stacked)];
-    let unit = prop_oneof![Just("USD"), Just("count"), Just("share"), Just("days"), Just("number")];
-    let values = proptest::collection::vec(proptest::option::of(any::<f64>()), 0..30);
+    const ROLES: [Role; 8] = [
+        Role::Measured,
+        Role::Projected,
+        Role::Target,
+        Role::Previous,
+        Role::Across,
+        Role::Size,
+        Role::Conversion,
+        Role::Days,
+    ];
+    const MARKS: [Mark; 4] = [Mark::Plain, Mark::Total, Mark::Unfinished, Mark::Extrapolated];
+    let values = || {
+        let one = prop_oneof![any::<f64>(), -1e6..1e6, 0.0..1.0];
+        proptest::collection::vec(proptest::option::of(one), 0..30)
+    };
+    let unit = || proptest::sample::select(&["USD", "count", "share", "days", "months", "number"]);
+    let range = proptest::option::of((0.0..1.0, values(), values()));
+    let marks = proptest::collection::vec(proptest::sample::select(&MARKS), 0..30);
+    let opens = proptest::collection::vec(proptest::option::of(texts()), 0..30);
+    let role = prop_oneof![3 => Just(Role::Measured), 1 => proptest::sample::select(&ROLES)];
+    let series = (texts(), role, proptest::option::of(unit()), values(), range, marks, opens)
+        .prop_map(|(name, role, unit, values, range, marks, opens)| {
+            let series = Series::new(name, values).role(role).marks(marks).opens(opens);
+            let series = unit.iter().fold(series.clone(), |series, unit| series.unit(unit));
+            range.into_iter().fold(series, |s, (level, low, high)| s.range(level, low, high))
+        });
     let points = proptest::collection::vec(texts(), 0..30);
-    let series = proptest::collection::vec((texts(), values), 0..4);
-    (texts(), form, unit, points, series).prop_map(|(title, form, unit, points, series)| Chart {
-        id: "c".to_owned(),
-        title,
-        form,
-        points,
-        series: series.into_iter().map(|(name, values)| Series { name, values }).collect(),
-        unit: unit.to_owned(),
-    })
+    let series = proptest::collection::vec(series, 0..5);
+    let form = proptest::sample::select(&ChartForm::ALL);
+    (texts(), form, unit(), points, series, proptest::option::of(texts())).prop_map(
+        |(title, form, unit, points, series, said)| Chart {
+            annotations: points
+                .first()
+                .zip(said)
+                .map(|(point, text)| Annotation { point: point.clone(), text })
+                .into_iter()
+                .collect(),
+            points,
+            series,
+            ..Chart::new("c", title, form, unit)
+        },
+    )
 }
 
 proptest! {

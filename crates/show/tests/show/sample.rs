@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::answer::{Chart, ChartForm, Entry, Interval, Series, Table, TableColumn, TableRow};
+use domain::answer::{
+    Annotation, Chart, ChartForm, Entry, Interval, Mark, Role, Series, Table, TableColumn,
+    TableRow, Trend,
+};
 use domain::{
     Answer, Ask, Caveat, Column, Currency, Definitions, Evidence, Figure, Filter, Frame, Money,
     Question, Rows, Value,
@@ -62,6 +65,10 @@ pub(crate) fn small() -> Answer {
     .evidence(evidence());
     figure.previous = Some(usd(110_000_000));
     figure.target = Some(Value::None("no goal is set".to_owned()));
+    figure.trend = Some(Trend {
+        points: vec!["2026Q2".to_owned(), "2026Q3".to_owned()],
+        values: vec![Some(1_100_000.0), Some(1_240_300.49)],
+    });
     let rate = Figure::new(
         "win_rate",
         "Win rate",
@@ -74,8 +81,18 @@ pub(crate) fn small() -> Answer {
         title: "July was slow".to_owned(),
         form: ChartForm::Stacked,
         points: vec!["2026-07".to_owned(), "2026-08".to_owned()],
-        series: vec![Series { name: "marketing".to_owned(), values: vec![Some(402_000.1), None] }],
+        series: vec![
+            Series::new("marketing", vec![Some(402_000.1), None])
+                .range(0.8, vec![Some(1.005), None], vec![Some(2.0), None])
+                .marks(vec![Mark::Plain, Mark::Unfinished])
+                .opens(vec![Some("channels.paid_search.pipeline".to_owned()), None]),
+            Series::new("share", vec![Some(0.25), None]).role(Role::Conversion),
+        ],
         unit: "USD".to_owned(),
+        annotations: vec![Annotation {
+            point: "2026-08".to_owned(),
+            text: "new prices".to_owned(),
+        }],
     }];
     answer.tables = vec![Table {
         id: "channels".to_owned(),
@@ -172,10 +189,8 @@ pub(crate) fn pipeline() -> Answer {
         ),
     ];
     let strings = |all: &[&str]| all.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
-    let series = |name: &str, values: &[f64]| Series {
-        name: name.to_owned(),
-        values: values.iter().map(|&x| Some(x)).collect(),
-    };
+    let series =
+        |name: &str, values: &[f64]| Series::new(name, values.iter().map(|&x| Some(x)).collect());
     let chart = |id: &str, title: &str, form, points: &[&str], series, unit: &str| Chart {
         id: id.to_owned(),
         title: title.to_owned(),
@@ -183,6 +198,7 @@ pub(crate) fn pipeline() -> Answer {
         points: strings(points),
         series,
         unit: unit.to_owned(),
+        annotations: Vec::new(),
     };
     answer.charts = vec![
         chart(
