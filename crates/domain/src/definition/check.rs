@@ -156,6 +156,17 @@ fn goals_name_figures_and_periods(
                 .hint("Write it like 2026Q4.");
             found.push(place(fault, sources.get(&format!("goal/{at}/period"))));
         }
+        let days = |goal: &super::Goal| {
+            calendar.period(&goal.period).ok().map(|period| (period.from, period.to))
+        };
+        let same = |other: &super::Goal| {
+            other.figure == goal.figure && days(other).is_some() && days(other) == days(goal)
+        };
+        if definitions.goals.iter().take(at).any(same) {
+            let message = format!("the goal for `{}` in {} is set twice", goal.figure, goal.period);
+            let fault = Diagnostic::error("definition.goal", message).hint("Keep one of the two.");
+            found.push(place(fault, sources.get(&format!("goal/{at}/figure"))));
+        }
     }
 }
 
@@ -191,7 +202,7 @@ mod tests {
             ),
             (
                 "[[goal]]\nfigure = \"won\"\nperiod = \"2026Q4\"\nvalue = \"1\"\ntargte = 1\n",
-                "definitions/x.toml:5:1 `targte` is not a key of a goal | Known are figure, period, value.",
+                "definitions/x.toml:5:1 `targte` is not a key of a goal | Known are figure, period, value, owner.",
             ),
             (
                 "[[channel]]\nid = \"paid-social\"\nside = \"marketing\"\n[[rule]]\nchannel = \"paid-socail\"\nmedium = [\"cpc\"]\n",
@@ -215,6 +226,11 @@ mod tests {
             (
                 "[[goal]]\nfigure = \"won\"\nperiod = \"2026Q9\"\nvalue = 1\n",
                 "period `2026Q9` cannot be read",
+            ),
+            (
+                "[[goal]]\nfigure = \"won\"\nperiod = \"2026Q4\"\nvalue = 1\n\
+                 [[goal]]\nfigure = \"won\"\nperiod = \"FY2026-Q4\"\nvalue = 2\n",
+                "x.toml:6:10 the goal for `won` in FY2026-Q4 is set twice | Keep one of the two.",
             ),
             ("[rates]\nEUR = \"0\"\n", "rate of EUR is 0, expected above 0"),
             (

@@ -334,6 +334,24 @@ pub struct Goal {
     pub period: String,
     /// Value in major units of the reporting currency, or a count.
     pub value: Decimal,
+    /// Who answers for it, where that is not whose figure it is.
+    pub owner: Option<String>,
+}
+
+impl Goal {
+    /// Returns who answers for it: a function, a role or a name.
+    pub fn owner(&self) -> &str {
+        self.owner.as_deref().unwrap_or_else(|| Self::usual_owner(&self.figure))
+    }
+
+    /// Returns whose figure it is.
+    pub fn usual_owner(figure: &str) -> &'static str {
+        match figure {
+            "pipeline_created" => "marketing and sales",
+            figure if figure.starts_with("marketing_") => "marketing",
+            _ => "sales",
+        }
+    }
 }
 
 impl Definitions {
@@ -400,16 +418,15 @@ impl Definitions {
 
     /// Returns the target of a figure in a period, where a goal gives one.
     pub fn goal(&self, figure: &str, period: &crate::Period) -> Option<Decimal> {
+        self.goals_of(period).find(|goal| goal.figure == figure).map(|goal| goal.value)
+    }
+
+    /// Returns the goals that are set for exactly this period, in the order of the files.
+    pub fn goals_of(&self, period: &crate::Period) -> impl Iterator<Item = &Goal> {
         let calendar = self.calendar();
-        self.goals
-            .iter()
-            .filter(|goal| goal.figure == figure)
-            .find(|goal| {
-                calendar
-                    .period(&goal.period)
-                    .is_ok_and(|p| p.from == period.from && p.to == period.to)
-            })
-            .map(|goal| goal.value)
+        self.goals.iter().filter(move |goal| {
+            calendar.period(&goal.period).is_ok_and(|p| p.from == period.from && p.to == period.to)
+        })
     }
 }
 
@@ -522,6 +539,23 @@ mod tests {
         assert_eq!(diagnostics, []);
         assert_eq!(again, definitions);
         assert_eq!(again.identity(), definitions.identity());
+    }
+
+    #[test]
+    fn a_goal_has_the_owner_that_is_named_and_else_the_usual_one() {
+        let goal = |more: &str| {
+            let text =
+                format!("[[goal]]\nfigure = \"won\"\nperiod = \"2026Q4\"\nvalue = \"1\"\n{more}");
+            parse::read(&[("goals.toml", &text)]).0
+        };
+        let owner = |definitions: &Definitions| definitions.goals[0].owner().to_owned();
+        let (none, same) = (goal(""), goal("owner = \" sales \"\n"));
+        let (empty, named) = (goal("owner = \"\"\n"), goal("owner = \"Ada Lund\"\n"));
+        assert_eq!([owner(&none), owner(&named)], ["sales", "Ada Lund"]);
+        assert_eq!([none.identity(), none.identity()], [same.identity(), empty.identity()]);
+        assert_ne!(none.identity(), named.identity());
+        let (again, _) = parse::read(&[("printed.toml", &named.print())]);
+        assert_eq!(again.goals, named.goals);
     }
 
     #[test]

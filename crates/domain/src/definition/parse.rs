@@ -474,7 +474,8 @@ impl Reader {
     }
 
     fn goal(&mut self, value: &Value<'_>) {
-        let Some(table) = self.table(value, "a goal", &["figure", "period", "value"]) else {
+        let Some(table) = self.table(value, "a goal", &["figure", "period", "value", "owner"])
+        else {
             return;
         };
         let (Some((figure, figure_span)), Some((period, period_span)), Some(goal)) =
@@ -488,7 +489,11 @@ impl Reader {
         let at = self.definitions.goals.len();
         self.note(&format!("goal/{at}/figure"), &figure_span);
         self.note(&format!("goal/{at}/period"), &period_span);
-        self.definitions.goals.push(Goal { figure, period, value: amount });
+        let owner = self
+            .text(table, "owner")
+            .map(|(owner, _)| owner.trim().to_owned())
+            .filter(|owner| !owner.is_empty() && owner != Goal::usual_owner(&figure));
+        self.definitions.goals.push(Goal { figure, period, value: amount, owner });
     }
 
     fn each(&mut self, value: &Value<'_>, name: &str, read: fn(&mut Self, &Value<'_>)) {

@@ -129,6 +129,9 @@ impl Definitions {
             entry(out, "figure", &text(&goal.figure));
             entry(out, "period", &text(&goal.period));
             entry(out, "value", &text(&goal.value.normalize().to_string()));
+            if let Some(owner) = &goal.owner {
+                entry(out, "owner", &text(owner));
+            }
         }
     }
 }
