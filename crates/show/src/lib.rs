@@ -8,6 +8,7 @@
 pub mod chart;
 pub mod csv;
 pub mod diagnostic;
+pub mod html;
 pub mod json;
 pub mod number;
 pub mod table;
