@@ -8,13 +8,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::answer::{Chart, ChartForm, Entry, Series, Table};
+use domain::answer::{Chart, ChartForm, Entry, Series, Table, TableRow};
 use domain::definition::check::{MODELS, model_name};
 use domain::{Answer, Ask, Caveat, Cell, Filter, Given, Money, Need, Question, Rows, Test, Value};
-use stats::bootstrap::{self, CreditInterval, Credits, REPLICATES_DEFAULT};
+use stats::bootstrap::CreditInterval;
 
-use crate::chance::{self, LEVEL};
-use crate::common::{self, caveat, count, figure, money, row, table};
+use crate::chance::{self, BOOTSTRAP};
+use crate::common::{self, caveat, count, figure, money, row, series_of, table};
 use crate::slice::{Group, Slice, share_of};
 use crate::words;
 
@@ -30,7 +30,6 @@ const UNKNOWN: &str = "unknown";
 const LAST: &str = "last";
 /// The model that credits every touch, so that its rows tell which deals have any.
 const EVERY_TOUCH: &str = "linear";
-const METHOD: &str = "Poisson bootstrap over deals";
 
 /// The credits of the deals created in the period, under each model.
 pub fn needs(ask: &Ask) -> Vec<Need> {
@@ -74,14 +73,18 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     let floor = i64::from(ask.definitions.attribution.sample_floor);
     let enough = n_touched >= floor.max(1);
 
-    answer.figures = common::compare(ask, figures(lens, touched), None, None);
+    answer.figures = common::targeted(ask, figures(lens, touched));
     let channels = if enough { channels(ask, &lenses) } else { Vec::new() };
     let ranges = if enough { ranges(lens, &channels, ask.seed) } else { Vec::new() };
-    answer.tables.push(credit_table(lens, &lenses, &channels, &ranges));
+    let credit = credit_table(lens, &lenses, &channels, &ranges);
+    if enough {
+        answer.charts.push(in_force_chart(ask, lens, &channels, &ranges, &credit));
+        answer.charts.push(range(ask, &lenses, &channels, &credit));
+    }
+    answer.tables.push(credit);
     answer.tables.push(won_table(&lenses, &channels));
     if enough {
         answer.tables.push(moves(lens, &lenses, &channels));
-        answer.charts.push(chart(ask, &lenses, &channels));
     }
     let n = count(&lens.all.distinct("opportunity_id"));
     let headline = if let Some(text) = common::not_begun(ask, given, n > 0) {
@@ -95,7 +98,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     };
     answer.headline = common::of_segment(ask, headline);
     if common::not_begun(ask, given, n > 0).is_some() {
-        common::without_targets(&mut answer);
+        common::without_targets(&mut answer.figures);
     }
     answer.caveats = doubts(ask, lens);
     answer.caveats.extend(enough.then(|| few_milestones(&lenses)).flatten());
@@ -159,32 +162,8 @@ fn channels(ask: &Ask, lenses: &[Lens<'_>]) -> Vec<Channel> {
 
 /// How sure the credit of each channel is, in the order of the channels.
 fn ranges(lens: &Lens<'_>, channels: &[Channel], seed: u64) -> Vec<CreditInterval> {
-    let place: BTreeMap<&str, u32> =
-        channels.iter().map(|channel| channel.id.as_str()).zip(0..).collect();
-    let deals = lens.all.texts("opportunity_id");
-    let credited = lens.all.moneys("credit").map(|money| money.map_or(0, |money| money.minor));
-    let mut rows: Vec<(&str, u32, i64)> = deals
-        .zip(lens.all.texts("channel"))
-        .zip(credited)
-        .filter_map(|((deal, channel), credit)| Some((&**deal?, *place.get(&**channel?)?, credit)))
-        .collect();
-    // In one order, so that the order of the rows changes no draw.
-    rows.sort_unstable();
-    let mut offsets = vec![0];
-    offsets.extend(rows.chunk_by(|a, b| a.0 == b.0).scan(0, |at, unit| {
-        *at += unit.len();
-        Some(*at)
-    }));
-    let which: Vec<u32> = rows.iter().map(|row| row.1).collect();
-    let amounts: Vec<f64> = rows.iter().map(|row| row.2 as f64).collect();
-    let credits = Credits {
-        offsets: &offsets,
-        channels: &which,
-        amounts: &amounts,
-        n_channels: channels.len(),
-    };
-    let replicates = if rows.len() < 20_000 { 1_000 } else { REPLICATES_DEFAULT };
-    bootstrap::credit_intervals(credits, replicates, LEVEL, seed).unwrap_or_default()
+    let ids: Vec<&str> = channels.iter().map(|channel| channel.id.as_str()).collect();
+    chance::credits(&lens.all, "channel", "credit", &ids, seed)
 }
 
 fn figures(lens: &Lens<'_>, touched: Entry) -> Vec<domain::Figure> {
@@ -263,9 +242,13 @@ fn credit_table(
             chance::around(
                 credit,
                 range.map(|range| (major(range.total.low), major(range.total.high))),
-                METHOD,
+                BOOTSTRAP,
             ),
-            chance::around(share, range.map(|range| (range.share.low, range.share.high)), METHOD),
+            chance::around(
+                share,
+                range.map(|range| (range.share.low, range.share.high)),
+                BOOTSTRAP,
+            ),
             part.distinct("opportunity_id"),
         ];
         entries.extend(lenses.iter().skip(1).map(|lens| lens.channel(&channel.id).sum("credit")));
@@ -340,7 +323,8 @@ fn moved(a: &Lens<'_>, b: &Lens<'_>, channels: &[Channel]) -> i64 {
     differences.fold(0_i64, |sum, d| sum.saturating_add(d.saturating_abs())) / 2
 }
 
-fn chart(ask: &Ask, lenses: &[Lens<'_>], channels: &[Channel]) -> Chart {
+/// The credit of each channel under every model.
+fn range(ask: &Ask, lenses: &[Lens<'_>], channels: &[Channel], credit: &Table) -> Chart {
     let spread = |channel: &&Channel| {
         let credits = || lenses.iter().map(|lens| lens.credit(&channel.id));
         credits().max().unwrap_or(0).saturating_sub(credits().min().unwrap_or(0))
@@ -348,22 +332,44 @@ fn chart(ask: &Ask, lenses: &[Lens<'_>], channels: &[Channel]) -> Chart {
     // What is unknown is no channel that anybody decides about.
     let known = channels.iter().filter(|channel| channel.id != UNKNOWN);
     let widest = known.max_by_key(spread).filter(|channel| spread(channel) > 0);
+    let title = widest.map_or_else(
+        || "Credit over the models".to_owned(),
+        |channel| format!("The credit of {} depends most on the model", channel.name),
+    );
+    let rows: Vec<&TableRow> = credit.rows.iter().filter(|row| row.id != "all").collect();
     let series = |lens: &Lens<'_>| {
-        let value = |channel: &Channel| lens.channel(&channel.id).sum("credit").value.number();
-        Series::new(model_name(lens.model), channels.iter().map(value).collect())
+        let series = series_of(credit, lens.model, model_name(lens.model), &rows);
+        Series { ranges: Vec::new(), ..series }
     };
-    Chart {
-        id: "range".to_owned(),
-        title: widest.map_or_else(
-            || "Credit over the models".to_owned(),
-            |channel| format!("The credit of {} depends most on the model", channel.name),
-        ),
-        form: ChartForm::Dumbbell,
-        points: channels.iter().map(|channel| channel.name.clone()).collect(),
-        series: lenses.iter().map(series).collect(),
-        unit: ask.currency.code().to_owned(),
-        annotations: Vec::new(),
-    }
+    let mut chart = Chart::new("range", title, ChartForm::Dumbbell, ask.currency.code())
+        .points(rows.iter().map(|row| row.label.clone()));
+    chart.series = lenses.iter().map(series).collect();
+    chart
+}
+
+/// The credit of each channel under the model in force, and how sure it is.
+fn in_force_chart(
+    ask: &Ask,
+    lens: &Lens<'_>,
+    channels: &[Channel],
+    ranges: &[CreditInterval],
+    credit: &Table,
+) -> Chart {
+    let model = model_name(lens.model);
+    let mut known = channels.iter().zip(ranges).filter(|(channel, _)| channel.id != UNKNOWN);
+    let title = match (known.next(), known.next()) {
+        (Some((first, range)), Some((next, other))) if other.share.high >= range.share.low => {
+            format!("{} and {} cannot be told apart under {model} credit", first.name, next.name)
+        }
+        (Some((first, _)), _) if lens.credit(&first.id) > 0 => {
+            format!("{} has the most {model} credit", first.name)
+        }
+        _ => format!("{model} credit by channel"),
+    };
+    let rows: Vec<&TableRow> = credit.rows.iter().filter(|row| row.id != "all").collect();
+    Chart::new("credit", title, ChartForm::Bars, ask.currency.code())
+        .points(rows.iter().map(|row| row.label.clone()))
+        .with(series_of(credit, lens.model, model, &rows))
 }
 
 fn headline(
@@ -551,7 +557,7 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    const ENTRY: &crate::Entry = &crate::QUESTIONS[1];
+    const ENTRY: &crate::Entry = &crate::QUESTIONS[2];
 
     fn ask_from(floor: u32) -> Ask {
         let mut ask = ask("2026Q3");
@@ -601,7 +607,7 @@ mod tests {
         }
         let answer = answered_by(ENTRY, &ask_from(3), &company);
         assert_eq!(
-            answer.charts[0].title,
+            answer.charts[1].title,
             "The credit of Sales outbound depends most on the model"
         );
         let note = answer.caveats.iter().find(|caveat| caveat.code == "few_milestones").unwrap();

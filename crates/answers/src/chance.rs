@@ -2,11 +2,14 @@
 //!
 //! Rate: Wilson (1927). Difference of rates: Newcombe (1998). Median: order statistics. Mean of
 //! money: bootstrap with bias correction and acceleration (Efron 1987) for fewer than 200 values,
-//! since deals are skewed; Student's t from there on. An interval never leaves out the figure that
+//! since deals are skewed; Student's t from there on. Credit: Poisson bootstrap over deals. An interval never leaves out the figure that
 //! it is for.
+
+use std::collections::BTreeMap;
 
 use domain::Value;
 use domain::answer::{Entry, Interval};
+use stats::bootstrap::{self, CreditInterval, Credits, REPLICATES_DEFAULT};
 use stats::interval;
 
 use crate::slice::Slice;
@@ -49,6 +52,41 @@ pub(crate) fn median(slice: &Slice<'_>, column: &str) -> Entry {
     let values: Vec<f64> = slice.integers(column).flatten().map(|&days| days as f64).collect();
     let found = interval::median(&values, LEVEL).map(|found| (found.low, found.high));
     around(slice.median(column), found, "order statistics")
+}
+
+/// The method of [`credits`].
+pub(crate) const BOOTSTRAP: &str = "Poisson bootstrap over deals";
+
+/// How sure the sums of a money column are for each of some values of a text column, in minor
+/// units, and their shares: from drawing the deals of `opportunity_id` anew.
+pub(crate) fn credits(
+    slice: &Slice<'_>,
+    column: &str,
+    amount: &str,
+    ids: &[&str],
+    seed: u64,
+) -> Vec<CreditInterval> {
+    let place: BTreeMap<&str, u32> = ids.iter().copied().zip(0..).collect();
+    let credited = slice.moneys(amount).map(|money| money.map_or(0, |money| money.minor));
+    let mut rows: Vec<(&str, u32, i64)> = slice
+        .texts("opportunity_id")
+        .zip(slice.texts(column))
+        .zip(credited)
+        .filter_map(|((deal, group), credit)| Some((&**deal?, *place.get(&**group?)?, credit)))
+        .collect();
+    // In one order, so that the order of the rows changes no draw.
+    rows.sort_unstable();
+    let mut offsets = vec![0];
+    offsets.extend(rows.chunk_by(|a, b| a.0 == b.0).scan(0, |at, unit| {
+        *at += unit.len();
+        Some(*at)
+    }));
+    let which: Vec<u32> = rows.iter().map(|row| row.1).collect();
+    let amounts: Vec<f64> = rows.iter().map(|row| row.2 as f64).collect();
+    let credits =
+        Credits { offsets: &offsets, channels: &which, amounts: &amounts, n_channels: ids.len() };
+    let replicates = if rows.len() < 20_000 { 1_000 } else { REPLICATES_DEFAULT };
+    bootstrap::credit_intervals(credits, replicates, LEVEL, seed).unwrap_or_default()
 }
 
 /// What can be said about two rates.

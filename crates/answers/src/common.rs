@@ -1,6 +1,6 @@
 //! What several answers share: the periods that are compared, targets, dimensions, caveats.
 
-use domain::answer::{Entry, Table, TableColumn, TableRow};
+use domain::answer::{Entry, Mark, Series, Table, TableColumn, TableRow, Trend};
 use domain::definition::Side;
 use domain::{
     Answer, Ask, Caveat, Cell, Evidence, Figure, Filter, Given, Money, Period, Rows, Test, Value,
@@ -24,6 +24,9 @@ pub const DIMENSIONS: &[(&str, &str, &str)] = &[
     ("lead_source", "lead_source", "Lead source"),
 ];
 
+/// How many periods a trend shows, with the one asked for.
+const TRAIL: usize = 8;
+
 /// The period that is asked for and the ones that it is compared with.
 #[derive(Clone, Debug)]
 pub(crate) struct Periods {
@@ -33,17 +36,21 @@ pub(crate) struct Periods {
     pub(crate) previous: Period,
     /// The same period a year ago.
     pub(crate) year_ago: Period,
+    /// The periods of the same kind before the one asked for, oldest first.
+    pub(crate) earlier: Vec<Period>,
 }
 
 impl Periods {
     /// Finds the periods to compare with, by the fiscal calendar.
     pub(crate) fn of(ask: &Ask) -> Self {
         let calendar = ask.definitions.calendar();
-        Self {
-            now: ask.period.clone(),
-            previous: calendar.previous(&ask.period),
-            year_ago: calendar.year_ago(&ask.period),
-        }
+        let previous = calendar.previous(&ask.period);
+        let back = |period: &Period| Some(calendar.previous(period));
+        let mut earlier: Vec<Period> =
+            std::iter::successors(Some(previous.clone()), back).take(TRAIL - 1).collect();
+        earlier.reverse();
+        let year_ago = calendar.year_ago(&ask.period);
+        Self { now: ask.period.clone(), previous, year_ago, earlier }
     }
 
     /// True where a year ago is a comparison of its own: neither the period before once more (a
@@ -52,11 +59,122 @@ impl Periods {
         self.year_ago.from != self.previous.from && self.year_ago.to < self.now.from
     }
 
-    /// Returns the days from the first of the three periods to the end of the one asked for.
+    /// Returns the days from the first of all these periods to the end of the one asked for.
     pub(crate) fn span(&self) -> Period {
-        let from = self.previous.from.min(self.year_ago.from).min(self.now.from);
-        Period::days(from, self.now.to)
+        let first = self.earlier.first().map_or(self.now.from, |period| period.from);
+        Period::days(first.min(self.year_ago.from).min(self.now.from), self.now.to)
     }
+}
+
+/// The figures of the periods up to and including the one asked for, oldest first.
+pub(crate) type Trail = Vec<(Period, Vec<Figure>)>;
+
+/// Returns a figure of a period by its identifier.
+pub(crate) fn of_period<'a>(figures: &'a [Figure], id: &str) -> Option<&'a Figure> {
+    figures.iter().find(|figure| figure.id == id)
+}
+
+/// Sets figures beside those of the periods before: the period before, a year ago, their targets
+/// and their trend. `of` gives the figures of a period, none where its record does not reach it;
+/// `begun` is false where nothing can be compared yet.
+pub(crate) fn placed(
+    ask: &Ask,
+    periods: &Periods,
+    begun: bool,
+    now: Vec<Figure>,
+    of: &dyn Fn(&Period) -> Option<Vec<Figure>>,
+) -> (Vec<Figure>, Trail) {
+    let mut trail: Trail = Vec::new();
+    if begun {
+        let known = |period: &Period| Some((period.clone(), of(period)?));
+        trail.extend(periods.earlier.iter().filter_map(known));
+    }
+    let at = |trail: &Trail, wanted: &Period| {
+        trail.iter().find(|(period, _)| period == wanted).map(|(_, figures)| figures.clone())
+    };
+    let previous = at(&trail, &periods.previous);
+    let year_ago = (begun && periods.apart())
+        .then(|| at(&trail, &periods.year_ago).or_else(|| of(&periods.year_ago)))
+        .flatten();
+    let mut figures = compare(ask, now, previous.as_deref(), year_ago.as_deref());
+    if !trail.is_empty() {
+        for figure in &mut figures {
+            let before = trail.iter().map(|(_, figures)| of_period(figures, &figure.id));
+            if before.clone().all(|before| before.is_none()) {
+                continue;
+            }
+            let value = |figure: Option<&Figure>| figure.and_then(|figure| figure.value.number());
+            let mut values: Vec<Option<f64>> = before.map(value).collect();
+            values.push(figure.value.number());
+            let mut points: Vec<String> =
+                trail.iter().map(|(period, _)| period.label.clone()).collect();
+            points.push(periods.now.label.clone());
+            figure.trend = Some(Trend { points, values });
+        }
+    }
+    trail.push((periods.now.clone(), figures.clone()));
+    (figures, trail)
+}
+
+/// Marks the last of so many points, where the period asked for is not over.
+pub(crate) fn marks(ask: &Ask, n: usize) -> Vec<Mark> {
+    if !so_far(ask) {
+        return Vec::new();
+    }
+    let mut marks = vec![Mark::Plain; n];
+    if let Some(last) = marks.last_mut() {
+        *last = Mark::Unfinished;
+    }
+    marks
+}
+
+/// A table of some figures, a row for each period: columns are (identifier of the column,
+/// identifier of the figure, label).
+pub(crate) fn by_period(
+    id: &str,
+    title: &str,
+    columns: &[(&str, &str, &str)],
+    trail: &Trail,
+) -> Table {
+    let headings: Vec<(&str, &str)> = columns.iter().map(|(id, _, label)| (*id, *label)).collect();
+    let mut table = table(id, title, "Period", &headings);
+    for (period, figures) in trail {
+        let entry = |(_, id, _): &(&str, &str, &str)| {
+            of_period(figures, id).map_or_else(
+                || Entry::plain(Value::None("not known".to_owned())),
+                |figure| Entry {
+                    value: figure.value.clone(),
+                    interval: figure.interval.clone(),
+                    evidence: figure.evidence.clone(),
+                },
+            )
+        };
+        table.rows.push(row(&period.label, &period.label, columns.iter().map(entry).collect()));
+    }
+    table
+}
+
+/// A series of a column of a table: each value opens its entry.
+pub(crate) fn series_of(table: &Table, column: &str, name: &str, rows: &[&TableRow]) -> Series {
+    let place = table.columns.iter().position(|c| c.id == column);
+    let entry = |row: &&TableRow| place.and_then(|place| row.entries.get(place).cloned());
+    let entries: Vec<(Option<Entry>, &str)> =
+        rows.iter().map(|row| (entry(row), row.id.as_str())).collect();
+    let value = |(entry, _): &(Option<Entry>, &str)| entry.as_ref()?.value.number();
+    let open = |(entry, row): &(Option<Entry>, &str)| {
+        entry.as_ref()?.evidence.as_ref()?;
+        Some(format!("{}.{row}.{column}", table.id))
+    };
+    let mut series = Series::new(name, entries.iter().map(value).collect())
+        .opens(entries.iter().map(open).collect());
+    let interval = |(entry, _): &(Option<Entry>, &str)| entry.as_ref()?.interval.clone();
+    let ranges: Vec<_> = entries.iter().map(interval).collect();
+    if let Some(level) = ranges.iter().flatten().map(|range| range.level).next() {
+        let low = ranges.iter().map(|range| Some(range.as_ref()?.low)).collect();
+        let high = ranges.iter().map(|range| Some(range.as_ref()?.high)).collect();
+        series = series.range(level, low, high);
+    }
+    series
 }
 
 /// Says that there are no rows, and of what.
@@ -285,7 +403,7 @@ pub(crate) fn figure(id: &str, label: &str, entry: Entry, meaning: &str) -> Figu
 
 /// Sets the figures of now beside those of earlier periods, by identifier, and beside their
 /// targets.
-pub(crate) fn compare(
+fn compare(
     ask: &Ask,
     now: Vec<Figure>,
     previous: Option<&[Figure]>,
@@ -304,9 +422,14 @@ pub(crate) fn compare(
         .collect()
 }
 
+/// Sets figures beside their targets.
+pub(crate) fn targeted(ask: &Ask, figures: Vec<Figure>) -> Vec<Figure> {
+    compare(ask, figures, None, None)
+}
+
 /// Returns the target of a figure, where a goal for exactly this period gives one. Goals are for
 /// the whole company and in its own currency.
-fn target(ask: &Ask, figure: &Figure) -> Option<Value> {
+pub(crate) fn target(ask: &Ask, figure: &Figure) -> Option<Value> {
     if ask.segment.is_some() {
         return None;
     }
@@ -324,8 +447,8 @@ fn target(ask: &Ask, figure: &Figure) -> Option<Value> {
 }
 
 /// Takes the targets away: what has not begun, or is not known, misses none.
-pub(crate) fn without_targets(answer: &mut Answer) {
-    for figure in &mut answer.figures {
+pub(crate) fn without_targets(figures: &mut [Figure]) {
+    for figure in figures {
         figure.target = None;
     }
 }

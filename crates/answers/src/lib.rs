@@ -18,6 +18,7 @@ mod words;
 pub mod attribution;
 pub mod pipeline;
 pub mod programs;
+pub mod scorecard;
 
 use domain::{Answer, Ask, Given, Need, Question};
 
@@ -38,6 +39,12 @@ pub struct Entry {
 
 /// All questions, in the order in which they are listed.
 pub const QUESTIONS: &[Entry] = &[
+    Entry {
+        question: &scorecard::QUESTION,
+        needs: scorecard::needs,
+        dimensions: &[],
+        answer: scorecard::answer,
+    },
     Entry {
         question: &pipeline::QUESTION,
         needs: pipeline::needs,

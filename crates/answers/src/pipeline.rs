@@ -5,14 +5,16 @@
 //! For: CEO, CMO. Grain: one row per deal. Money: the currency asked for, exact.
 //! Method: intervals as in `chance`; everything else is counting and adding.
 
-use domain::answer::{Chart, ChartForm, Entry, Series, Table};
+use domain::answer::{Entry, Table};
 use domain::definition::{Side, SourcedBy, State};
 use domain::{Answer, Ask, Caveat, Figure, Filter, Given, Money, Need, Period, Question, Value};
 
 use crate::chance::{self, Difference};
-use crate::common::{self, Periods, caveat, figure, money, row, side_name, table};
+use crate::common::{self, Periods, Trail, caveat, figure, money, row, side_name, table};
 use crate::slice::{Group, Slice, share_of};
 use crate::words;
+
+mod charts;
 
 /// The question.
 pub const QUESTION: Question = Question {
@@ -60,24 +62,11 @@ fn columns(ask: &Ask) -> Vec<&'static str> {
 
 /// Answers the question.
 pub fn answer(ask: &Ask, given: &Given) -> Answer {
+    let Found { deals, now, before, begun, figures, trail } = Found::of(ask, given);
     let periods = Periods::of(ask);
-    let deals = Deals::of(ask, given);
-    let now = View::of(&deals, &periods.now);
-    let begun = common::not_begun(ask, given, now.any()).is_none();
-    let before = (begun && deals.known_until(&periods.previous))
-        .then(|| View::of(&deals, &periods.previous));
-    let year_ago = (begun && periods.apart() && deals.known_until(&periods.year_ago))
-        .then(|| View::of(&deals, &periods.year_ago));
-
     let mut answer = Answer::new(&QUESTION, ask);
-    let of = |view: &View<'_>| figures(view, ask.seed);
-    let mut figures = of(&now);
-    figures.extend(expected(&deals.open));
-    let (earlier, long_ago) = (before.as_ref().map(of), year_ago.as_ref().map(of));
-    answer.figures = common::compare(ask, figures, earlier.as_deref(), long_ago.as_deref());
-    if !begun {
-        common::without_targets(&mut answer);
-    }
+    answer.figures = figures;
+    answer.figures.extend(expected(&deals.open));
     answer.headline = if let Some(text) = common::not_begun(ask, given, now.any()) {
         common::of_segment(ask, text)
     } else if given.frames.values().all(|frame| frame.n_rows() == 0) {
@@ -89,11 +78,57 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     answer.tables.push(rules(&now, ask));
     answer.tables.push(stages(&now, ask));
     answer.tables.extend(breakdowns(&now, ask));
-    answer.charts.push(trend(&now, ask));
-    answer.caveats = doubts(&now, &deals, before.is_some(), &periods);
+    let history = charts::history(ask, &deals, trail);
+    answer.charts.push(charts::by_source(ask, &history));
+    answer.charts.extend(charts::stages(answer.tables.iter().find(|table| table.id == "stages")));
+    answer.tables.push(history);
+    answer.caveats = doubts(&now, &deals, before.is_some() || !begun, &periods);
     answer.caveats.extend(still_touched(&now));
     common::caveats(&mut answer, ask, given);
     answer
+}
+
+/// What was found in the rows, for this answer and for those that rest on it.
+pub(crate) struct Found<'a> {
+    deals: Deals<'a>,
+    now: View<'a>,
+    before: Option<View<'a>>,
+    begun: bool,
+    /// The figures of the period, beside those of other periods.
+    pub(crate) figures: Vec<Figure>,
+    /// The same for the periods up to and including this one.
+    pub(crate) trail: Trail,
+}
+
+impl<'a> Found<'a> {
+    /// Finds the figures.
+    pub(crate) fn of(ask: &Ask, given: &'a Given) -> Self {
+        let periods = Periods::of(ask);
+        let deals = Deals::of(ask, given);
+        let now = View::of(&deals, &periods.now);
+        let begun = common::not_begun(ask, given, now.any()).is_none();
+        let of = |period: &Period| {
+            deals.known_until(period).then(|| figures(&View::of(&deals, period), None))
+        };
+        let (mut figures, trail) =
+            common::placed(ask, &periods, begun, figures(&now, Some(ask.seed)), &of);
+        if !begun {
+            common::without_targets(&mut figures);
+        }
+        let before = (begun && deals.known_until(&periods.previous))
+            .then(|| View::of(&deals, &periods.previous));
+        Self { deals, now, before, begun, figures, trail }
+    }
+
+    /// True where any deal was created or closed in the period.
+    pub(crate) fn any(&self) -> bool {
+        self.now.any()
+    }
+
+    /// What a reader should know before believing the figures.
+    pub(crate) fn doubts(&self, periods: &Periods) -> Vec<Caveat> {
+        doubts(&self.now, &self.deals, self.before.is_some() || !self.begun, periods)
+    }
 }
 
 /// The deals that were handed in.
@@ -169,7 +204,8 @@ impl<'a> View<'a> {
     }
 }
 
-fn figures(view: &View<'_>, seed: u64) -> Vec<Figure> {
+/// The figures of a period; with a seed, also how sure they are.
+fn figures(view: &View<'_>, seed: Option<u64>) -> Vec<Figure> {
     let View { created, closed, won } = view;
     let ours = created.side(Side::Marketing);
     let pipeline = created.all.sum("amount");
@@ -261,19 +297,22 @@ fn figures(view: &View<'_>, seed: u64) -> Vec<Figure> {
         figures.push(figure(
             &format!("{prefix}win_rate"),
             &label("win rate"),
-            chance::with_rate(closed.share("won")),
+            seed.map_or_else(|| closed.share("won"), |_| chance::with_rate(closed.share("won"))),
             "Deals won of all deals closed in the period.",
         ));
         figures.push(figure(
             &format!("{prefix}won_average"),
             &label("average won deal"),
-            chance::mean(&won, "amount", seed),
+            seed.map_or_else(|| won.mean("amount"), |seed| chance::mean(&won, "amount", seed)),
             "Mean amount of the deals won in the period.",
         ));
         figures.push(figure(
             &format!("{prefix}cycle_days_median"),
             &label("median cycle"),
-            chance::median(&closed, "cycle_days"),
+            seed.map_or_else(
+                || closed.median("cycle_days"),
+                |_| chance::median(&closed, "cycle_days"),
+            ),
             "Median days from creation to close of the deals closed in the period.",
         ));
     }
@@ -680,44 +719,6 @@ fn breakdowns(view: &View<'_>, ask: &Ask) -> Vec<Table> {
             table
         })
         .collect()
-}
-
-/// Pipeline created over the parts of the period, by source.
-fn trend(view: &View<'_>, ask: &Ask) -> Chart {
-    let parts = common::parts(ask, &ask.period);
-    let cuts: Vec<Cut<'_>> = parts
-        .iter()
-        .map(|part| Cut::of(view.created.all.only(Filter::within("created_on", part))))
-        .collect();
-    let series = |side: Side| {
-        let value = |cut: &Cut<'_>| cut.side(side).sum("amount").value.number();
-        Series::new(side_name(side), cuts.iter().map(value).collect())
-    };
-    let share = |cut: &Cut<'_>| {
-        let ours = cut.side(Side::Marketing).sum("amount");
-        share_of(&ours, &cut.all.sum("amount"), NO_PIPELINE).value.number()
-    };
-    let ends = (cuts.first().and_then(share), cuts.last().and_then(share));
-    let title = match (ends, parts.first(), parts.last()) {
-        ((Some(first), Some(last)), Some(from), Some(to)) if parts.len() > 1 => {
-            let (a, b) = (words::percent(first), words::percent(last));
-            if a == b {
-                format!("Marketing sourced {a} of new pipeline in {from} and in {to}")
-            } else {
-                format!("Marketing sourced {a} of new pipeline in {from} and {b} in {to}")
-            }
-        }
-        _ => "Pipeline created, by source".to_owned(),
-    };
-    Chart {
-        id: "trend".to_owned(),
-        title,
-        form: ChartForm::Stacked,
-        points: parts.iter().map(|part| part.label.clone()).collect(),
-        series: Side::ALL.into_iter().map(series).collect(),
-        unit: ask.currency.code().to_owned(),
-        annotations: Vec::new(),
-    }
 }
 
 /// What a reader should know before believing the figures.

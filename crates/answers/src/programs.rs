@@ -6,7 +6,9 @@
 //! and counts are rounded once, half to even. Method: spend moved by median lags; everything else
 //! is counting and adding.
 
-use domain::answer::{Chart, ChartForm, Entry, QuotientUnit, Series, Table, TableRow};
+use std::collections::BTreeMap;
+
+use domain::answer::{Entry, QuotientUnit, Table};
 use domain::definition::Side;
 use domain::{
     Answer, Ask, Caveat, Cell, Decimal, Evidence, Figure, Filter, Given, Need, Period, Question,
@@ -14,12 +16,15 @@ use domain::{
 };
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
+use stats::bootstrap::CreditInterval;
 
 use crate::attribution;
 use crate::chance;
-use crate::common::{self, Periods, caveat, count, figure, money, row, table};
+use crate::common::{self, Periods, Trail, caveat, count, figure, money, row, table};
 use crate::slice::{Slice, per};
 use crate::words;
+
+mod charts;
 
 /// The question.
 pub const QUESTION: Question = Question {
@@ -31,8 +36,6 @@ pub const QUESTION: Question = Question {
 
 /// The day from which spend is asked for: before all that anybody has on record.
 const EVER: Date = date(1970, 1, 1);
-/// How many programs a chart can show.
-const CHARTED: usize = 10;
 
 const COLUMNS: &[(&str, &str)] = &[
     ("spend", "Spend"),
@@ -45,6 +48,7 @@ const COLUMNS: &[(&str, &str)] = &[
     ("won_opportunities", "Deals won"),
     ("won", "Won"),
     ("won_credit", "Won credit"),
+    ("spend_behind", "Spend behind it"),
     ("cost_per_lead", "Cost per lead"),
     ("cost_per_opportunity", "Cost per deal"),
     ("cac", "CAC"),
@@ -63,6 +67,8 @@ const MEANINGS: &[&str] = &[
     "Deals closed won in the period.",
     "Amount of the deals closed won in the period.",
     "What was won in the period, as the model in force credits it.",
+    "Spend of the period moved back by the median days from first touch to won: what CAC and ROI \
+     set against what was won.",
     "Spend of the period for each lead of the period; blended: all leads, whoever sourced them.",
     "Spend, moved back by the median days from first touch to creation, for each deal created; \
      blended: all deals, whoever sourced them.",
@@ -100,19 +106,19 @@ pub fn needs(ask: &Ask) -> Vec<Need> {
         ),
         of("leads", leads(ask).only(Filter::within("created_on", &span)), &["created_on"]),
         of(
-            "created",
+            "deals_created",
             deals(ask).only(Filter::within("created_on", &span)),
             &["created_on", "amount"],
         ),
         of(
-            "won",
+            "deals_won",
             won(ask).only(Filter::within("closed_on", &span)),
             &["closed_on", "amount", "account_id"],
         ),
         of(
             "credits",
             credits(ask).only(Filter::within("closed_on", &span)),
-            &["closed_on", "credit_won", "side"],
+            &["closed_on", "opportunity_id", "credit_won", "side"],
         ),
         Need {
             name: "history",
@@ -149,30 +155,17 @@ fn history(ask: &Ask) -> Rows {
 
 /// Answers the question.
 pub fn answer(ask: &Ask, given: &Given) -> Answer {
+    let Found { facts, lags, elapsed, now, figures, .. } = Found::of(ask, given);
     let periods = Periods::of(ask);
-    let facts = Facts::of(ask, given);
-    let lags = Lags::of(&facts.history);
-    // Deals of the days that have passed are set against the spend behind those days.
-    let elapsed = common::elapsed(ask, given);
-    let now = View::of(&facts, &elapsed, &lags);
-    let begun = common::not_begun(ask, given, now.active()).is_none();
-    let view = |period| {
-        (begun && facts.known_until(period)).then(|| before(ask, &View::of(&facts, period, &lags)))
-    };
-    let earlier = view(&periods.previous);
-    let long_ago = periods.apart().then(|| view(&periods.year_ago)).flatten();
-
     let mut answer = Answer::new(&QUESTION, ask);
-    let mut figures = totals(ask, &now);
-    figures.push(days_to_won(ask, &facts));
-    answer.figures = common::compare(ask, figures, earlier.as_deref(), long_ago.as_deref());
-    if !begun {
-        common::without_targets(&mut answer);
-    }
+    answer.figures = figures;
+    answer.figures.push(days_to_won(ask, &facts));
     let programs = breakdown(ask, &now, "program", "program_id", "programs");
-    answer.charts.push(chart(ask, &programs));
-    answer.tables.push(programs);
-    answer.tables.push(breakdown(ask, &now, "channel", "channel", "channels"));
+    let mut channels = breakdown(ask, &now, "channel", "channel", "channels");
+    ranges(&mut channels, &now, ask.seed);
+    answer.charts.extend(charts::returns(&channels));
+    answer.charts.extend(charts::programs(ask, &programs));
+    answer.tables.extend([programs, channels]);
     answer.headline = if let Some(text) = common::not_begun(ask, given, now.active()) {
         common::of_segment(ask, text)
     } else if given.frames.values().all(|frame| frame.n_rows() == 0) {
@@ -183,6 +176,94 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     answer.caveats = doubts(ask, &facts, &now, &lags, &elapsed);
     common::caveats(&mut answer, ask, given);
     answer
+}
+
+/// What was found in the rows, for this answer and for those that rest on it.
+pub(crate) struct Found<'a> {
+    facts: Facts<'a>,
+    lags: Lags,
+    /// The days of the period that have passed and are loaded.
+    elapsed: Period,
+    now: View<'a>,
+    /// The figures of the period, beside those of other periods.
+    pub(crate) figures: Vec<Figure>,
+    /// The same for the periods up to and including this one.
+    pub(crate) trail: Trail,
+}
+
+impl<'a> Found<'a> {
+    /// Finds the figures.
+    pub(crate) fn of(ask: &Ask, given: &'a Given) -> Self {
+        let periods = Periods::of(ask);
+        let facts = Facts::of(ask, given);
+        let lags = Lags::of(&facts.history);
+        // Deals of the days that have passed are set against the spend behind those days.
+        let elapsed = common::elapsed(ask, given);
+        let now = View::of(&facts, &elapsed, &lags);
+        let begun = common::not_begun(ask, given, now.active()).is_none();
+        let of = |period: &Period| {
+            let known = facts.known_until(period);
+            known.then(|| before(ask, &View::of(&facts, period, &lags)))
+        };
+        let mut own = totals(ask, &now);
+        let sure = credit_range(&now, "side", ask.seed);
+        for figure in own.iter_mut().filter(|figure| figure.id == "roi") {
+            let entry = Entry::plain(figure.value.clone());
+            figure.interval = around(entry, sure.get(Side::Marketing.id())).interval;
+        }
+        let (mut figures, trail) = common::placed(ask, &periods, begun, own, &of);
+        if !begun {
+            common::without_targets(&mut figures);
+        }
+        Self { facts, lags, elapsed, now, figures, trail }
+    }
+
+    /// True where anything happened in the period.
+    pub(crate) fn any(&self) -> bool {
+        self.now.active()
+    }
+
+    /// What a reader should know before believing the figures.
+    pub(crate) fn doubts(&self, ask: &Ask) -> Vec<Caveat> {
+        doubts(ask, &self.facts, &self.now, &self.lags, &self.elapsed)
+    }
+}
+
+/// How far the won credit of each value of a column may lie from what it is, as parts of it: from
+/// drawing the deals anew.
+fn credit_range(view: &View<'_>, column: &str, seed: u64) -> BTreeMap<String, (f64, f64)> {
+    let groups = view.credits.split(column);
+    let ids: Vec<&str> = groups.iter().filter_map(|(id, _)| id.as_deref()).collect();
+    let ranges = chance::credits(&view.credits, column, "credit_won", &ids, seed);
+    let part = |(id, range): (&&str, &CreditInterval)| {
+        let CreditInterval { total, .. } = range;
+        let parts = (total.low / total.point, total.high / total.point);
+        (total.point > 0.0).then(|| ((*id).to_owned(), parts))
+    };
+    ids.iter().zip(&ranges).filter_map(part).collect()
+}
+
+/// Adds to a return how sure it is, as far as that depends on which deals were won.
+fn around(entry: Entry, parts: Option<&(f64, f64)>) -> Entry {
+    let found = entry.value.number().zip(parts);
+    let found = found.map(|(roi, (low, high))| ((roi + 1.0) * low - 1.0, (roi + 1.0) * high - 1.0));
+    chance::around(entry, found, chance::BOOTSTRAP)
+}
+
+/// Adds to the returns of the channels, and of all, how sure they are.
+fn ranges(channels: &mut Table, view: &View<'_>, seed: u64) {
+    let Some(place) = channels.columns.iter().position(|column| column.id == "roi") else { return };
+    let by_channel = credit_range(view, "channel", seed);
+    let by_side = credit_range(view, "side", seed);
+    for row in &mut channels.rows {
+        let parts = match row.id.as_str() {
+            "all" => by_side.get(Side::Marketing.id()),
+            id => by_channel.get(id),
+        };
+        if let Some(entry) = row.entries.get_mut(place) {
+            *entry = around(entry.clone(), parts);
+        }
+    }
 }
 
 fn days_to_won(ask: &Ask, facts: &Facts<'_>) -> Figure {
@@ -221,8 +302,8 @@ impl<'a> Facts<'a> {
             ),
             touches: of("touches", Rows::of("touch_days")),
             leads: of("leads", leads(ask)),
-            created: of("created", deals(ask)),
-            won: of("won", won(ask)),
+            created: of("deals_created", deals(ask)),
+            won: of("deals_won", won(ask)),
             credits: of("credits", credits(ask)),
             history: of("history", history(ask)),
         }
@@ -394,9 +475,16 @@ fn entries(ask: &Ask, view: &View<'_>, credit: Credit) -> Vec<Entry> {
         won.count(),
         won.sum("amount"),
         credits.sum("credit_won"),
+        by_segment(behind(view)),
     ];
     entries.extend(costs(ask, view, credit).map(by_segment));
     entries
+}
+
+/// The spend behind what was won.
+fn behind(view: &View<'_>) -> Entry {
+    let spend = view.spend_before_won.sum("amount");
+    view.unrecorded(view.starts.won).map_or(spend, |no| missing(&no))
 }
 
 /// Whose credit stands against the spend.
@@ -484,18 +572,21 @@ fn before(ask: &Ask, view: &View<'_>) -> Vec<Figure> {
     let mut figures = totals(ask, view);
     if let Some(why) = view.unrecorded(view.starts.period) {
         let spend = figures.iter_mut().filter(|figure| figure.id == "spend");
-        spend.filter(|f| !f.value.is_none()).for_each(|f| f.value = Value::None(why.clone()));
+        for figure in spend.filter(|figure| !figure.value.is_none()) {
+            (figure.value, figure.evidence) = (Value::None(why.clone()), None);
+        }
     }
     figures
 }
 
-/// A row for each program or channel with any activity in the period.
+/// A row for each program or channel with any activity in the period, or spend behind it.
 fn breakdown(ask: &Ask, view: &View<'_>, dimension: &str, column: &str, id: &str) -> Table {
     let heading = words::sentence(dimension);
     let mut table = table(id, &format!("By {dimension}"), &heading, COLUMNS);
     let mut none = None;
     for member in common::broken_down(ask, dimension, column, &view.slices()) {
-        let Some(part) = view.with(member.slices).filter(View::active) else { continue };
+        let shown = |part: &View<'_>| part.active() || part.spend_before_won.n() > 0;
+        let Some(part) = view.with(member.slices).filter(shown) else { continue };
         // What belongs to no program has sales' own credit in it, and marketing's spend.
         let credit = if member.id == common::NONE { Credit::Marketing } else { Credit::Own };
         let row = row(&member.id, &member.label, entries(ask, &part, credit));
@@ -511,31 +602,6 @@ fn breakdown(ask: &Ask, view: &View<'_>, dimension: &str, column: &str, id: &str
             .to_owned(),
     );
     table
-}
-
-fn chart(ask: &Ask, table: &Table) -> Chart {
-    let named = || table.rows.iter().filter(|row| row.id != "all" && row.id != common::NONE);
-    let rows = || named().take(CHARTED);
-    let series = |id: &str, name: &str| {
-        let place = table.columns.iter().position(|column| column.id == id).unwrap_or(0);
-        let value = |row: &TableRow| row.entries.get(place).and_then(|entry| entry.value.number());
-        Series::new(name, rows().map(value).collect())
-    };
-    let n = rows().count();
-    let all = named().count();
-    Chart {
-        id: "programs".to_owned(),
-        title: if n < all {
-            format!("Spend and won credit of the {n} largest programs")
-        } else {
-            "Spend and won credit by program".to_owned()
-        },
-        form: ChartForm::Bars,
-        points: rows().map(|row| row.label.clone()).collect(),
-        series: vec![series("spend", "Spend"), series("won_credit", "Won credit")],
-        unit: ask.currency.code().to_owned(),
-        annotations: Vec::new(),
-    }
 }
 
 fn headline(ask: &Ask, answer: &Answer, now: &View<'_>, periods: &Periods) -> String {
@@ -750,215 +816,4 @@ impl Lags {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::testing::*;
-
-    const ENTRY: &crate::Entry = &crate::QUESTIONS[2];
-
-    /// A webinar that takes 30 days to a deal and 100 to a customer, and a trade fair that won
-    /// nothing.
-    fn small() -> Company {
-        let webinar = Some("spring webinar");
-        let deal = |id: &str, created: Date| {
-            Deal::new(id, "marketing", created, 1_200_000)
-                .first_touch(created - 30.days(), "spring webinar")
-        };
-        let won = |id: &str, account, created: Date| Deal {
-            account,
-            ..deal(id, created).closed(created + 70.days(), true)
-        };
-        Company {
-            deals: vec![
-                won("a", Some("acorn"), date(2026, 5, 1)),
-                won("b", Some("birch"), date(2026, 5, 20)),
-                won("c", Some("birch"), date(2026, 6, 1)),
-                deal("d", date(2026, 8, 1)),
-                Deal { program: None, ..deal("e", date(2026, 8, 2)) },
-                Deal::new("f", "sales", date(2026, 8, 3), 500_000),
-            ],
-            spend: vec![
-                // Spend is on record before the days that 2026Q3 is set against, not before those
-                // of the quarter before.
-                (date(2026, 3, 1), None, "display", Some(10_000), 0),
-                (date(2026, 4, 10), webinar, "webinar", Some(600_000), 0),
-                (date(2026, 6, 10), webinar, "webinar", Some(300_000), 2),
-                (date(2026, 8, 10), webinar, "webinar", Some(100_000), 1),
-                (date(2026, 8, 11), webinar, "webinar", None, 1),
-                (date(2026, 9, 1), Some("trade fair"), "event", Some(400_000), 0),
-                (date(2026, 9, 2), None, "display", Some(50_000), 3),
-            ],
-            left_out: vec![(date(2026, 9, 2), webinar, "webinar", Some(70_000), 0)],
-            touches: vec![
-                (date(2026, 8, 1), webinar, "webinar", 40, 2),
-                (date(2026, 8, 2), None, "direct", 5, 9),
-            ],
-            leads: vec![
-                (date(2026, 8, 1), webinar, "webinar", "enterprise"),
-                (date(2026, 8, 2), webinar, "webinar", "small"),
-            ],
-        }
-    }
-
-    #[test]
-    fn a_small_company_is_told_in_full() {
-        let answer = answered_by(ENTRY, &ask("2026Q3"), &small());
-        assert_told(&answer, include_str!("../goldens/programs.txt"));
-    }
-
-    #[test]
-    fn spend_is_moved_by_the_medians_and_set_against_what_it_brought() {
-        let answer = answered_by(ENTRY, &ask("2026Q3"), &small());
-        let of = |column| entry(&answer, "programs", "spring webinar", column);
-        assert_eq!(value(&answer, "days_to_won_median"), &Value::Days(100.0));
-        // 1,000 of the quarter by 2 leads.
-        assert_eq!(of("cost_per_lead"), &usd_value(50_000));
-        // 30 days earlier: 2 June to 31 August holds 3,000 + 1,000, by 1 deal of the program.
-        assert_eq!(of("cost_per_opportunity"), &usd_value(400_000));
-        // 100 days earlier: 23 March to 22 June holds 6,000 + 3,000, by 2 customers.
-        assert_eq!(of("cac"), &usd_value(450_000));
-        // 36,000 won at a margin of 0.8 for 9,000.
-        assert!((of("roi").number().unwrap() - (36.0 * 0.8 / 9.0 - 1.0)).abs() < 1e-12);
-        // 4,500 for a customer who brings 18,000 × 0.8 in 12 months.
-        assert!(
-            (of("payback_months").number().unwrap() - 4500.0 / (18_000.0 * 0.8 / 12.0)).abs()
-                < 1e-12
-        );
-        assert_eq!(of("payback_months").unit(), "months");
-    }
-
-    #[test]
-    fn the_return_of_the_company_takes_the_credit_of_marketing_alone() {
-        let mut company = small();
-        company.deals.push(
-            Deal::new("call", "sales", date(2026, 6, 1), 9_900_000)
-                .first_touch(date(2026, 5, 2), "spring webinar")
-                .closed(date(2026, 8, 10), true),
-        );
-        let roi = |company: &Company| {
-            let answer = answered_by(ENTRY, &ask("2026Q3"), company);
-            assert_eq!(entry(&answer, "programs", "all", "roi"), value(&answer, "roi"));
-            value(&answer, "roi").clone()
-        };
-        assert_eq!(roi(&company), roi(&small()));
-        let answer = answered_by(ENTRY, &ask("2026Q3"), &company);
-        assert_eq!(value(&answer, "won_credit"), &usd_value(3_600_000 + 9_900_000));
-    }
-
-    #[test]
-    fn what_spend_does_not_cover_is_not_compared() {
-        let answer = answered_by(ENTRY, &ask("2026Q3"), &small());
-        let before =
-            |id: &str| answer.figures.iter().find(|f| f.id == id).unwrap().previous.clone();
-        let none = Some(Value::None("spend is recorded only from 2026-03-01".to_owned()));
-        assert_eq!(
-            [before("cac"), before("roi"), before("payback_months")],
-            [none.clone(), none.clone(), none]
-        );
-        assert_eq!(before("cost_per_opportunity"), Some(usd_value(200_000)));
-    }
-
-    #[test]
-    fn a_cost_without_spend_or_without_anything_to_divide_by_is_empty_and_says_why() {
-        let answer = answered_by(ENTRY, &ask("2026Q3"), &small());
-        let none = |reason: &str| Value::None(reason.to_owned());
-        let fair = |column| entry(&answer, "programs", "trade fair", column);
-        assert_eq!(fair("cost_per_lead"), &none("no leads"));
-        // The fair was paid in September: no spend lies 30 or 100 days earlier.
-        assert_eq!(fair("cost_per_opportunity"), &none("no spend"));
-        assert_eq!(fair("roi"), &none("no spend"));
-        assert_eq!(fair("payback_months"), &none("no spend"));
-        let mut bare = ask("2026Q3");
-        Arc::make_mut(&mut bare.definitions).gross_margin = None;
-        let answer = answered_by(ENTRY, &bare, &small());
-        assert_eq!(value(&answer, "roi"), &none("no gross margin is defined"));
-    }
-
-    #[test]
-    fn a_segment_has_no_costs() {
-        let ask = Ask { segment: Some("small".to_owned()), ..ask("2026Q3") };
-        let answer = answered_by(ENTRY, &ask, &small());
-        assert!(value(&answer, "spend").is_none() && value(&answer, "cac").is_none());
-        assert_eq!(value(&answer, "leads"), &Value::Count(1));
-        assert_eq!(
-            answer.headline,
-            "Small business in 2026Q3: 1 lead, no deals created ($0) and no deals won ($0). What it \
-             cost is not recorded by segment."
-        );
-    }
-
-    #[test]
-    fn headlines_read_well_without_spend_and_with_little() {
-        let told = |company: &Company| answered_by(ENTRY, &ask("2026Q3"), company).headline;
-        let spend = |amount| (date(2026, 8, 1), None, "display", Some(amount), 0);
-        let before = (date(2026, 4, 1), None, "display", Some(100), 0);
-        let one = Company { spend: vec![spend(120_000), before], ..Company::default() };
-        assert_eq!(
-            told(&one),
-            "$1.2k was spent outside any program in 2026Q3, up from $1 in 2026Q2. It cannot be set \
-             against leads, deals or customers. Under W-shaped credit, no gross profit is credited to \
-             marketing yet."
-        );
-        let leads = vec![(date(2026, 8, 1), None, "direct", "small")];
-        let free = Company { leads: leads.clone(), ..Company::default() };
-        assert_eq!(
-            told(&free),
-            "No spend is recorded in 2026Q3. Without a known cost: 1 lead, no deals created ($0) and \
-             no deals won ($0)."
-        );
-        let both = Company { leads: leads.clone(), ..one };
-        assert!(told(&both).contains(". Blended, whoever sourced them, a lead cost $1.2k. Under"));
-        let late = Company { leads, spend: vec![spend(120_000)], ..Company::default() };
-        assert!(
-            told(&late).starts_with("$1.2k was spent outside any program in 2026Q3. It cannot")
-        );
-        assert!(told(&late).ends_with(
-            " It cannot be set against leads, deals or customers: spend is recorded only from \
-             2026-08-01."
-        ));
-        assert_eq!(told(&Company::default()), "Nothing was loaded for this period (2026Q3).");
-        let bare = super::answer(&ask("2026Q3"), &Given::default());
-        assert_eq!(bare.headline, "Nothing was loaded for this period (2026Q3).");
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-
-        #[test]
-        fn every_figure_opens_and_the_rows_add_up_to_the_last(
-            seed in any::<u64>(), n in 0_u64..100, segment in any::<bool>(),
-            period in prop::sample::select(vec!["2026Q3", "2026", "2026-09", "2026Q4"]),
-        ) {
-            let mut ask = ask(period);
-            ask.segment = segment.then(|| "enterprise".to_owned());
-            let answer = answered_by(ENTRY, &ask, &Company::drawn(seed, n));
-            for table in ["programs", "channels"] {
-                let rows = &answer.tables.iter().find(|t| t.id == table).unwrap().rows;
-                let additive = COLUMNS.iter().take(10).map(|(id, _)| *id);
-                for column in additive {
-                    let of = |row: &str| entry(&answer, table, row, column).number();
-                    let parts: f64 =
-                        rows.iter().filter(|row| row.id != "all").filter_map(|row| of(&row.id)).sum();
-                    let whole = of("all").unwrap_or(0.0);
-                    prop_assert!((parts - whole).abs() < 1e-6, "{table} {column}: {parts} {whole}");
-                    prop_assert_eq!(entry(&answer, table, "all", column), value(&answer, column));
-                }
-            }
-        }
-
-        #[test]
-        fn the_order_of_rows_changes_nothing_and_money_scales(
-            seed in any::<u64>(), n in 0_u64..80, k in 2_i64..9,
-        ) {
-            let ask = ask("2026");
-            let company = Company::drawn(seed, n);
-            let once = answered_by(ENTRY, &ask, &company);
-            prop_assert_eq!(&once, &answered_by(ENTRY, &ask, &company.shuffled(seed)));
-            assert_scales(&once, &answered_by(ENTRY, &ask, &company.scaled(k)), k);
-        }
-    }
-}
+mod tests;

@@ -456,6 +456,18 @@ pub(crate) fn assert_opens(answer: &Answer, ask: &Ask, company: &Company) {
         let again = figure(evidence, &mut fetch, ask.currency);
         assert_eq!(again.as_ref(), Ok(value), "{id} of {}", answer.question);
     }
+    let openable = answer.openable();
+    for chart in &answer.charts {
+        for series in &chart.series {
+            assert_eq!(series.values.len(), chart.points.len(), "{}: {}", chart.id, series.name);
+            for (open, value) in series.opens.iter().zip(&series.values) {
+                let Some(open) = open else { continue };
+                let found = openable.iter().find(|(id, ..)| id == open);
+                let (_, opened, _) = found.unwrap_or_else(|| panic!("{}: {open}", chart.id));
+                assert_eq!(opened.number(), *value, "{}: {open}", chart.id);
+            }
+        }
+    }
     for caveat in &answer.caveats {
         if let Some(rows) = &caveat.rows {
             assert!(fetch(rows).n_rows() > 0, "{}: {}", caveat.code, caveat.text);
@@ -565,6 +577,12 @@ pub(crate) fn told(answer: &Answer) -> String {
                 write!(text, " | {name} {}", said(value)).unwrap();
             }
         }
+        if let Some(trend) = &figure.trend {
+            let value = |value: &Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.3}"));
+            let values: Vec<String> = trend.values.iter().map(value).collect();
+            let from = trend.points.first().map_or("", String::as_str);
+            write!(text, " | since {from} {}", values.join(" ")).unwrap();
+        }
         text.push('\n');
     }
     for table in &answer.tables {
@@ -577,6 +595,14 @@ pub(crate) fn told(answer: &Answer) -> String {
     }
     for chart in &answer.charts {
         writeln!(text, "chart {}: {} {:?}", chart.id, chart.title, chart.points).unwrap();
+        for series in &chart.series {
+            let values: Vec<String> = series
+                .values
+                .iter()
+                .map(|v| v.map_or("-".to_owned(), |v| format!("{v:.3}")))
+                .collect();
+            writeln!(text, "  {:?} {}: {}", series.role, series.name, values.join(" | ")).unwrap();
+        }
     }
     for caveat in &answer.caveats {
         writeln!(text, "! {}: {}", caveat.code, caveat.text).unwrap();

@@ -1,0 +1,75 @@
+//! The charts of the answer `programs`.
+
+use domain::answer::{Chart, ChartForm, Role, Series, Table, TableRow};
+use domain::{Ask, Value};
+
+use crate::common::{self, series_of};
+use crate::words;
+
+/// How many programs a scatter can show.
+const CHARTED: usize = 40;
+
+/// The return of each channel that money was spent on, highest first; none where there is none.
+pub(super) fn returns(channels: &Table) -> Option<Chart> {
+    let roi = |row: &&TableRow| {
+        let place = channels.columns.iter().position(|column| column.id == "roi")?;
+        row.entries.get(place)?.value.number()
+    };
+    let mut rows: Vec<&TableRow> = named(channels).filter(|row| roi(row).is_some()).collect();
+    rows.sort_by(|a, b| roi(b).partial_cmp(&roi(a)).unwrap_or(std::cmp::Ordering::Equal));
+    let best = rows.first()?;
+    let title = match roi(best) {
+        Some(best_roi) if best_roi > -1.0 => format!(
+            "{} returned the most: credited gross profit of {} the spend behind it",
+            best.label,
+            words::times(best_roi + 1.0)
+        ),
+        _ => "No channel is credited with gross profit yet".to_owned(),
+    };
+    let points: Vec<String> = rows.iter().map(|row| row.label.clone()).collect();
+    Some(
+        Chart::new("returns", title, ChartForm::Bars, Value::Number(0.0).unit())
+            .points(points)
+            .with(series_of(channels, "roi", "ROI", &rows)),
+    )
+}
+
+/// What each program is credited with, against the spend behind it; none where no money was spent.
+pub(super) fn programs(ask: &Ask, programs: &Table) -> Option<Chart> {
+    let number = |row: &TableRow, id: &str| {
+        let place = programs.columns.iter().position(|column| column.id == id)?;
+        row.entries.get(place)?.value.number()
+    };
+    let spent = || {
+        named(programs).filter(|row| number(row, "spend_behind").is_some_and(|spend| spend > 0.0))
+    };
+    let mut rows: Vec<&TableRow> = spent().collect();
+    let key = |row: &&TableRow| number(row, "spend_behind").unwrap_or(0.0);
+    rows.sort_by(|a, b| key(b).total_cmp(&key(a)));
+    let (n, all) = (rows.len().min(CHARTED), rows.len());
+    rows.truncate(CHARTED);
+    let returned = spent().filter(|row| number(row, "roi").is_some_and(|roi| roi > 0.0)).count();
+    let title = match (returned, all) {
+        (_, 0) => return None,
+        (0, 1) => "The one program has not paid back its spend".to_owned(),
+        (_, 1) => "The one program paid back its spend".to_owned(),
+        (0, all) => format!("None of the {all} programs has paid back its spend"),
+        (back, all) if back == all => format!("All {all} programs paid back their spend"),
+        (back, all) => format!("{back} of the {all} programs paid back their spend"),
+    };
+    let title = if n < all { format!("{title}; the {n} largest are shown") } else { title };
+    let series = |id: &str, name: &str| series_of(programs, id, name, &rows);
+    let size = series("won_opportunities", "Deals won");
+    Some(
+        Chart::new("programs", title, ChartForm::Scatter, ask.currency.code())
+            .points(rows.iter().map(|row| row.label.clone()))
+            .with(series("spend_behind", "Spend behind it").role(Role::Across))
+            .with(series("won_credit", "Won credit"))
+            .with(Series { unit: Some("count".to_owned()), ..size.role(Role::Size) }),
+    )
+}
+
+/// The rows of programs or channels, without those of none and of all.
+fn named(table: &Table) -> impl Iterator<Item = &TableRow> {
+    table.rows.iter().filter(|row| row.id != "all" && row.id != common::NONE)
+}
