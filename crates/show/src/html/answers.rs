@@ -1,0 +1,385 @@
+//! Pages of answers: a question, the scorecard, the board pack as page and as file.
+
+use askama::Template;
+use data_encoding::BASE64;
+use domain::Answer;
+use domain::definition::check::model_name;
+use sha2::{Digest, Sha256};
+
+use super::around::{Around, Fact, Links};
+use super::draw::{self, ChartView};
+use super::page::{Board, Controls, QuestionPage};
+use super::shell::{Choice, Scope, Shell};
+use super::view::{self, Figures, TableView};
+use super::{asset, markdown, written};
+
+/// Columns of a table of the pack; more go to a further panel.
+const PACK_COLUMNS: usize = 8;
+
+/// The bar of controls.
+pub(super) struct ControlsView {
+    /// What is in force, for screens where the controls are folded.
+    pub(super) summary: String,
+    pub(super) action: String,
+    pub(super) hidden: Vec<Choice>,
+    pub(super) selects: Vec<SelectView>,
+    pub(super) as_of: String,
+    pub(super) known_from: String,
+    pub(super) known_to: String,
+    pub(super) from: String,
+    pub(super) to: String,
+}
+
+/// A list to choose from.
+pub(super) struct SelectView {
+    pub(super) id: &'static str,
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) choices: Vec<Choice>,
+    pub(super) chosen: String,
+    /// The words for no choice; empty where there must be one.
+    pub(super) first: String,
+}
+
+/// The bar of controls for an answer; without one, nothing is chosen yet.
+pub(super) fn controls(
+    shell: &Shell,
+    controls: &Controls,
+    answer: Option<&Answer>,
+) -> ControlsView {
+    let scope = &shell.scope;
+    let asked = answer.map(|answer| &answer.asked);
+    let own = |value: &Option<String>| value.clone().unwrap_or_default();
+    let (from, to) = (own(&scope.from), own(&scope.to));
+    let label = asked.map(|asked| asked.period.label.clone()).unwrap_or_default();
+    let listed = controls.periods.iter().any(|period| period.value == label);
+    let own_days = !from.is_empty() || !to.is_empty() || !listed;
+    let mut selects = vec![SelectView {
+        id: "c-period",
+        name: "period",
+        label: "Period",
+        choices: controls.periods.clone(),
+        chosen: if own_days { own(&scope.period) } else { label.clone() },
+        first: if !own_days {
+            String::new()
+        } else if label.is_empty() {
+            "Latest quarter".to_owned()
+        } else {
+            label.clone()
+        },
+    }];
+    let before = asked.map_or("Period before", |asked| asked.previous.label.as_str());
+    selects.push(SelectView {
+        id: "c-compare",
+        name: "compare",
+        label: "Compare with",
+        choices: vec![
+            Choice::new("previous", before),
+            Choice::new("year", "Year ago"),
+            Choice::new("target", "Target"),
+            Choice::new("previous,target", format!("{before} and target")),
+            Choice::new("none", "Nothing"),
+        ],
+        chosen: scope.compare.join(","),
+        first: "Everything".to_owned(),
+    });
+    if !controls.segments.is_empty() {
+        let fixed = controls.segment_fixed;
+        let chosen = asked.and_then(|asked| asked.segment.clone()).unwrap_or(own(&scope.segment));
+        let mut choices = controls.segments.clone();
+        choices.retain(|choice| !fixed || choice.value == chosen);
+        selects.push(SelectView {
+            id: "c-segment",
+            name: "segment",
+            label: "Segment",
+            choices,
+            chosen,
+            first: if fixed { String::new() } else { "All".to_owned() },
+        });
+    }
+    let model = asked.map(|asked| asked.model.clone()).unwrap_or(own(&scope.model));
+    selects.push(select("c-model", "model", "Model", &controls.models, model, asked.is_none()));
+    let currency = asked.map(|asked| asked.currency.to_string()).unwrap_or(own(&scope.currency));
+    let currencies = &controls.currencies;
+    selects.push(select(
+        "c-currency",
+        "currency",
+        "Currency",
+        currencies,
+        currency,
+        asked.is_none(),
+    ));
+    if !controls.by.is_empty() {
+        let by = scope.by.join(",");
+        selects.push(select("c-by", "by", "Broken down by", &controls.by, by, true));
+    }
+    selects.retain(|select| !select.choices.is_empty());
+    let segment = asked.and_then(|asked| asked.segment.as_ref());
+    let segment = segment.map_or("all segments", |id| {
+        let known = controls.segments.iter().find(|choice| choice.value == *id);
+        known.map_or(id, |choice| &choice.label)
+    });
+    let summary = asked.map_or_else(String::new, |asked| {
+        let model = model_name(&asked.model);
+        format!("{label} · {segment} · {model} · {} · as of {}", asked.currency, asked.as_of)
+    });
+    ControlsView {
+        summary,
+        action: shell.here.clone(),
+        hidden: Vec::new(),
+        selects,
+        as_of: own(&scope.as_of),
+        known_from: controls.known_from.map(|day| day.to_string()).unwrap_or_default(),
+        known_to: controls.known_to.map(|day| day.to_string()).unwrap_or_default(),
+        from,
+        to,
+    }
+}
+
+fn select(
+    id: &'static str,
+    name: &'static str,
+    label: &'static str,
+    choices: &[Choice],
+    chosen: String,
+    open: bool,
+) -> SelectView {
+    let first = if open { "As defined".to_owned() } else { String::new() };
+    SelectView { id, name, label, choices: choices.to_vec(), chosen, first }
+}
+
+#[derive(Template)]
+#[template(path = "question.html")]
+struct Question {
+    around: Around,
+    asks: String,
+    headline: (String, String),
+    controls: ControlsView,
+    asked: Vec<(&'static str, String)>,
+    figures: Figures,
+    charts: Vec<ChartView>,
+    tables: Vec<TableView>,
+    caveats: Vec<String>,
+    help: String,
+}
+
+#[derive(Template)]
+#[template(path = "scorecard.html")]
+struct Scorecard {
+    around: Around,
+    asks: String,
+    headline: (String, String),
+    controls: ControlsView,
+    asked: Vec<(&'static str, String)>,
+    figures: Figures,
+    charts: Vec<ChartView>,
+    tables: Vec<TableView>,
+    caveats: Vec<String>,
+    help: String,
+}
+
+/// The page of a question.
+pub fn question_page(shell: &Shell, page: &QuestionPage<'_>) -> String {
+    let answer = page.answer;
+    let links = Links::of(shell);
+    let part = Part::of(answer, &links, "", None, false);
+    written(&Question {
+        around: Around::of(shell, &title(shell, answer), answer),
+        asks: part.asks,
+        headline: part.headline,
+        controls: controls(shell, page.controls, Some(answer)),
+        asked: view::asked(&answer.asked),
+        figures: part.figures,
+        charts: part.charts,
+        tables: part.tables,
+        caveats: part.caveats,
+        help: markdown::html(body(page.help)),
+    })
+}
+
+/// The home page: the scorecard.
+pub fn scorecard_page(shell: &Shell, page: &QuestionPage<'_>) -> String {
+    let answer = page.answer;
+    let links = Links::of(shell);
+    let part = Part::of(answer, &links, "", None, true);
+    written(&Scorecard {
+        around: Around::of(shell, &format!("Scorecard {}", answer.asked.period.label), answer),
+        asks: part.asks,
+        headline: part.headline,
+        controls: controls(shell, page.controls, Some(answer)),
+        asked: view::asked(&answer.asked),
+        figures: part.figures,
+        charts: part.charts,
+        tables: part.tables,
+        caveats: part.caveats,
+        help: markdown::html(body(page.help)),
+    })
+}
+
+/// The explanation without its first line, which is the question that stands above already.
+fn body(help: &str) -> &str {
+    help.split_once("\n\n").map_or(help, |(_, body)| body)
+}
+
+fn title(shell: &Shell, answer: &Answer) -> String {
+    let known = shell.questions.iter().find(|choice| choice.value == answer.question);
+    let name = known.map_or(answer.question, |choice| &choice.label);
+    format!("{name} {}", answer.asked.period.label)
+}
+
+/// An answer as a part of a page.
+pub(super) struct Part {
+    pub(super) anchor: String,
+    /// What makes anchors unique.
+    pub(super) prefix: String,
+    pub(super) href: String,
+    pub(super) asks: String,
+    pub(super) headline: (String, String),
+    pub(super) figures: Figures,
+    pub(super) charts: Vec<ChartView>,
+    pub(super) tables: Vec<TableView>,
+    pub(super) caveats: Vec<String>,
+}
+
+impl Part {
+    fn of(
+        answer: &Answer,
+        links: &Links<'_>,
+        prefix: &str,
+        most: Option<usize>,
+        all_lead: bool,
+    ) -> Self {
+        let charts = answer.charts.iter().filter(|chart| !chart.points.is_empty());
+        Self {
+            anchor: format!("{prefix}part"),
+            prefix: prefix.to_owned(),
+            href: links.question(answer.question),
+            asks: answer.asks.to_owned(),
+            headline: view::headline(answer),
+            figures: view::figures(answer, links, prefix, all_lead),
+            charts: charts.map(|chart| draw::chart(chart, answer, links, prefix)).collect(),
+            tables: answer
+                .tables
+                .iter()
+                .flat_map(|table| view::table(table, answer, links, prefix, most))
+                .collect(),
+            caveats: answer.caveats.iter().map(|caveat| view::sentence(&caveat.text)).collect(),
+        }
+    }
+}
+
+/// The pack.
+struct Pack {
+    company: String,
+    period: String,
+    asked: Vec<(&'static str, String)>,
+    controls: Option<ControlsView>,
+    files: Vec<(String, &'static str)>,
+    parts: Vec<Part>,
+    words: Vec<(String, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "board.html")]
+struct BoardOnline {
+    around: Around,
+    board: Pack,
+}
+
+#[derive(Template)]
+#[template(path = "board_file.html")]
+struct BoardAlone {
+    title: String,
+    hash: String,
+    styles: String,
+    sample: bool,
+    company: String,
+    facts: Vec<Fact>,
+    board: Pack,
+}
+
+fn pack(company: &str, page: &Board<'_>, links: &Links<'_>) -> Pack {
+    let first = page.answers.first();
+    let part = |answer: &Answer| {
+        let prefix = format!("{}-", answer.question);
+        let all_lead = answer.question == "scorecard";
+        Part::of(answer, links, &prefix, Some(PACK_COLUMNS), all_lead)
+    };
+    Pack {
+        company: company.to_owned(),
+        period: first.map(|answer| answer.asked.period.label.clone()).unwrap_or_default(),
+        asked: first.map(|answer| view::asked(&answer.asked)).unwrap_or_default(),
+        controls: None,
+        files: Vec::new(),
+        parts: page.answers.iter().map(part).collect(),
+        words: view::meanings(page.answers, page.words),
+    }
+}
+
+/// The board pack as a page.
+pub fn board_page(shell: &Shell, page: &Board<'_>) -> String {
+    let links = Links::of(shell);
+    let mut board = pack(&shell.company, page, &links);
+    board.controls = Some(controls(shell, page.controls, page.answers.first()));
+    if links.export {
+        let file = |kind| shell.scope.link(&format!("/board.{kind}"));
+        board.files =
+            vec![(file("pdf"), "PDF"), (file("xlsx"), "XLSX"), (file("html"), "One HTML file")];
+    }
+    let name = format!("Board pack {}", board.period);
+    let around = match page.answers.first() {
+        Some(answer) => Around::of(shell, &name, answer),
+        None => Around::new(shell, &name),
+    };
+    written(&BoardOnline { around, board })
+}
+
+/// The board pack as one file that needs nothing else: styles and fonts are in it, and its own
+/// policy forbids everything else.
+///
+/// `base` is the address of the server without a final slash, for links to rows; `None` leaves them
+/// out.
+pub fn board_file(shell: &Shell, page: &Board<'_>, base: Option<&str>) -> String {
+    let none = Scope::default();
+    let base = base.map(|base| base.trim_end_matches('/'));
+    let safe = base.filter(|base| base.starts_with("http://") || base.starts_with("https://"));
+    let links = Links {
+        origin: safe.unwrap_or_default(),
+        scope: if safe.is_some() { &shell.scope } else { &none },
+        rows: safe.is_some(),
+        export: false,
+        words: safe.is_some(),
+    };
+    let board = pack(&shell.company, page, &links);
+    let title = format!("Board pack {} · {}", board.period, shell.company);
+    let around = page.answers.first().map(|answer| Around::of(shell, "", answer));
+    let mut facts = around.map(|around| around.facts).unwrap_or_default();
+    facts.retain(|fact| !fact.value.is_empty());
+    let alone = |styles: String, hash: String, board: Pack| {
+        written(&BoardAlone {
+            title: title.clone(),
+            hash,
+            styles,
+            sample: shell.sample,
+            company: shell.company.clone(),
+            facts,
+            board,
+        })
+    };
+    let beyond_latin = page.answers.iter().any(|answer| {
+        let mut texts = answer.tables.iter().flat_map(|table| &table.rows).map(|row| &row.label);
+        texts.any(|text| beyond_latin(text)) || beyond_latin(&answer.headline)
+    });
+    let styles = asset::styles_alone(beyond_latin || beyond_latin_name(&shell.company));
+    let hash = BASE64.encode(&Sha256::digest(styles.as_bytes()));
+    alone(styles, hash, board)
+}
+
+fn beyond_latin_name(name: &str) -> bool {
+    beyond_latin(name)
+}
+
+/// True where a text needs the fonts for Greek and Cyrillic.
+fn beyond_latin(text: &str) -> bool {
+    text.chars().any(|c| matches!(c, '\u{180}'..='\u{52f}' | '\u{1e00}'..='\u{1eff}'))
+}

@@ -1,0 +1,67 @@
+//! Charts in a page: the drawing twice, for wide and narrow screens, and its numbers as a table.
+
+use domain::Answer;
+use domain::answer::{Chart, Figure};
+
+use super::around::Links;
+use super::view::{minus, with_unit};
+use crate::number;
+
+/// A chart as the templates want it.
+pub(super) struct ChartView {
+    pub(super) anchor: String,
+    pub(super) title: String,
+    /// The drawing for wide screens and for paper; our own markup.
+    pub(super) wide: String,
+    /// The drawing for narrow screens.
+    pub(super) narrow: String,
+    /// Heading of the points, and names of the series.
+    pub(super) head: Vec<String>,
+    pub(super) rows: Vec<PointView>,
+}
+
+/// The numbers of a point.
+pub(super) struct PointView {
+    pub(super) label: String,
+    pub(super) cells: Vec<NumberView>,
+}
+
+pub(super) struct NumberView {
+    pub(super) text: String,
+    pub(super) href: String,
+}
+
+/// Draws a chart of an answer.
+pub(super) fn chart(chart: &Chart, answer: &Answer, links: &Links<'_>, prefix: &str) -> ChartView {
+    let head = chart.series.iter().map(|series| series.name.clone()).collect();
+    let rows = chart.points.iter().enumerate().map(|(at, label)| PointView {
+        label: label.clone(),
+        cells: chart
+            .series
+            .iter()
+            .map(|series| NumberView {
+                text: series
+                    .value(at)
+                    .and_then(|x| number::point(x, chart.unit_of(series)))
+                    .map_or_else(|| "–".to_owned(), |text| minus(&text)),
+                href: series
+                    .open(at)
+                    .map(|figure| links.rows(answer.question, figure))
+                    .unwrap_or_default(),
+            })
+            .collect(),
+    });
+    ChartView {
+        anchor: format!("{prefix}{}", chart.id),
+        title: with_unit(&chart.title, &chart.unit),
+        wide: String::new(),
+        narrow: String::new(),
+        head,
+        rows: rows.collect(),
+    }
+}
+
+/// Draws the small line of a figure; empty where it has no past.
+pub(super) fn spark(_figure: &Figure) -> String {
+    String::new()
+}
