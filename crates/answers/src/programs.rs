@@ -203,7 +203,7 @@ impl<'a> Found<'a> {
         let begun = common::not_begun(ask, given, now.active()).is_none();
         let of = |period: &Period| {
             let known = facts.known_until(period);
-            known.then(|| before(ask, &View::of(&facts, period, &lags)))
+            known.then(|| before(ask, &facts, period, &lags))
         };
         let mut own = totals(ask, &now);
         let sure = credit_range(&now, "side", ask.seed);
@@ -323,7 +323,12 @@ impl<'a> Facts<'a> {
             (&self.won, "closed_on"),
         ]
         .into_iter()
-        .any(|(slice, column)| slice.days(column).flatten().any(|day| *day <= period.to))
+        .any(|(slice, column)| Self::reaches(slice, column, period))
+    }
+
+    /// True where one of them is on record at or before the end of a period.
+    fn reaches(slice: &Slice<'_>, column: &str, period: &Period) -> bool {
+        slice.days(column).flatten().any(|day| *day <= period.to)
     }
 }
 
@@ -566,13 +571,27 @@ fn totals(ask: &Ask, view: &View<'_>) -> Vec<Figure> {
         .collect()
 }
 
-/// The figures of a period to compare with: where spend is recorded only from a later day, the part
-/// of it that is recorded is no comparison.
-fn before(ask: &Ask, view: &View<'_>) -> Vec<Figure> {
-    let mut figures = totals(ask, view);
-    if let Some(why) = view.unrecorded(view.starts.period) {
-        let spend = figures.iter_mut().filter(|figure| figure.id == "spend");
-        for figure in spend.filter(|figure| !figure.value.is_none()) {
+/// The figures of a period to compare with: what is on record only from a later day is no
+/// comparison, and a part of the spend is none either.
+fn before(ask: &Ask, facts: &Facts<'_>, period: &Period, lags: &Lags) -> Vec<Figure> {
+    let view = View::of(facts, period, lags);
+    let mut figures = totals(ask, &view);
+    let later = |what: &str| Some(format!("{what} are recorded only from a later day"));
+    let known = |slice, column| Facts::reaches(slice, column, period);
+    let touches = later("touches").filter(|_| !known(&facts.touches, "day"));
+    let leads = later("leads").filter(|_| !known(&facts.leads, "created_on"));
+    let any_deal = known(&facts.created, "created_on") || known(&facts.won, "closed_on");
+    let deals = later("deals").filter(|_| !any_deal);
+    let spend = view.unrecorded(view.starts.period);
+    for figure in figures.iter_mut().filter(|figure| !figure.value.is_none()) {
+        let why = match figure.id.as_str() {
+            "spend" | "invalid_clicks" => &spend,
+            "touches" | "invalid_touches" => &touches,
+            "leads" => &leads,
+            "opportunities" | "pipeline" | "won_opportunities" | "won" | "won_credit" => &deals,
+            _ => &None,
+        };
+        if let Some(why) = why {
             (figure.value, figure.evidence) = (Value::None(why.clone()), None);
         }
     }

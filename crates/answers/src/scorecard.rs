@@ -87,19 +87,18 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     answer
 }
 
-/// The figures of both for each period that one of them knows.
+/// The figures of both for each period that the deals are known of, else the spend.
 fn joined(deals: &Trail, money: &Trail) -> Trail {
-    let longer = if deals.len() >= money.len() { deals } else { money };
-    let of = |trail: &Trail, wanted: &Period| {
-        trail.iter().find(|(period, _)| period == wanted).map(|(_, figures)| figures.clone())
+    let (main, other) = if deals.len() > 1 { (deals, money) } else { (money, deals) };
+    let with = |(period, figures): &(Period, Vec<Figure>)| {
+        let same = other.iter().find(|(same, _)| same == period);
+        let more = same.map_or(&[][..], |(_, figures)| figures);
+        // `won` stands in both: the first is that of the deals.
+        let mut all: Vec<Figure> = figures.iter().chain(more).cloned().collect();
+        all.retain(|figure| FIGURES.contains(&figure.id.as_str()));
+        (period.clone(), all)
     };
-    longer
-        .iter()
-        .map(|(period, _)| {
-            let both = [of(deals, period), of(money, period)];
-            (period.clone(), both.into_iter().flatten().flatten().collect())
-        })
-        .collect()
+    main.iter().map(with).collect()
 }
 
 /// A goal with what was reached.
@@ -230,7 +229,7 @@ fn no_goal(ask: &Ask) -> String {
             let currency = ask.definitions.currency;
             format!("The goals of {period} are set in {currency}, so there is no verdict.")
         }
-        _ => format!("No goal is set for {period}, so there is no plan to be on."),
+        _ => format!("No goal is set for {period}, so there is no verdict."),
     }
 }
 
@@ -388,7 +387,8 @@ fn finding(ask: &Ask, trail: &Trail, id: &str, targets: &[Option<Value>]) -> Opt
 
 fn said(value: &Value) -> String {
     match value {
-        Value::Money(money) => words::money(*money),
+        // In three figures, so that a gap and its goal add up to what was reached.
+        Value::Money(money) => words::part_of(*money, *money).0,
         Value::Count(count) => words::grouped(*count),
         Value::Decimal(count) => count.normalize().to_string(),
         other => other.number().map_or_else(|| "not known".to_owned(), |x| format!("{x:.1}")),

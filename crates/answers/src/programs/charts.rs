@@ -17,21 +17,50 @@ pub(super) fn returns(channels: &Table) -> Option<Chart> {
     };
     let mut rows: Vec<&TableRow> = named(channels).filter(|row| roi(row).is_some()).collect();
     rows.sort_by(|a, b| roi(b).partial_cmp(&roi(a)).unwrap_or(std::cmp::Ordering::Equal));
-    let best = rows.first()?;
-    let title = match roi(best) {
-        Some(best_roi) if best_roi > -1.0 => format!(
-            "{} returned the most: credited gross profit of {} the spend behind it",
-            best.label,
-            words::times(best_roi + 1.0)
-        ),
-        _ => "No channel is credited with gross profit yet".to_owned(),
-    };
+    rows.first()?;
     let points: Vec<String> = rows.iter().map(|row| row.label.clone()).collect();
     Some(
-        Chart::new("returns", title, ChartForm::Bars, Value::Number(0.0).unit())
+        Chart::new("returns", surely(channels, &rows), ChartForm::Bars, Value::Number(0.0).unit())
             .points(points)
             .with(series_of(channels, "roi", "ROI", &rows)),
     )
+}
+
+/// Says which channels paid back whatever deals happened to be won, and which did not.
+fn surely(channels: &Table, rows: &[&TableRow]) -> String {
+    let series = series_of(channels, "roi", "", rows);
+    let range = |at: usize| series.ranges.first().and_then(|range| range.ends(at));
+    let named = |fits: &dyn Fn(f64, f64) -> bool| -> Vec<&str> {
+        let places = rows.iter().zip(&series.values).enumerate();
+        let fit = places.filter(|(at, (_, value))| {
+            // Without any credit there is no range.
+            let (low, high) = range(*at).or(value.map(|roi| (roi, roi))).unwrap_or((0.0, 0.0));
+            fits(low, high)
+        });
+        fit.map(|(_, (row, _))| row.label.as_str()).collect()
+    };
+    let (paid, lost) = (named(&|low, _| low > 0.0), named(&|_, high| high < 0.0));
+    let said = |names: &[&str]| match names {
+        [one] => (*one).to_owned(),
+        [one, other] => format!("{one} and {other}"),
+        names => {
+            words::count(i64::try_from(names.len()).unwrap_or(i64::MAX), "channel", "channels")
+        }
+    };
+    match (paid.as_slice(), lost.as_slice()) {
+        ([], []) => "Whether any channel paid back its spend may be chance".to_owned(),
+        (paid, []) => format!("{} paid back beyond chance", words::sentence(&said(paid))),
+        ([], lost) if lost.len() == rows.len() => "No channel paid back its spend".to_owned(),
+        ([], lost) => format!(
+            "{} did not pay back; whether the rest did may be chance",
+            words::sentence(&said(lost))
+        ),
+        (paid, lost) => format!(
+            "{} paid back beyond chance, {} did not",
+            words::sentence(&said(paid)),
+            said(lost)
+        ),
+    }
 }
 
 /// What each program is credited with, against the spend behind it; none where no money was spent.

@@ -65,7 +65,7 @@ fn headlines_read_well_for_every_number_of_goals_met_and_missed() {
     // Pipeline created is 85,000, marketing's 80,000 of 8 deals, won 40,000.
     let since = " Since 2026Q2, pipeline created rose from $75k to $85k and won stayed at $40k.";
     let table: &[(&[(&str, &str)], &str)] = &[
-        (&[], "No goal is set for 2026Q3, so there is no plan to be on."),
+        (&[], "No goal is set for 2026Q3, so there is no verdict."),
         (&[("won", "40000")], "On plan in 2026Q3: won is at its goal of $40k (sales)."),
         (&[("won", "50000")], "Behind plan in 2026Q3: won is $10k short of $50k (sales)."),
         (
