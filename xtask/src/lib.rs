@@ -20,7 +20,9 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ("sample", &["domain"]),
     ("project", &["domain", "lake", "answers"]),
     ("print", &["domain", "show"]),
-    ("mail", &["domain", "show"]),
+    ("outbound", &[]),
+    ("mail", &["domain", "outbound", "show"]),
+    ("oidc", &["domain", "outbound"]),
     ("access", &["domain"]),
     ("web", &["domain", "lake", "answers", "show", "print", "mail", "access", "project"]),
     (

@@ -6,12 +6,11 @@
 
 use askama::Template;
 use domain::{Answer, Figure, Value};
+use outbound::base_url;
 use show::number::{self, Form, Scale};
 use show::table::{Grid, Kind, Part, wrap};
 use show::visible::visible;
 use url::Url;
-
-use crate::settings::base_url;
 
 /// Columns of the plain text, as mail programs like it (RFC 3676, section 4.2).
 const WIDTH: usize = 72;

@@ -13,13 +13,16 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
-    /// The password or a certificate cannot be read, or is kept where others can read it.
-    #[error("{what} {why}")]
-    Secret {
-        /// The variable or the file.
-        what: String,
+    /// The password cannot be read, or is kept where others can read it.
+    #[error(transparent)]
+    Secret(#[from] outbound::Unreadable),
+    /// The certificate cannot be read.
+    #[error("the certificate {path} {why}")]
+    Certificate {
+        /// The file.
+        path: PathBuf,
         /// What is wrong with it.
-        why: String,
+        why: &'static str,
     },
     /// An address that no digest may go to.
     #[error("`{address}` {why}")]

@@ -20,4 +20,4 @@ pub use ledger::{Ledger, State};
 pub use letter::{Letter, Reader};
 pub use post::{Fate, Post};
 pub use schedule::{Event, Schedule, Slot};
-pub use settings::{Secret, Security, Settings};
+pub use settings::{Security, Settings};

@@ -4,7 +4,7 @@
 //! that does not offer the privacy that the settings ask for gets nothing. Of what a server answers
 //! only the three digits are kept: the words may hold addresses.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use lettre::transport::smtp::Error as SmtpError;
@@ -14,6 +14,7 @@ use lettre::transport::smtp::client::{
 };
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
+use outbound::{Closed, Reach, resolve};
 
 use crate::error::Error;
 use crate::letter::Letter;
@@ -61,8 +62,14 @@ impl Post {
     /// Sends a letter. An error is about the settings: it says what to change and nothing was sent.
     pub fn send(&self, letter: &Letter) -> Result<Fate, Error> {
         let addresses = match self.resolve() {
-            Ok(addresses) => addresses?,
-            Err(why) => return Ok(Fate::Again(why)),
+            Ok(addresses) => addresses,
+            Err(Closed::Nowhere) => {
+                return Ok(Fate::Again("the name of the mail server has no address".to_owned()));
+            }
+            Err(closed) => {
+                let host = self.settings.host.clone();
+                return Err(Error::Server { host, why: closed.to_string() });
+            }
         };
         let tls = self.tls()?;
         let login = match &self.settings.login {
@@ -75,26 +82,10 @@ impl Post {
         })
     }
 
-    /// Finds the addresses of the server. The inner error is about the settings, the outer one
-    /// about the world.
-    fn resolve(&self) -> Result<Result<Vec<SocketAddr>, Error>, String> {
+    fn resolve(&self) -> Result<Vec<SocketAddr>, Closed> {
         let Settings { host, port, security, .. } = &self.settings;
-        let name = host.trim_matches(['[', ']']);
-        let found = (name, *port)
-            .to_socket_addrs()
-            .map_err(|_| "the name of the mail server has no address".to_owned())?;
-        let found: Vec<SocketAddr> = found.collect();
-        let refused = |why: &str| Error::Server { host: host.clone(), why: why.to_owned() };
-        if found.is_empty() {
-            return Err("the name of the mail server has no address".to_owned());
-        }
-        if *security == Security::None && !found.iter().all(|address| address.ip().is_loopback()) {
-            return Ok(Err(refused("is not this machine, and `security` is \"none\"")));
-        }
-        if found.iter().any(|address| nobodys(address.ip())) {
-            return Ok(Err(refused("has an address at which no mail server is")));
-        }
-        Ok(Ok(found))
+        let clear = *security == Security::None;
+        resolve(host, *port, if clear { Reach::ThisMachine } else { Reach::AnyMachine })
     }
 
     fn tls(&self) -> Result<Option<TlsParameters>, Error> {
@@ -104,10 +95,7 @@ impl Post {
         }
         let mut builder = TlsParameters::builder(host.trim_matches(['[', ']']).to_owned());
         if let Some(path) = certificate {
-            let fault = |why: &str| Error::Secret {
-                what: format!("the certificate {}", path.display()),
-                why: why.to_owned(),
-            };
+            let fault = |why| Error::Certificate { path: path.clone(), why };
             let pem = std::fs::read(path).map_err(|_| fault("cannot be read"))?;
             let certificate = Certificate::from_pem(&pem).map_err(|_| fault("is not PEM"))?;
             // The company's own authority is the only one trusted then: no other vouches for it.
@@ -138,14 +126,6 @@ impl Post {
             connection.auth(&[Mechanism::Plain, Mechanism::Login], login)?;
         }
         Ok(connection)
-    }
-}
-
-/// Addresses that stand for nobody, or for the machine's own hosting (link-local).
-const fn nobodys(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_unspecified() || ip.is_link_local() || ip.is_multicast(),
-        IpAddr::V6(ip) => ip.is_unspecified() || ip.is_unicast_link_local() || ip.is_multicast(),
     }
 }
 

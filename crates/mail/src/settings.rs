@@ -3,17 +3,15 @@
 //! Nothing leaves the house unless this file says so: the one mail server is named here, and so are
 //! the mail domains that digests may go to. A password never stands in the file itself.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use domain::Diagnostic;
 use domain::diagnostic::Place;
 use jiff::civil::Weekday;
 use lettre::message::Mailbox;
+use outbound::{Secret, base_url, this_machine};
 use serde::Deserialize;
-use url::{Host, Url};
-
-use crate::error::Error;
+use url::Url;
 
 /// How the connection to the mail server is kept private.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -35,15 +33,6 @@ impl Security {
             Self::None => 25,
         }
     }
-}
-
-/// Where the password is, never the password itself.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Secret {
-    /// In a variable of the environment.
-    Variable(String),
-    /// In a file that nobody else can read.
-    File(PathBuf),
 }
 
 /// What the settings say about digests.
@@ -99,19 +88,15 @@ struct Section {
 /// The other sections belong to others.
 #[derive(Deserialize)]
 struct File {
+    base_url: Option<String>,
     digest: Option<Section>,
 }
 
 impl Settings {
     /// Reads the section `[digest]` of a settings file; `None` where there is none or where it is
-    /// not switched on. `base` is the address of the pages where the section gives none; relative
-    /// paths of secrets are taken from `folder`.
-    pub fn read(
-        file: &str,
-        text: &str,
-        folder: &Path,
-        base: Option<&str>,
-    ) -> Result<Option<Self>, Vec<Diagnostic>> {
+    /// not switched on. Links lead to the `base_url` of the section, else to that of the file;
+    /// relative paths of secrets are taken from `folder`.
+    pub fn read(file: &str, text: &str, folder: &Path) -> Result<Option<Self>, Vec<Diagnostic>> {
         let whole: File = toml::from_str(text).map_err(|error| {
             let fault = Diagnostic::error("settings.digest", error.message().trim())
                 .hint("See docs/digest.md for each key.");
@@ -125,7 +110,7 @@ impl Settings {
             return Ok(None);
         }
         let mut faults = Vec::new();
-        let settings = section.check(folder, base, &mut faults);
+        let settings = section.check(folder, whole.base_url.as_deref(), &mut faults);
         let faults: Vec<Diagnostic> =
             faults.into_iter().map(|fault| fault.at(Place::file(file))).collect();
         match settings {
@@ -158,7 +143,7 @@ impl Section {
                 "Name the mail server, for example host = \"smtp.example.com\".",
             );
         }
-        if security == Security::None && !loopback_name(&host) {
+        if security == Security::None && !this_machine(&host) {
             fault(
                 format!("`security = \"none\"` in [digest] would send in the clear to `{host}`"),
                 "Use \"tls\" or \"starttls\"; \"none\" is for a mail server on this machine only.",
@@ -243,30 +228,6 @@ impl Section {
     }
 }
 
-/// True for a name or an address that can only be this machine.
-fn loopback_name(host: &str) -> bool {
-    host == "localhost"
-        || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-}
-
-/// Reads the address of the pages: https, or http on this machine, and nothing after the path.
-pub(crate) fn base_url(text: &str) -> Option<Url> {
-    let mut url: Url = text.parse().ok()?;
-    let loopback = match url.host()? {
-        Host::Domain(name) => name == "localhost",
-        Host::Ipv4(ip) => ip.is_loopback(),
-        Host::Ipv6(ip) => ip.is_loopback(),
-    };
-    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    let scheme = url.scheme() == "https" || (url.scheme() == "http" && loopback);
-    if !plain || !scheme || url.password().is_some() {
-        return None;
-    }
-    let path = format!("{}/", url.path().trim_end_matches('/'));
-    url.set_path(&path);
-    Some(url)
-}
-
 fn weekday(name: &str) -> Option<Weekday> {
     Some(match name.to_lowercase().as_str() {
         "monday" => Weekday::Monday,
@@ -278,47 +239,4 @@ fn weekday(name: &str) -> Option<Weekday> {
         "sunday" => Weekday::Sunday,
         _ => return None,
     })
-}
-
-impl Secret {
-    /// Reads the password; a file must be readable by its owner only.
-    pub fn read(&self) -> Result<String, Error> {
-        let fault = |why: &str| Error::Secret { what: self.to_string(), why: why.to_owned() };
-        let text = match self {
-            Self::Variable(name) => std::env::var(name)
-                .map_err(|_| fault("is not set; the password is read from it"))?,
-            Self::File(path) => {
-                let kept = std::fs::metadata(path).map_err(|_| fault("cannot be read"))?;
-                if open_to_others(&kept) {
-                    return Err(fault("can be read by others; run `chmod 600` on it"));
-                }
-                std::fs::read_to_string(path).map_err(|_| fault("cannot be read as text"))?
-            }
-        };
-        let password = text.trim_end_matches(['\r', '\n']);
-        if password.is_empty() {
-            return Err(fault("is empty; the password is read from it"));
-        }
-        Ok(password.to_owned())
-    }
-}
-
-#[cfg(unix)]
-fn open_to_others(kept: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    kept.permissions().mode() & 0o077 != 0
-}
-
-#[cfg(not(unix))]
-fn open_to_others(_kept: &std::fs::Metadata) -> bool {
-    false
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Variable(name) => write!(f, "the variable `{name}`"),
-            Self::File(path) => write!(f, "the file {}", path.display()),
-        }
-    }
 }

@@ -74,7 +74,7 @@ pub(crate) fn settings(port: u16) -> Settings {
          base_url = \"https://throughline.acme.example/pages\"\n\
          recipient_domains = [\"acme.example\"]\n"
     );
-    let read = Settings::read("server.toml", &text, Path::new("/"), None);
+    let read = Settings::read("server.toml", &text, Path::new("/"));
     read.expect("the settings are in order").expect("the digest is on")
 }
 
