@@ -1,9 +1,10 @@
 //! The figures of the answers, by plain sums over the deals, touches, people and spend.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::definition::{Side, SourcedBy, State};
 use domain::{Money, Period, Value};
+use jiff::ToSpan;
 
 use super::Company;
 use super::deals::Opportunity;
@@ -78,6 +79,83 @@ impl Company {
         let influenced = ("marketing_influenced_won_opportunities", "marketing_influenced_won");
         self.pair(&mut found, influenced, won().filter(|deal| deal.influenced));
         found
+    }
+
+    /// Returns the figures of the answer `scorecard`, by id; no value where the answer has none.
+    pub fn scorecard(&self, period: &Period) -> BTreeMap<String, Value> {
+        let pipeline = self.pipeline(period);
+        let minor = |id: &str| match &pipeline[id] {
+            Value::Money(money) => money.minor,
+            other => panic!("{id} is {other:?}"),
+        };
+        let none = || Value::None(String::new());
+        let mut found = BTreeMap::new();
+        for id in ["pipeline_created", "marketing_sourced_pipeline", "won", "marketing_sourced_won"]
+        {
+            found.insert(id.to_owned(), pipeline[id].clone());
+        }
+        let (of, total) = (minor("marketing_sourced_pipeline"), minor("pipeline_created"));
+        let share = if total > 0 { Value::Share { of, total } } else { none() };
+        found.insert("marketing_sourced_share".to_owned(), share);
+        let closed: Vec<&Opportunity> = self.closed_in(period).collect();
+        let won: Vec<&&Opportunity> = closed.iter().filter(|deal| deal.won()).collect();
+        let count = |n: usize| i64::try_from(n).expect("a count");
+        let rate = Value::Share { of: count(won.len()), total: count(closed.len()) };
+        found.insert("win_rate".to_owned(), rate);
+
+        let days = Period::days(period.from, period.to.min(self.as_of));
+        found.insert("spend".to_owned(), self.money(self.spent(&days)));
+        let (mut cac, mut roi) = (none(), none());
+        let back = self.days_to_won();
+        let behind = Period::days(
+            days.from.checked_sub(back.days()).expect("a day"),
+            days.to.checked_sub(back.days()).expect("a day"),
+        );
+        let recorded = self.spend.iter().map(|spend| spend.day).min();
+        if recorded.is_none_or(|first| first <= behind.from) {
+            let spent = self.spent(&behind);
+            let in_days = |deal: &&Opportunity| {
+                deal.won() && deal.closed_on.is_some_and(|day| days.contains(day))
+            };
+            let won: Vec<&Opportunity> = self.closed_in(&days).filter(in_days).collect();
+            let customers: BTreeSet<&String> =
+                won.iter().filter_map(|deal| deal.account.as_ref()).collect();
+            if spent != 0 && !customers.is_empty() {
+                let exact = Money::from_minor(spent, self.definitions.currency).to_decimal()
+                    / domain::Decimal::from(customers.len());
+                let money = Money::from_decimal(exact, self.definitions.currency);
+                cac = Value::Money(money.expect("a cost"));
+            }
+            let ids: BTreeSet<&str> = won.iter().map(|deal| deal.id.as_str()).collect();
+            let credit: i64 = self
+                .credits(&self.definitions.attribution.model)
+                .iter()
+                .filter(|credit| ids.contains(credit.opportunity.as_str()))
+                .filter(|credit| self.side(&credit.channel) == Side::Marketing)
+                .filter_map(|credit| credit.credit)
+                .sum();
+            if let Some(margin) = self.definitions.gross_margin.filter(|_| spent > 0) {
+                let margin: f64 = margin.to_string().parse().expect("a margin");
+                roi = Value::Number(credit as f64 * margin / spent as f64 - 1.0);
+            }
+        }
+        found.extend([("cac".to_owned(), cac), ("roi".to_owned(), roi)]);
+        found
+    }
+
+    fn spent(&self, days: &Period) -> i64 {
+        let within = self.spend.iter().filter(|spend| days.contains(spend.day));
+        within.filter_map(|spend| spend.amount).sum()
+    }
+
+    /// Returns the median days from the first touch of a deal to its win, the mean of the middle
+    /// two rounded up; 0 where no deal tells.
+    fn days_to_won(&self) -> i64 {
+        let counted = self.opportunities.iter().filter(|deal| deal.counted);
+        let mut days: Vec<i64> = counted.filter_map(|deal| deal.days_from_first_touch).collect();
+        days.sort_unstable();
+        let (low, high) = (days.len().saturating_sub(1) / 2, days.len() / 2);
+        if days.is_empty() { 0 } else { (days[low] + days[high] + 1).div_euclid(2) }
     }
 
     /// Returns deals created and won in the period by side under a rule: counts and amounts in the

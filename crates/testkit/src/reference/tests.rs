@@ -150,6 +150,27 @@ fn the_figures_of_the_pipeline_are_those_found_by_hand() {
 }
 
 #[test]
+fn the_figures_of_the_scorecard_are_those_found_by_hand() {
+    let company = tiny();
+    let money = |minor| Value::Money(Money::from_minor(minor, Currency::USD));
+    let of = |period: &str| company.scorecard(&company.calendar.period(period).unwrap());
+    let quarter = of("2026Q1");
+    let share = Value::Share { of: 125_000, total: 134_999 };
+    assert_eq!(quarter["marketing_sourced_share"], share);
+    assert_eq!(quarter["win_rate"], Value::Share { of: 1, total: 1 });
+    // The webinar, the paid post and the paid search.
+    assert_eq!(quarter["spend"], money(10_000 + 101_050 + 200_000));
+    // 46 days before the quarter began nothing was recorded yet.
+    assert!(quarter["cac"].is_none() && quarter["roi"].is_none());
+    // 46 days before 7 March is the day on which the webinar's costs begin.
+    let days = of("2026-03-07..2026-03-31");
+    assert_eq!((&days["spend"], &days["cac"]), (&money(0), &money(311_050)));
+    let Value::Number(roi) = days["roi"] else { panic!("{:?}", days["roi"]) };
+    // The call is sales' own; 80% of the rest is gross profit.
+    assert!((roi - ((125_000.0 - 6_250.0) * 0.8 / 311_050.0 - 1.0)).abs() < 1e-12);
+}
+
+#[test]
 fn people_are_counted_once_with_what_brought_them() {
     let company = tiny();
     let leads = company.leads();

@@ -61,7 +61,7 @@ fn every_openable_figure_agrees_with_its_rows() {
     let (company, _) = started();
     sample::company(&plan(5, Dirt::all())).write(&company.outside().join("exports")).unwrap();
     load(&company, "../exports", LAST);
-    for question in ["pipeline", "attribution", "programs"] {
+    for question in ["scorecard", "pipeline", "attribution", "programs"] {
         for period in PERIODS {
             let args = ["open", question, "--verify", "--period", period, "--json"];
             let data = company.run(&args).content().data();
@@ -195,11 +195,62 @@ fn compare(
     };
     let named = definitions.calendar().period(period).unwrap();
     let before = check.differences.len();
+    scorecard(check, &ask("scorecard"), definitions, reference, &named);
     pipeline(check, &ask("pipeline"), reference, &named);
     attribution(check, &ask("attribution"), reference, &named);
     programs(check, &ask("programs"), reference, &named);
     for difference in check.differences.iter_mut().skip(before) {
         *difference = format!("{period}: {difference}");
+    }
+}
+
+fn scorecard(
+    check: &mut Check,
+    answer: &Value,
+    definitions: &Definitions,
+    reference: &reference::Company,
+    period: &domain::Period,
+) {
+    let figures = answer["figures"].as_array().unwrap();
+    let expected = reference.scorecard(period);
+    check.same("figures", i64::try_from(figures.len()).ok(), 9);
+    for figure in figures {
+        let id = figure["id"].as_str().unwrap();
+        equal(check, id, &figure["value"], &expected[id]);
+    }
+    let periods =
+        answer["tables"].as_array().unwrap().iter().find(|table| table["id"] == "periods");
+    for row in periods.into_iter().flat_map(|table| table["rows"].as_array().unwrap()) {
+        let label = row["label"].as_str().unwrap();
+        let Ok(period) = definitions.calendar().period(label) else { continue };
+        let expected = reference.scorecard(&period);
+        let columns = periods.unwrap()["columns"].as_array().unwrap();
+        for (column, entry) in columns.iter().zip(row["entries"].as_array().unwrap()) {
+            let id = column["id"].as_str().unwrap();
+            // Spend that is recorded only from a later day is no comparison.
+            if id != "spend" || entry["value"]["unit"] != "none" {
+                equal(check, &format!("{label} {id}"), &entry["value"], &expected[id]);
+            }
+        }
+    }
+}
+
+/// Compares a value of any unit; numbers to the ninth digit.
+fn equal(check: &mut Check, name: &str, found: &Value, expected: &domain::Value) {
+    let expected = serde_json::to_value(expected).unwrap();
+    let kinds = (found["unit"].as_str().unwrap(), expected["unit"].as_str().unwrap());
+    match kinds {
+        ("none", "none") => check.same(name, Some(0), 0),
+        ("share", "share") => {
+            for part in ["of", "total"] {
+                check.same(name, found[part].as_i64(), expected[part].as_i64().unwrap());
+            }
+        }
+        ("number", "number") => {
+            let nano = |value: &Value| (value["value"].as_f64().unwrap() * 1e9).round() as i64;
+            check.near(name, Some(nano(found)), nano(&expected), 1);
+        }
+        _ => check.same(name, number(found), number(&expected).unwrap_or(i64::MIN)),
     }
 }
 

@@ -132,7 +132,7 @@ fn a_whole_folder_is_recognized_and_every_row_is_accounted_for() {
     let again = company.run(&["load", &path, "--json"]).content().data();
     assert_eq!(again["load_id"], Value::Null, "loading twice changes nothing");
     assert_eq!(again["rows"]["loaded"], 0);
-    for question in ["pipeline", "attribution", "programs"] {
+    for question in ["scorecard", "pipeline", "attribution", "programs"] {
         company.run(&["open", question, "--verify", "--period", "all"]).content();
     }
 }
