@@ -84,7 +84,12 @@ fn finish(
         .utc_offset_hour(0);
     document.set_metadata(
         Metadata::new()
-            .title(format!("{}: {}, {}", visible(pack.title), company, visible(&asked.period.label)))
+            .title(format!(
+                "{}: {}, {}",
+                visible(pack.title),
+                company,
+                visible(&asked.period.label)
+            ))
             .authors(vec![company.into_owned()])
             .creator("Throughline".to_owned())
             .language("en-US".to_owned())
@@ -296,7 +301,11 @@ impl Book<'_> {
         let n = asked.collect::<std::collections::BTreeSet<_>>().len();
         let list = sheet.tag(Some(section), Tag::L(ListNumbering::Decimal));
         for (at, (text, questions)) in all.iter().enumerate() {
-            let of = if questions.len() == n && n > 1 { String::new() } else { format!(" ({})", questions.join(", ")) };
+            let of = if questions.len() == n && n > 1 {
+                String::new()
+            } else {
+                format!(" ({})", questions.join(", "))
+            };
             item(sheet, list, &(at + 1).to_string(), &format!("{text}{of}"));
         }
         sheet.y += 16.0;
@@ -314,7 +323,9 @@ impl Book<'_> {
             })
         });
         for (word, meaning) in self.pack.definitions.iter().cloned().chain(meanings) {
-            if !meaning.trim().is_empty() && !all.iter().any(|known| known.0 == word && known.1 == meaning) {
+            if !meaning.trim().is_empty()
+                && !all.iter().any(|known| known.0 == word && known.1 == meaning)
+            {
                 all.push((word, meaning));
             }
         }
@@ -329,7 +340,8 @@ impl Book<'_> {
         if !missing.is_empty() {
             sheet.y += 12.0;
             let n = missing.len();
-            let characters = if n == 1 { "1 character is".to_owned() } else { format!("{n} characters are") };
+            let characters =
+                if n == 1 { "1 character is".to_owned() } else { format!("{n} characters are") };
             let codes: Vec<String> =
                 missing.iter().take(12).map(|c| format!("U+{:04X}", u32::from(*c))).collect();
             let more = if n > 12 { ", …" } else { "" };
@@ -375,7 +387,8 @@ impl Book<'_> {
             let y = sheet.height - 32.0;
             let x = sheet.width - SIDE - number.width;
             // A company of a very long name shows its beginning here and the whole on the cover.
-            if let Some(line) = sheet.fonts.wrap(Face::Regular, 7.5, &left, room).into_iter().next() {
+            if let Some(line) = sheet.fonts.wrap(Face::Regular, 7.5, &left, room).into_iter().next()
+            {
                 sheet.decorate_on(page, SIDE, y, line, GREY);
             }
             sheet.decorate_on(page, x, y, number, GREY);
@@ -446,7 +459,7 @@ fn asked_items(asked: &Asked) -> Vec<(&'static str, String)> {
         ("Compared with", asked.previous.label.clone()),
         ("As of", asked.as_of.to_string()),
         ("Segment", asked.segment.clone().unwrap_or_else(|| "all".to_owned())),
-        ("Attribution model", model_name(&asked.model).to_string()),
+        ("Attribution model", model_name(&asked.model).to_owned()),
         ("Sourced by", asked.sourced_by.replace('_', " ")),
         ("Currency", asked.currency.to_string()),
         ("Time zone", asked.time_zone.clone()),
@@ -471,7 +484,8 @@ fn scope(asked: &Asked) -> String {
         format!("against {}", asked.previous.label),
         format!("as of {}", asked.as_of),
     ];
-    items.push(asked.segment.as_ref().map_or("all segments".to_owned(), |s| format!("segment {s}")));
+    items
+        .push(asked.segment.as_ref().map_or("all segments".to_owned(), |s| format!("segment {s}")));
     if !asked.by.is_empty() {
         items.push(format!("by {}", asked.by.join(", ")));
     }

@@ -32,7 +32,13 @@ impl Reasons {
 
     /// Writes a value in both forms; money of another currency than the one asked for always
     /// carries its code.
-    pub(crate) fn value(&mut self, value: &Value, scale: Scale, answer: &Answer, code: bool) -> Cell {
+    pub(crate) fn value(
+        &mut self,
+        value: &Value,
+        scale: Scale,
+        answer: &Answer,
+        code: bool,
+    ) -> Cell {
         let code = match value {
             Value::Money(money) if code || money.currency != answer.asked.currency => {
                 format!("{} ", money.currency)
@@ -75,7 +81,11 @@ pub(crate) fn leading(
     accent: Color,
 ) {
     let figures: Vec<&Figure> = answer.figures.iter().collect();
-    let n = if figures.len() <= 2 * LEADING && answer.tables.is_empty() { figures.len() } else { LEADING };
+    let n = if figures.len() <= 2 * LEADING && answer.tables.is_empty() {
+        figures.len()
+    } else {
+        LEADING
+    };
     for row in figures.get(..n.min(figures.len())).unwrap_or_default().chunks(LEADING) {
         one_row(sheet, parent, answer, row, link, reasons, accent);
     }
@@ -196,7 +206,7 @@ fn beside(figure: &Figure, answer: &Answer, reasons: &mut Reasons) -> Vec<Beside
         let (part, word) = number::against(&figure.value, target).unwrap_or_default();
         let text = match word {
             "" => format!("target {}", cell.short),
-            _ => format!("{part} of target {}, {word}", cell.short),
+            _ => format!("{word}: {part} of {}", cell.short),
         };
         found.push(Beside { text, color: INK });
     }
@@ -204,12 +214,14 @@ fn beside(figure: &Figure, answer: &Answer, reasons: &mut Reasons) -> Vec<Beside
         let cell = reasons.value(before, scale, answer, false);
         let label = visible(&answer.asked.previous.label).into_owned();
         let change = number::change(&figure.value, before);
-        let change = change.map_or_else(String::new, |change| format!("{change} from "));
-        found.push(Beside { text: format!("{change}{} in {label}", cell.short), color: GREY });
+        let change = change.map_or_else(String::new, |change| format!(", {change}"));
+        found.push(Beside { text: format!("{label}: {}{change}", cell.short), color: GREY });
     }
     if let Some(before) = &figure.year_ago {
         let cell = reasons.value(before, scale, answer, false);
-        found.push(Beside { text: format!("{} a year ago", cell.short), color: GREY });
+        let change = number::change(&figure.value, before);
+        let change = change.map_or_else(String::new, |change| format!(", {change}"));
+        found.push(Beside { text: format!("year ago: {}{change}", cell.short), color: GREY });
     }
     found
 }
@@ -222,8 +234,17 @@ pub(crate) fn all(
 ) -> Grid {
     let before = visible(&answer.asked.previous.label).into_owned();
     let before = if before.chars().count() <= 12 { before } else { "Period before".to_owned() };
-    let headings =
-        ["Figure", "Value", "Range", &before, "Change", "Year ago", "Target", "Of target", "Status"];
+    let headings = [
+        "Figure",
+        "Value",
+        "Range",
+        &before,
+        "Change",
+        "Year ago",
+        "Target",
+        "Of target",
+        "Status",
+    ];
     let mut grid = Grid {
         title: "All figures".to_owned(),
         headings: headings.iter().map(|&heading| heading.to_owned()).collect(),

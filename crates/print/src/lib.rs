@@ -11,12 +11,14 @@ mod figure;
 mod sheet;
 mod table;
 mod text;
+mod words;
 
 use std::fmt;
 
 use domain::Answer;
 
 pub use board::board;
+pub use words::{month, words};
 
 /// The size of a page.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

@@ -4,6 +4,7 @@
 //! number of the last. Everything that is drawn belongs to a tag in reading order or is marked as
 //! decoration, so that the file can be read aloud.
 
+use krilla::Document;
 use krilla::annotation::{Annotation, LinkAnnotation, Target};
 use krilla::color::rgb;
 use krilla::destination::XyzDestination;
@@ -15,7 +16,6 @@ use krilla::surface::Surface;
 use krilla::tagging::{
     Artifact, ArtifactType, ContentTag, Identifier, SpanTag, TagGroup, TagKind, TagTree,
 };
-use krilla::Document;
 use krilla_svg::{SurfaceExt, SvgSettings};
 
 use crate::text::{Face, Fonts, Line};
@@ -153,7 +153,8 @@ impl<'a> Sheet<'a> {
         if !self.continued.is_empty() {
             let text = format!("{} (continued)", self.continued);
             let most = self.measure();
-            if let Some(line) = self.fonts.wrap(Face::Regular, 8.0, &text, most).into_iter().next() {
+            if let Some(line) = self.fonts.wrap(Face::Regular, 8.0, &text, most).into_iter().next()
+            {
                 self.decorate(SIDE, self.y + 2.0, line, GREY, ArtifactType::Header);
             }
             self.y += 20.0;
@@ -207,7 +208,14 @@ impl<'a> Sheet<'a> {
     }
 
     /// Draws a line of text that is no content: heads and feet of pages, repeated headings.
-    pub(crate) fn decorate(&mut self, x: f32, y: f32, line: Line, color: Color, kind: ArtifactType) {
+    pub(crate) fn decorate(
+        &mut self,
+        x: f32,
+        y: f32,
+        line: Line,
+        color: Color,
+        kind: ArtifactType,
+    ) {
         self.push(Mark::Decoration(kind), Ink::Text { x, y, line, color });
     }
 
@@ -225,14 +233,19 @@ impl<'a> Sheet<'a> {
     }
 
     /// Fills such a place with a line and a link to a page.
-    pub(crate) fn fill(&mut self, later: Later, at: (f32, f32), line: Line, color: Color, to: usize) {
+    pub(crate) fn fill(
+        &mut self,
+        later: Later,
+        at: (f32, f32),
+        line: Line,
+        color: Color,
+        to: usize,
+    ) {
         let rect = (at.0, at.1 - line.size, line.width, line.size * 1.3);
         let says = format!("page {}", to + 1);
         if let Some(page) = self.pages.get_mut(later.page) {
-            page.items.push((
-                Mark::Content(later.leaf),
-                Ink::Text { x: at.0, y: at.1, line, color },
-            ));
+            page.items
+                .push((Mark::Content(later.leaf), Ink::Text { x: at.0, y: at.1, line, color }));
             page.links.push(Link { rect, to: To::Page(to), says, leaf: later.link });
         }
     }
@@ -387,7 +400,9 @@ fn draw(surface: &mut Surface<'_>, ink: &Ink, fonts: &Fonts) {
                 x += run.width * line.size;
             }
         }
-        Ink::Rule { x, y, to, width, color } => path(surface, &[(*x, *y), (*to, *y)], *width, *color),
+        Ink::Rule { x, y, to, width, color } => {
+            path(surface, &[(*x, *y), (*to, *y)], *width, *color)
+        }
         Ink::Stroke { points, width, color } => path(surface, points, *width, *color),
         Ink::Dot { x, y, radius, color } => {
             let mut builder = PathBuilder::new();

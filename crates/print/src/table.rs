@@ -130,7 +130,11 @@ impl Grid {
         }
         let rows = self.rows.iter();
         Self {
-            title: if from <= 1 { self.title.clone() } else { format!("{}, further columns", self.title) },
+            title: if from <= 1 {
+                self.title.clone()
+            } else {
+                format!("{}, further columns", self.title)
+            },
             headings: kept(&self.headings, from, to),
             rows: rows
                 .map(|row| Row { cells: kept(&row.cells, from, to), strong: row.strong })
@@ -207,7 +211,9 @@ impl Grid {
             .collect();
         self.draw_head(sheet, setting, &head, head_height, &cells);
         let count = rows.len();
-        for (at, ((cells, row), height)) in rows.into_iter().zip(&self.rows).zip(heights).enumerate() {
+        for (at, ((cells, row), height)) in
+            rows.into_iter().zip(&self.rows).zip(heights).enumerate()
+        {
             if sheet.need(height + 2.0) {
                 self.draw_head(sheet, setting, &head, head_height, &[]);
             }
@@ -215,7 +221,13 @@ impl Grid {
             if at + 1 < count {
                 let (y, to) = (sheet.y, end(setting));
                 let next = self.rows.get(at + 1).is_some_and(|next| next.strong);
-                sheet.rule(SIDE, y, to, if next { 0.7 } else { 0.4 }, if next { GREY } else { HAIR });
+                sheet.rule(
+                    SIDE,
+                    y,
+                    to,
+                    if next { 0.7 } else { 0.4 },
+                    if next { GREY } else { HAIR },
+                );
             }
         }
         let (y, to) = (sheet.y, end(setting));
@@ -241,7 +253,9 @@ impl Grid {
                 let left = if at == 0 { x } else { x + width - line.width };
                 match cells.get(at) {
                     Some(&cell) => sheet.text(cell, left, y, line.clone(), GREY),
-                    None => sheet.decorate(left, y, line.clone(), GREY, ArtifactType::PaginationOther),
+                    None => {
+                        sheet.decorate(left, y, line.clone(), GREY, ArtifactType::PaginationOther)
+                    }
                 }
             }
             x += width + setting.gap;

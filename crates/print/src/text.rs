@@ -5,11 +5,11 @@
 //! for copying and reading aloud, also where a box is drawn.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use krilla::text::{Font, GlyphId, KrillaGlyph};
-use rustybuzz::{Direction, UnicodeBuffer};
+use rustybuzz::{Direction, ShapePlan, UnicodeBuffer, script};
 use unicode_linebreak::{BreakOpportunity, linebreaks};
 
 use crate::PrintError;
@@ -32,7 +32,11 @@ pub(crate) enum Face {
 struct Loaded {
     font: Font,
     shaper: rustybuzz::Face<'static>,
+    /// How plain text is shaped; making it costs more than using it.
+    plan: ShapePlan,
     units: f32,
+    /// What was shaped before: widths do not depend on the size.
+    known: RefCell<HashMap<String, Run>>,
 }
 
 /// All fonts, and the characters that none of them had so far.
@@ -73,7 +77,9 @@ fn load(bytes: &'static [u8]) -> Result<Loaded, PrintError> {
     let font = Font::new(bytes.into(), 0).ok_or_else(broken)?;
     let shaper = rustybuzz::Face::from_slice(bytes, 0).ok_or_else(broken)?;
     let units = font.units_per_em();
-    Ok(Loaded { font, shaper, units })
+    let latin = Some(script::LATIN);
+    let plan = ShapePlan::new(&shaper, Direction::LeftToRight, latin, None, &[]);
+    Ok(Loaded { font, shaper, plan, units, known: RefCell::default() })
 }
 
 impl Fonts {
@@ -175,12 +181,20 @@ impl Fonts {
 
     fn shape(&self, face: Face, text: &str) -> Run {
         let loaded = self.loaded(face);
+        if let Some(run) = loaded.known.borrow().get(text) {
+            return run.clone();
+        }
         let mut buffer = UnicodeBuffer::new();
         buffer.push_str(text);
         buffer.guess_segment_properties();
         // The fonts hold no script that runs from right to left.
         buffer.set_direction(Direction::LeftToRight);
-        let shaped = rustybuzz::shape(&loaded.shaper, &[], buffer);
+        let shaped = if text.is_ascii() {
+            buffer.set_script(script::LATIN);
+            rustybuzz::shape_with_plan(&loaded.shaper, &loaded.plan, buffer)
+        } else {
+            rustybuzz::shape(&loaded.shaper, &[], buffer)
+        };
         let starts: Vec<usize> =
             shaped.glyph_infos().iter().map(|info| info.cluster as usize).collect();
         let em = |units: i32| units as f32 / loaded.units;
@@ -203,7 +217,9 @@ impl Fonts {
                 None,
             ));
         }
-        Run { face, text: text.to_owned(), glyphs, width }
+        let run = Run { face, text: text.to_owned(), glyphs, width };
+        loaded.known.borrow_mut().insert(text.to_owned(), run.clone());
+        run
     }
 
     /// Returns how wide a text is, in points.
@@ -266,7 +282,9 @@ mod tests {
     fn lines_fit_and_hold_every_character_also_those_that_no_font_has() {
         let fonts = Fonts::new().unwrap();
         let long = "W".repeat(300);
-        for text in ["one two three four five six", &long, "東京 展示会 και привет", "e\u{301}\u{302}x"] {
+        for text in
+            ["one two three four five six", &long, "東京 展示会 και привет", "e\u{301}\u{302}x"]
+        {
             for width in [30.0_f32, 90.0, 400.0] {
                 let lines = fonts.wrap(Face::Serif, 12.0, text, width);
                 assert!(lines.iter().all(|line| line.width <= width + 0.5), "{text} in {width}");
@@ -278,6 +296,13 @@ mod tests {
                 assert!(!lines.iter().flat_map(|line| &line.runs).any(notdef));
             }
         }
-        assert_eq!(fonts.missing(), ['京', '展', '東', '示', '会'].into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+        assert_eq!(
+            fonts.missing(),
+            ['京', '展', '東', '示', '会']
+                .into_iter()
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+        );
     }
 }

@@ -5,7 +5,8 @@
 //! (plain decimal) and `x_currency`. A missing value is an empty field, an empty text is `""`.
 //! Lines end with CR LF.
 
-use domain::{Cell, Column, Frame};
+use domain::answer::{Table, cell};
+use domain::{Answer, Cell, Column, Frame};
 
 use crate::visible::hidden;
 
@@ -42,6 +43,99 @@ pub fn frame(frame: &Frame) -> String {
         out.push_str("\r\n");
     }
     out
+}
+
+/// Writes a table of an answer: raw numbers in the order in which they are shown.
+///
+/// What was asked stands in every row, in columns of its own: a comment above the head would not
+/// load again, and a second file gets lost. Ranges are two columns more, the currency of amounts is
+/// that of the row; amounts in another one carry their own.
+pub fn table(table: &Table, answer: &Answer) -> String {
+    let asked = &answer.asked;
+    let filters = [
+        ("period", asked.period.label.clone()),
+        ("from", asked.period.from.to_string()),
+        ("to", asked.period.to.to_string()),
+        ("as_of", asked.as_of.to_string()),
+        ("segment", asked.segment.clone().unwrap_or_default()),
+        ("model", asked.model.clone()),
+        ("sourced_by", asked.sourced_by.to_owned()),
+        ("currency", asked.currency.to_string()),
+        ("time_zone", asked.time_zone.clone()),
+        ("definitions", asked.definitions.clone()),
+    ];
+    let column = |at: usize| table.rows.iter().filter_map(move |row| row.entries.get(at));
+    let kinds: Vec<(bool, bool)> = (0..table.columns.len())
+        .map(|at| {
+            let foreign = column(at).any(|entry| match &entry.value {
+                domain::Value::Money(money) => money.currency != asked.currency,
+                _ => false,
+            });
+            (foreign, column(at).any(|entry| entry.interval.is_some()))
+        })
+        .collect();
+    let mut heads = vec!["row".to_owned(), "label".to_owned()];
+    for (column, (foreign, ranged)) in table.columns.iter().zip(&kinds) {
+        heads.push(column.id.clone());
+        heads.extend(foreign.then(|| format!("{}_currency", column.id)));
+        if *ranged {
+            heads.extend([format!("{}_low", column.id), format!("{}_high", column.id)]);
+        }
+    }
+    // A column may have the name of a filter; the filter then says whose it is.
+    let named = |name: &str| {
+        if heads.iter().any(|head| head == name) {
+            format!("asked_{name}")
+        } else {
+            name.to_owned()
+        }
+    };
+    let filter_heads: Vec<String> = filters.iter().map(|(name, _)| named(name)).collect();
+    let mut out = String::new();
+    let mut first = true;
+    for head in heads.iter().chain(&filter_heads) {
+        separate(&mut out, &mut first);
+        text(&mut out, head);
+    }
+    out.push_str("\r\n");
+    for row in &table.rows {
+        text(&mut out, &row.id);
+        out.push(',');
+        text(&mut out, &row.label);
+        for (entry, (foreign, ranged)) in row.entries.iter().zip(&kinds) {
+            out.push(',');
+            out.push_str(&plain(&cell(&entry.value)));
+            if *foreign {
+                out.push(',');
+                if let domain::Value::Money(money) = &entry.value {
+                    out.push_str(money.currency_code());
+                }
+            }
+            if *ranged {
+                let range = entry.interval.as_ref();
+                for end in [range.map(|range| range.low), range.map(|range| range.high)] {
+                    out.push(',');
+                    out.push_str(&end.map(|x| plain(&Cell::Number(x))).unwrap_or_default());
+                }
+            }
+        }
+        for (_, value) in &filters {
+            out.push(',');
+            if !value.is_empty() {
+                text(&mut out, value);
+            }
+        }
+        out.push_str("\r\n");
+    }
+    out
+}
+
+/// A number as it is written; nothing where there is none.
+fn plain(cell: &Cell) -> String {
+    match cell {
+        Cell::Number(value) if !value.is_finite() => String::new(),
+        other => other.to_string(),
+    }
 }
 
 /// Returns a text as it was before it was written to CSV: without the quote that makes it harmless.

@@ -14,5 +14,6 @@ pub mod number;
 pub mod table;
 pub mod text;
 pub mod visible;
+pub mod xlsx;
 
 pub use text::Style;

@@ -11,6 +11,7 @@ mod loads;
 mod method;
 mod open;
 mod quarantine;
+mod report;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -74,6 +75,7 @@ enum Command {
     Ask(ask::Ask),
     Open(open::Open),
     Method(method::Method),
+    Report(report::Report),
     Demo(demo::Demo),
 }
 
@@ -107,6 +109,7 @@ impl Command {
             Self::Ask(ask) => ask::run(ask, common, output),
             Self::Open(open) => open::run(open, common, output),
             Self::Method(method) => method::run(method, common, output),
+            Self::Report(report) => report::run(report, common, output),
             Self::Demo(demo) => demo::run(demo, common, output),
         }
     }
