@@ -2,8 +2,8 @@
 //!
 //! Rate: Wilson (1927). Difference of rates: Newcombe (1998). Median: order statistics. Mean of
 //! money: bootstrap with bias correction and acceleration (Efron 1987) for fewer than 200 values,
-//! since deals are skewed; Student's t from there on. Credit: Poisson bootstrap over deals. An interval never leaves out the figure that
-//! it is for.
+//! since deals are skewed; Student's t from there on. Credit: Poisson bootstrap over deals. An
+//! interval never leaves out the figure that it is for.
 
 use std::collections::BTreeMap;
 

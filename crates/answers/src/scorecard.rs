@@ -7,6 +7,7 @@
 //! a difference.
 
 use domain::answer::{Chart, ChartForm, Entry, Role, Series, Table, TableRow};
+use domain::definition;
 use domain::{Answer, Ask, Caveat, Figure, Given, Money, Need, Period, Question, Value};
 
 use crate::common::{self, Periods, Trail, of_period, series_of};
@@ -50,7 +51,8 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     let money = programs::Found::of(ask, given);
     let any = deals.any() || money.any();
     let begun = common::not_begun(ask, given, any).is_none();
-    let goals = if begun { goals(ask, &deals.figures) } else { Vec::new() };
+    let set = ask.definitions.goals_of(&ask.period);
+    let goals = if begun { goals(&set, &deals.figures) } else { Vec::new() };
     let periods = Periods::of(ask);
 
     let mut answer = Answer::new(&QUESTION, ask);
@@ -150,8 +152,8 @@ impl Goal<'_> {
 }
 
 /// The goals of the period that can be judged, the most missed first.
-fn goals<'a>(ask: &'a Ask, figures: &'a [Figure]) -> Vec<Goal<'a>> {
-    let goal = |goal: &'a domain::definition::Goal| {
+fn goals<'a>(set: &'a [definition::Goal], figures: &'a [Figure]) -> Vec<Goal<'a>> {
+    let goal = |goal: &'a definition::Goal| {
         let figure = of_period(figures, &goal.figure)?;
         let target = figure.target.as_ref()?;
         let gap = match (&figure.value, target) {
@@ -168,7 +170,7 @@ fn goals<'a>(ask: &'a Ask, figures: &'a [Figure]) -> Vec<Goal<'a>> {
         };
         Some(Goal { figure, target, owner: goal.owner(), gap })
     };
-    let mut goals: Vec<Goal<'_>> = ask.definitions.goals_of(&ask.period).filter_map(goal).collect();
+    let mut goals: Vec<Goal<'_>> = set.iter().filter_map(goal).collect();
     goals.sort_by(|a, b| a.part().total_cmp(&b.part()));
     goals
 }
@@ -220,7 +222,7 @@ fn headline(ask: &Ask, figures: &[Figure], goals: &[Goal<'_>], periods: &Periods
 /// Says why there is nothing to be on or behind.
 fn no_goal(ask: &Ask) -> String {
     let period = &ask.period.label;
-    let set = ask.definitions.goals_of(&ask.period).next().is_some();
+    let set = !ask.definitions.goals_of(&ask.period).is_empty();
     match (set, &ask.segment) {
         (true, Some(_)) => {
             format!("The goals of {period} are for the whole company, so a segment has no verdict.")

@@ -416,16 +416,50 @@ impl Definitions {
         FREE_MAIL.contains(&domain) || self.free_mail.contains(domain)
     }
 
-    /// Returns the target of a figure in a period, where a goal gives one.
+    /// Returns the target of a figure in a period, where goals give one.
     pub fn goal(&self, figure: &str, period: &crate::Period) -> Option<Decimal> {
-        self.goals_of(period).find(|goal| goal.figure == figure).map(|goal| goal.value)
+        self.goal_of(figure, period).map(|goal| goal.value)
     }
 
-    /// Returns the goals that are set for exactly this period, in the order of the files.
-    pub fn goals_of(&self, period: &crate::Period) -> impl Iterator<Item = &Goal> {
+    /// Returns the goals of a period, each figure once, in the order of the files.
+    pub fn goals_of(&self, period: &crate::Period) -> Vec<Goal> {
+        let mut figures: Vec<&str> = Vec::new();
+        for goal in &self.goals {
+            if !figures.contains(&goal.figure.as_str()) {
+                figures.push(&goal.figure);
+            }
+        }
+        figures.into_iter().filter_map(|figure| self.goal_of(figure, period)).collect()
+    }
+
+    /// Returns the goal of a figure for a period: the one that is set for exactly these days, else
+    /// the sum of those of its quarters or months where each of them has one. All figures that take
+    /// a goal add up over time. The owner is the one that all of them have in common.
+    fn goal_of(&self, figure: &str, period: &crate::Period) -> Option<Goal> {
         let calendar = self.calendar();
-        self.goals.iter().filter(move |goal| {
+        let stated = self.goals.iter().filter(|goal| goal.figure == figure).find(|goal| {
             calendar.period(&goal.period).is_ok_and(|p| p.from == period.from && p.to == period.to)
+        });
+        if let Some(goal) = stated {
+            return Some(goal.clone());
+        }
+        let parts = calendar.parts(period);
+        let tiled = parts.first()?.from == period.from && parts.last()?.to == period.to;
+        if !tiled || parts.len() < 2 {
+            return None;
+        }
+        let parts: Option<Vec<Goal>> =
+            parts.iter().map(|part| self.goal_of(figure, part)).collect();
+        let parts = parts?;
+        let owner = parts.first()?.owner.clone();
+        let common = parts.iter().all(|goal| goal.owner == owner);
+        let value =
+            parts.iter().try_fold(Decimal::ZERO, |sum, goal| sum.checked_add(goal.value))?;
+        Some(Goal {
+            figure: figure.to_owned(),
+            period: period.label.clone(),
+            value,
+            owner: owner.filter(|_| common),
         })
     }
 }
@@ -556,6 +590,36 @@ mod tests {
         assert_ne!(none.identity(), named.identity());
         let (again, _) = parse::read(&[("printed.toml", &named.print())]);
         assert_eq!(again.goals, named.goals);
+    }
+
+    #[test]
+    fn a_goal_of_a_longer_period_is_the_sum_of_its_parts_where_each_has_one() {
+        let goal = |period: &str, value: u32| {
+            format!("[[goal]]\nfigure = \"won\"\nperiod = \"{period}\"\nvalue = {value}\n")
+        };
+        let mut text = "[company]\nfiscal_year_starts = 10\n".to_owned();
+        for (period, value) in [("2026Q1", 1), ("2026Q2", 2), ("2026Q3", 4), ("2026-07", 8)] {
+            text.push_str(&goal(period, value));
+        }
+        let of = |text: &str, period: &str| {
+            let (definitions, faults) = parse::read(&[("goals.toml", text)]);
+            assert_eq!(faults, []);
+            let period = definitions.calendar().period(period).unwrap();
+            definitions.goal("won", &period).map(|goal| goal.to_string())
+        };
+        let some = |value: &str| Some(value.to_owned());
+        assert_eq!(of(&text, "2026Q2"), some("2"));
+        assert_eq!(of(&text, "2025-10-01..2026-06-30"), some("7"));
+        assert_eq!(
+            [of(&text, "2026Q4"), of(&text, "2026"), of(&text, "2026-08")],
+            [None, None, None]
+        );
+        text.push_str(&(goal("2026-08", 16) + &goal("2026-09", 32)));
+        assert_eq!([of(&text, "2026Q4"), of(&text, "2026")], [some("56"), some("63")]);
+        // What is stated counts, not the sum.
+        text.push_str(&goal("2026", 100));
+        assert_eq!(of(&text, "2026"), some("100"));
+        assert_eq!(of(&text, "2025-10-02..2026-06-30"), None);
     }
 
     #[test]
