@@ -3,7 +3,16 @@
 //! Rows are chained by hash and only ever added; the head is anchored in a file outside the
 //! database. Rows hold identifiers, never values of cells, names or addresses of persons.
 
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use crate::refusal::{Refusal, Trouble};
+use crate::secret::{Key, Use};
 
 /// What was done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -119,6 +128,11 @@ impl Event {
         Self { action, object: object.into(), outcome: "done".to_owned() }
     }
 
+    /// Something that was done, in a word that says more than that.
+    pub fn ended(action: Action, object: impl Into<String>, outcome: impl Into<String>) -> Self {
+        Self { action, object: object.into(), outcome: outcome.into() }
+    }
+
     /// Something that was refused, with the reason as a stable code.
     pub fn refused(action: Action, object: impl Into<String>, reason: &str) -> Self {
         Self { action, object: object.into(), outcome: format!("refused:{reason}") }
@@ -169,4 +183,237 @@ pub enum Verified {
         /// What is wrong with it.
         why: String,
     },
+}
+
+/// A row as it is stored.
+struct Stored {
+    sequence: i64,
+    at: i64,
+    actor: String,
+    action: String,
+    object: String,
+    outcome: String,
+    address: String,
+    hash: Vec<u8>,
+}
+
+const COLUMNS: &str = "sequence, at, actor, action, object, outcome, address, hash";
+
+impl Stored {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            sequence: row.get(0)?,
+            at: row.get(1)?,
+            actor: row.get(2)?,
+            action: row.get(3)?,
+            object: row.get(4)?,
+            outcome: row.get(5)?,
+            address: row.get(6)?,
+            hash: row.get(7)?,
+        })
+    }
+
+    /// Hashes the row after the one before. Lengths stand before texts, so that no two rows have
+    /// the same bytes.
+    fn chained(&self, key: &Key, before: &[u8]) -> [u8; 32] {
+        let mut bytes = before.to_vec();
+        bytes.extend(self.sequence.to_le_bytes());
+        bytes.extend(self.at.to_le_bytes());
+        for text in [&self.actor, &self.action, &self.object, &self.outcome, &self.address] {
+            bytes.extend((text.len() as u64).to_le_bytes());
+            bytes.extend(text.as_bytes());
+        }
+        key.hash(Use::Audit, &bytes)
+    }
+}
+
+/// The newest row: its number and hash.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Head {
+    pub(crate) sequence: i64,
+    pub(crate) at: i64,
+    pub(crate) hash: Vec<u8>,
+}
+
+/// Who did it and from where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Who<'a> {
+    pub(crate) actor: &'a str,
+    pub(crate) address: &'a str,
+}
+
+/// Keeps a text of others to one line of bounded length.
+fn plain(text: &str) -> String {
+    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(clean).take(200).collect()
+}
+
+/// Returns the newest row.
+pub(crate) fn head(connection: &Connection) -> Result<Option<Head>, Refusal> {
+    let mut query = connection
+        .prepare_cached("SELECT sequence, at, hash FROM audit ORDER BY sequence DESC LIMIT 1")?;
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Head { sequence: row.get(0)?, at: row.get(1)?, hash: row.get(2)? })
+    };
+    Ok(query.query_row([], read).optional()?)
+}
+
+/// Adds a row.
+pub(crate) fn add(
+    transaction: &Transaction<'_>,
+    key: &Key,
+    now: Timestamp,
+    who: Who<'_>,
+    event: &Event,
+) -> Result<Head, Refusal> {
+    let before = head(transaction)?;
+    let (last, hash) = before.map_or((0, Vec::new()), |head| (head.sequence, head.hash));
+    let mut row = Stored {
+        sequence: last.saturating_add(1),
+        at: now.as_millisecond(),
+        actor: plain(who.actor),
+        action: event.action.id().to_owned(),
+        object: plain(&event.object),
+        outcome: plain(&event.outcome),
+        address: plain(who.address),
+        hash: Vec::new(),
+    };
+    row.hash = row.chained(key, &hash).to_vec();
+    transaction
+        .prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+        .execute(params![
+            row.sequence,
+            row.at,
+            row.actor,
+            row.action,
+            row.object,
+            row.outcome,
+            row.address,
+            row.hash
+        ])?;
+    Ok(Head { sequence: row.sequence, at: row.at, hash: row.hash })
+}
+
+/// Reads rows before a number, the newest first.
+pub(crate) fn page(
+    connection: &Connection,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<Row>, Refusal> {
+    let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+    let mut query = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM audit WHERE sequence < ?1 ORDER BY sequence DESC LIMIT ?2"
+    ))?;
+    let rows = query.query_map(params![before, limit], Stored::read)?;
+    rows.map(|row| {
+        let row = row?;
+        Ok(Row {
+            sequence: row.sequence.unsigned_abs(),
+            at: Timestamp::from_millisecond(row.at).unwrap_or_default(),
+            actor: row.actor,
+            action: row.action,
+            object: row.object,
+            outcome: row.outcome,
+            address: row.address,
+            hash: HEXLOWER.encode(&row.hash),
+        })
+    })
+    .collect()
+}
+
+/// Rows between two anchors at most; there is one each day besides.
+const ANCHOR_EVERY: i64 = 256;
+const DAY_MILLISECONDS: i64 = 86_400_000;
+/// The file of anchors, beside the database.
+pub(crate) const ANCHORS: &str = "audit-anchor.log";
+
+/// True where a head should be anchored, given the last one that was.
+pub(crate) const fn due(head: &Head, anchored: Option<(i64, i64)>) -> bool {
+    match anchored {
+        Some((sequence, at)) => {
+            head.sequence.saturating_sub(sequence) >= ANCHOR_EVERY
+                || head.at.div_euclid(DAY_MILLISECONDS) != at.div_euclid(DAY_MILLISECONDS)
+        }
+        None => true,
+    }
+}
+
+/// Writes a head down outside the database, and flushes it.
+pub(crate) fn anchor(folder: &Path, head: &Head) -> Result<(), Refusal> {
+    let at = Timestamp::from_millisecond(head.at).unwrap_or_default();
+    let line = format!("{at} {} {}\n", head.sequence, HEXLOWER.encode(&head.hash));
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let path = folder.join(ANCHORS);
+    let written = options.open(&path).and_then(|mut file| {
+        file.write_all(line.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|error| Refusal::Trouble(Trouble(format!("{}: {error}", path.display()))))
+}
+
+/// Reads the last anchor: number and time.
+pub(crate) fn last_anchor(folder: &Path) -> Option<(i64, i64)> {
+    let text = fs::read_to_string(folder.join(ANCHORS)).ok()?;
+    let (sequence, at, _) = text.lines().rev().find_map(parse_anchor)?;
+    Some((sequence, at))
+}
+
+fn parse_anchor(line: &str) -> Option<(i64, i64, &str)> {
+    let mut parts = line.split(' ');
+    let at: Timestamp = parts.next()?.parse().ok()?;
+    let sequence = parts.next()?.parse().ok()?;
+    Some((sequence, at.as_millisecond(), parts.next()?))
+}
+
+/// Checks every row against its hash, and every anchor against its row.
+pub(crate) fn verify(
+    connection: &Connection,
+    key: &Key,
+    folder: &Path,
+) -> Result<Verified, Refusal> {
+    let broken = |sequence: i64, why: &str| {
+        Ok(Verified::Broken { sequence: sequence.unsigned_abs(), why: why.to_owned() })
+    };
+    let text = match fs::read_to_string(folder.join(ANCHORS)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(Refusal::Trouble(Trouble(error.to_string()))),
+    };
+    let mut anchors: Vec<(i64, i64, &str)> = text.lines().filter_map(parse_anchor).collect();
+    anchors.sort_unstable();
+    let mut anchors = anchors.into_iter().peekable();
+    let mut query =
+        connection.prepare(&format!("SELECT {COLUMNS} FROM audit ORDER BY sequence"))?;
+    let mut rows = query.query_map([], Stored::read)?;
+    let mut last = 0_i64;
+    let mut hash: Vec<u8> = Vec::new();
+    for row in &mut rows {
+        let row = row?;
+        last = last.saturating_add(1);
+        if row.sequence != last {
+            return broken(last, "the row is missing");
+        }
+        if row.chained(key, &hash)[..] != row.hash[..] {
+            return broken(last, "the row, or the one before it, is not as it was written");
+        }
+        hash.clone_from(&row.hash);
+        while let Some((_, _, anchored)) = anchors.next_if(|(sequence, ..)| *sequence == last) {
+            if HEXLOWER.encode(&hash) != anchored {
+                return broken(last, "the row is not the one that was anchored");
+            }
+        }
+    }
+    if anchors.next().is_some() {
+        return broken(last.saturating_add(1), "the end of the log has been cut off");
+    }
+    if last > 0 && text.is_empty() {
+        return broken(last, "the file of anchors is missing");
+    }
+    Ok(Verified::Whole { rows: last.unsigned_abs() })
 }

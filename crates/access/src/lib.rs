@@ -3,22 +3,37 @@
 //! All is kept in `.throughline/state.sqlite`; the one key outside it in `.throughline/secret`.
 //! Calls block: an async server wraps them. Time comes from a [`Clock`], randomness from the
 //! system. Nothing here knows HTTP, and nothing tells a stranger whether an account exists.
-#![expect(unused_variables, reason = "the bodies are on their way")]
 
 pub mod audit;
 pub mod caller;
 pub mod clock;
+mod idempotency;
+mod limit;
+mod login;
+mod own;
+mod password;
+mod people;
 pub mod refusal;
 pub mod role;
 pub mod secret;
 pub mod settings;
+mod state;
+mod token;
+mod totp;
 pub mod types;
 
+use std::net::IpAddr;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension as _, Transaction};
 
 pub use audit::{Action, Event, Row, Verified};
 pub use caller::{AccountId, Actor, By, Caller, Preferences, SessionId, Theme, TokenId};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use password::{CHARACTERS_LEAST, CHARACTERS_MOST};
 pub use refusal::{Refusal, Trouble, WeakPassword};
 pub use role::{Permission, Permissions, Role, permissions};
 pub use secret::Secret;
@@ -27,6 +42,12 @@ pub use types::{
     Account, AccountState, Address, Begun, Enrollment, Identity, Link, LinkKind, Login, NewAccount,
     NewSession, OneTime, Session, Stored, Token,
 };
+
+use audit::Who;
+use limit::Limits;
+use password::Hasher;
+use secret::{Key, Use};
+use state::State;
 
 /// Why access cannot be opened; each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +58,10 @@ pub struct AccessError {
 }
 
 impl AccessError {
+    fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into() }
+    }
+
     /// Returns what to do.
     pub fn hint(&self) -> &str {
         &self.hint
@@ -47,10 +72,20 @@ impl AccessError {
 pub struct Access {
     settings: Settings,
     clock: Box<dyn Clock>,
+    state: State,
+    key: Key,
+    hasher: Hasher,
+    limits: Limits,
+    /// A time and when it was: from there lives are counted, by a clock that never goes back.
+    counted_from: Mutex<(i64, Duration)>,
+    /// The audit row that was anchored last, and its time.
+    anchored: Mutex<Option<(i64, i64)>>,
 }
 
-fn soon<T>() -> Result<T, Refusal> {
-    Err(Refusal::Trouble(Trouble("not yet".to_owned())))
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 impl Access {
@@ -61,245 +96,38 @@ impl Access {
         settings: Settings,
         clock: impl Clock + 'static,
     ) -> Result<Self, AccessError> {
-        Ok(Self { settings, clock: Box::new(clock) })
+        let (state, key) = State::open(folder)?;
+        let hasher = Hasher::new(&settings, &key)?;
+        // A session that was seen later than now means that the clock was set back meanwhile.
+        let seen = state.read(|connection| {
+            let newest = "SELECT max(last_seen) FROM session";
+            Ok(connection.query_row(newest, [], |row| row.get::<_, Option<i64>>(0))?)
+        });
+        let seen = seen.map_err(|refusal| {
+            AccessError::new(format!("sessions cannot be read: {refusal:?}"), "Try again.")
+        })?;
+        let now = clock.now().as_millisecond().max(seen.unwrap_or(0));
+        let anchored = audit::last_anchor(state.folder());
+        Ok(Self {
+            counted_from: Mutex::new((now, clock.elapsed())),
+            anchored: Mutex::new(anchored),
+            settings,
+            clock: Box::new(clock),
+            state,
+            key,
+            hasher,
+            limits: Limits::new(),
+        })
     }
 
-    /// True while no account exists: only then is there a set-up.
-    pub fn set_up_open(&self) -> Result<bool, Refusal> {
-        soon()
+    /// Returns how access is kept.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
     }
 
-    /// Makes the one-time secret of the first administrator: 30 minutes, for the console only. None
-    /// once an account exists. An earlier one ends.
-    pub fn first_token(&self) -> Result<Option<OneTime>, Refusal> {
-        soon()
-    }
-
-    /// Makes the first administrator. `NotFound` once an account exists.
-    pub fn redeem_first(
-        &self,
-        token: &Secret,
-        email: &str,
-        name: &str,
-        password: &str,
-        address: Address,
-    ) -> Result<NewSession, Refusal> {
-        soon()
-    }
-
-    /// Signs in by password.
-    pub fn login(&self, email: &str, password: &str, address: Address) -> Result<Login, Refusal> {
-        soon()
-    }
-
-    /// Completes a login by a code of the authenticator app, or a recovery code.
-    pub fn login_code(
-        &self,
-        pending: &Secret,
-        code: &str,
-        address: Address,
-    ) -> Result<NewSession, Refusal> {
-        soon()
-    }
-
-    /// Signs in whom the identity provider names. An account is bound to issuer and subject; the
-    /// first login binds only where an administrator invited that address for the provider.
-    pub fn login_oidc(&self, identity: &Identity, address: Address) -> Result<NewSession, Refusal> {
-        soon()
-    }
-
-    /// Looks up who holds the cookie. `NotSignedIn` where nobody does.
-    pub fn by_session(&self, secret: &Secret) -> Result<Caller, Refusal> {
-        soon()
-    }
-
-    /// Looks up who holds the API token. `NotSignedIn` where nobody does.
-    pub fn by_token(&self, secret: &Secret) -> Result<Caller, Refusal> {
-        soon()
-    }
-
-    /// Ends the caller's session.
-    pub fn logout(&self, caller: &Caller, address: Address) -> Result<(), Refusal> {
-        soon()
-    }
-
-    /// Lists the caller's own sessions, the newest first.
-    pub fn sessions(&self, caller: &Caller) -> Result<Vec<Session>, Refusal> {
-        soon()
-    }
-
-    /// Ends one of the caller's own sessions.
-    pub fn end_session(
-        &self,
-        caller: &Caller,
-        id: &SessionId,
-        address: Address,
-    ) -> Result<(), Refusal> {
-        soon()
-    }
-
-    /// Changes the own password; every session ends and a new one begins.
-    pub fn change_password(
-        &self,
-        caller: &Caller,
-        old: &str,
-        new: &str,
-        address: Address,
-    ) -> Result<NewSession, Refusal> {
-        soon()
-    }
-
-    /// Changes the own name and preferences.
-    pub fn change_profile(
-        &self,
-        caller: &Caller,
-        name: &str,
-        preferences: &Preferences,
-        address: Address,
-    ) -> Result<(), Refusal> {
-        soon()
-    }
-
-    /// Tells whether the caller has a second factor, and how many recovery codes are left.
-    pub fn second_factor(&self, caller: &Caller) -> Result<Option<u32>, Refusal> {
-        soon()
-    }
-
-    /// Begins to set up a second factor.
-    pub fn enroll(&self, caller: &Caller) -> Result<Enrollment, Refusal> {
-        soon()
-    }
-
-    /// Confirms the second factor by a code; returns the recovery codes, shown once, and the new
-    /// session in place of the caller's.
-    pub fn confirm_enrollment(
-        &self,
-        caller: &Caller,
-        code: &str,
-        address: Address,
-    ) -> Result<(Vec<Secret>, NewSession), Refusal> {
-        soon()
-    }
-
-    /// Takes the second factor away, for the password.
-    pub fn remove_second_factor(
-        &self,
-        caller: &Caller,
-        password: &str,
-        address: Address,
-    ) -> Result<NewSession, Refusal> {
-        soon()
-    }
-
-    /// Makes an API token: name, role not above the caller's, days (90 where none, at most 365).
-    pub fn create_token(
-        &self,
-        caller: &Caller,
-        name: &str,
-        role: Role,
-        days: Option<u16>,
-        address: Address,
-    ) -> Result<(Secret, Token), Refusal> {
-        soon()
-    }
-
-    /// Lists the caller's own API tokens.
-    pub fn tokens(&self, caller: &Caller) -> Result<Vec<Token>, Refusal> {
-        soon()
-    }
-
-    /// Revokes an own API token.
-    pub fn revoke_token(
-        &self,
-        caller: &Caller,
-        id: &TokenId,
-        address: Address,
-    ) -> Result<(), Refusal> {
-        soon()
-    }
-
-    /// Lists the accounts by e-mail address.
-    pub fn accounts(&self, actor: Actor<'_>) -> Result<Vec<Account>, Refusal> {
-        soon()
-    }
-
-    /// Finds an account by its e-mail address.
-    pub fn account_by_email(&self, actor: Actor<'_>, email: &str) -> Result<Account, Refusal> {
-        soon()
-    }
-
-    /// Adds a person; returns the account and the invitation (none for those who come by the
-    /// identity provider).
-    pub fn invite(
-        &self,
-        actor: Actor<'_>,
-        new: &NewAccount,
-        address: Option<Address>,
-    ) -> Result<(Account, Option<OneTime>), Refusal> {
-        soon()
-    }
-
-    /// Tells the holder of a link whose it is. `LinkEnded` where it has ended or never was.
-    pub fn link(&self, secret: &Secret) -> Result<Link, Refusal> {
-        soon()
-    }
-
-    /// Sets the password by a link; every session of the account ends. The person then signs in.
-    pub fn redeem_link(
-        &self,
-        secret: &Secret,
-        password: &str,
-        address: Address,
-    ) -> Result<(), Refusal> {
-        soon()
-    }
-
-    /// Sets a password directly. For the console.
-    pub fn set_password(&self, id: &AccountId, password: &str) -> Result<(), Refusal> {
-        soon()
-    }
-
-    /// Changes role and limit; every session of the account ends.
-    pub fn set_rights(
-        &self,
-        actor: Actor<'_>,
-        id: &AccountId,
-        role: Role,
-        segment: Option<&str>,
-        address: Option<Address>,
-    ) -> Result<Account, Refusal> {
-        soon()
-    }
-
-    /// Disables or enables an account; every session of a disabled one ends.
-    pub fn set_disabled(
-        &self,
-        actor: Actor<'_>,
-        id: &AccountId,
-        disabled: bool,
-        address: Option<Address>,
-    ) -> Result<Account, Refusal> {
-        soon()
-    }
-
-    /// Makes a link for a new password, ends every session, forgets failures and second factor.
-    pub fn reset(
-        &self,
-        actor: Actor<'_>,
-        id: &AccountId,
-        address: Option<Address>,
-    ) -> Result<OneTime, Refusal> {
-        soon()
-    }
-
-    /// Removes an account with its sessions and tokens.
-    pub fn remove(
-        &self,
-        actor: Actor<'_>,
-        id: &AccountId,
-        address: Option<Address>,
-    ) -> Result<(), Refusal> {
-        soon()
+    /// How many passwords were compared since the start.
+    pub fn password_checks(&self) -> u64 {
+        self.hasher.checks()
     }
 
     /// Writes an event of others to the audit log.
@@ -309,7 +137,13 @@ impl Access {
         address: Option<Address>,
         event: &Event,
     ) -> Result<(), Refusal> {
-        soon()
+        let actor = caller.map_or_else(|| "anonymous".to_owned(), actor_of);
+        self.note(&actor, address, event)
+    }
+
+    /// Writes an event of the command line to the audit log: a load, for one.
+    pub fn record_console(&self, event: &Event) -> Result<(), Refusal> {
+        self.note("console", None, event)
     }
 
     /// Reads the audit log, the newest first: rows before a sequence number.
@@ -319,38 +153,142 @@ impl Access {
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<Row>, Refusal> {
-        soon()
+        if let Actor::Caller(caller) = actor {
+            caller.need(Permission::ReadAudit)?;
+        }
+        self.state.read(|connection| audit::page(connection, before, limit.min(1_000)))
     }
 
     /// Checks the whole audit log against its chain and its anchors.
     pub fn verify_audit(&self) -> Result<Verified, Refusal> {
-        soon()
+        // A connection of its own transaction: rows that are added meanwhile do not disturb.
+        self.state.read(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            audit::verify(&snapshot, &self.key, self.state.folder())
+        })
     }
 
-    /// Asks whether a change with an idempotency key was made before.
-    pub fn begin(
+    /// Anchors the newest row of the audit log now, and returns its number and hash: for a signed
+    /// pack. None while the log is empty.
+    pub fn anchor_audit(&self) -> Result<Option<(u64, String)>, Refusal> {
+        let Some(head) = self.state.read(audit::head)? else {
+            return Ok(None);
+        };
+        audit::anchor(self.state.folder(), &head)?;
+        *self.anchored.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((head.sequence, head.at));
+        let hash = data_encoding::HEXLOWER.encode(&head.hash);
+        Ok(Some((head.sequence.unsigned_abs(), hash)))
+    }
+
+    /// The time by which lives are counted, in milliseconds: follows the wall clock forward, and
+    /// never back.
+    fn life(&self) -> i64 {
+        let (wall, elapsed) = (self.clock.now().as_millisecond(), self.clock.elapsed());
+        let mut from = self.counted_from.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = elapsed.saturating_sub(from.1).as_millis();
+        let counted = from.0.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX));
+        if wall > counted {
+            *from = (wall, elapsed);
+        }
+        counted.max(wall)
+    }
+
+    /// Changes something, with its audit row in the same transaction: both or neither.
+    fn change<T>(
         &self,
-        caller: &Caller,
-        key: &str,
-        route: &str,
-        body: &[u8],
-    ) -> Result<Begun, Refusal> {
-        soon()
+        actor: &str,
+        address: Option<Address>,
+        change: impl FnOnce(&Transaction<'_>) -> Result<(T, Event), Refusal>,
+    ) -> Result<T, Refusal> {
+        let address = address.map(|address| address.to_canonical().to_string());
+        let who = Who { actor, address: address.as_deref().unwrap_or("") };
+        let (changed, head) = self.state.write(|transaction| {
+            let (changed, event) = change(transaction)?;
+            let head = audit::add(transaction, &self.key, self.clock.now(), who, &event)?;
+            Ok((changed, head))
+        })?;
+        let mut anchored = self.anchored.lock().unwrap_or_else(PoisonError::into_inner);
+        if audit::due(&head, *anchored) {
+            audit::anchor(self.state.folder(), &head)?;
+            *anchored = Some((head.sequence, head.at));
+        }
+        Ok(changed)
     }
 
-    /// Keeps the answer of a change for 24 hours; none: the change failed and may be tried again.
-    pub fn finish(
+    /// Writes one audit row.
+    fn note(&self, actor: &str, address: Option<Address>, event: &Event) -> Result<(), Refusal> {
+        self.change(actor, address, |_| Ok(((), event.clone())))
+    }
+
+    /// Refuses, with an audit row.
+    fn refuse<T>(
         &self,
-        caller: &Caller,
-        key: &str,
-        route: &str,
-        answer: Option<&Stored>,
-    ) -> Result<(), Refusal> {
-        soon()
+        actor: &str,
+        address: Option<Address>,
+        action: Action,
+        object: &str,
+        refusal: Refusal,
+    ) -> Result<T, Refusal> {
+        self.note(actor, address, &Event::refused(action, object, refusal.code()))?;
+        Err(refusal)
     }
 
-    /// Returns how access is kept.
-    pub const fn settings(&self) -> &Settings {
-        &self.settings
+    /// Hashes the network that an address belongs to: all of it for IPv4, the first half for IPv6,
+    /// as one machine has the whole second half to itself.
+    fn network(&self, address: Address) -> [u8; 32] {
+        let network = match address.to_canonical() {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().into_iter().take(8).collect(),
+        };
+        self.key.hash(Use::Address, &network)
     }
+}
+
+/// Names a caller in the audit log: by identifier, with the token where it was one.
+fn actor_of(caller: &Caller) -> String {
+    match &caller.by {
+        By::Session(_) => caller.account.to_string(),
+        By::Token(token) => format!("{} by {token}", caller.account),
+    }
+}
+
+/// Names whoever changes something, after looking whether they may.
+fn allowed(actor: Actor<'_>, permission: Permission) -> Result<String, Refusal> {
+    match actor {
+        Actor::Console => Ok("console".to_owned()),
+        Actor::Caller(caller) => {
+            caller.need(permission)?;
+            Ok(actor_of(caller))
+        }
+    }
+}
+
+/// Returns the one row of a query, or none.
+fn one<T>(
+    connection: &rusqlite::Connection,
+    query: &str,
+    given: impl rusqlite::Params,
+    read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, Refusal> {
+    Ok(connection.prepare_cached(query)?.query_row(given, read).optional()?)
+}
+
+/// Runs a statement and returns how many rows it changed.
+fn run(
+    connection: &rusqlite::Connection,
+    statement: &str,
+    given: impl rusqlite::Params,
+) -> Result<usize, Refusal> {
+    Ok(connection.prepare_cached(statement)?.execute(given)?)
+}
+
+/// Returns a time of the file.
+fn time(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or_default()
+}
+
+/// Returns a length of time in milliseconds.
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
