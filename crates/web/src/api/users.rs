@@ -1,0 +1,106 @@
+//! Accounts, for administrators.
+
+use access::{Account, AccountId, Actor, Caller, NewAccount, OneTime};
+use serde_json::{Value, json};
+
+use super::me::{flag, needed, text};
+use super::{made, ok};
+use crate::pages::people::{link, rights};
+use crate::problem::Problem;
+use crate::routes::Outcome;
+use crate::site::{Site, refusal};
+use crate::visit::{Visit, field};
+
+fn user(account: &Account) -> Value {
+    json!({
+        "id": account.id.as_str(),
+        "email": account.email,
+        "name": account.name,
+        "role": account.role.id(),
+        "segment": account.segment,
+        "state": account.state.id(),
+        "by_provider": account.by_provider,
+        "second_factor": account.second_factor,
+        "created_at": account.created_at.to_string(),
+        "signed_in_at": account.signed_in_at.map(|at| at.to_string()),
+    })
+}
+
+/// The accounts.
+pub(crate) fn list(site: &Site, _visit: &Visit, caller: &Caller) -> Outcome {
+    let accounts = site.access.accounts(Actor::Caller(caller)).map_err(refusal)?;
+    Ok(ok(json!({ "users": accounts.iter().map(user).collect::<Vec<_>>() })))
+}
+
+/// Invites a person; the link is shown this once.
+pub(crate) fn invite(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
+    let sent = visit.json(&["email", "name", "role", "segment", "by_provider"])?;
+    let segment = match sent.get("segment") {
+        Some(Value::Null) => None,
+        _ => text(&sent, "segment")?,
+    };
+    let (role, segment) = rights(site, needed(&sent, "role")?, segment)?;
+    let new = NewAccount {
+        email: needed(&sent, "email")?.to_owned(),
+        name: text(&sent, "name")?.unwrap_or_default().to_owned(),
+        role,
+        segment,
+        by_provider: flag(&sent, "by_provider")?.unwrap_or(false),
+    };
+    let (account, invitation) = site
+        .access
+        .invite(Actor::Caller(caller), &new, Some(visit.address))
+        .map_err(refusal)?;
+    let with = |invitation: Option<&OneTime>| {
+        let mut shown = user(&account);
+        if let Value::Object(members) = &mut shown {
+            let link = invitation.map(|one| link(site, &one.secret));
+            members.insert("invitation".to_owned(), json!(link));
+        }
+        shown
+    };
+    let mut reply = made(with(invitation.as_ref()));
+    let lasting = show::json::line(&show::json::envelope(Some(with(None)), &[], &[]));
+    reply.lasting = Some(lasting.into());
+    Ok(reply)
+}
+
+/// Changes role, segment, or whether the account is open.
+pub(crate) fn change(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
+    let sent = visit.json(&["role", "segment", "disabled"])?;
+    let id = AccountId::new(visit.part("id"));
+    let actor = Actor::Caller(caller);
+    let accounts = site.access.accounts(actor).map_err(refusal)?;
+    let mut account =
+        accounts.into_iter().find(|account| account.id == id).ok_or_else(Problem::not_found)?;
+    let role = text(&sent, "role")?.unwrap_or(account.role.id());
+    let segment = match sent.get("segment") {
+        None => account.segment.clone(),
+        Some(Value::Null) => None,
+        Some(Value::String(segment)) => Some(segment.clone()),
+        Some(_) => return Err(field("segment", "is not a text or null")),
+    };
+    let disabled = flag(&sent, "disabled")?;
+    let (role, segment) = rights(site, role, segment.as_deref())?;
+    if role != account.role || segment != account.segment {
+        let segment = segment.as_deref();
+        account = site
+            .access
+            .set_rights(actor, &id, role, segment, Some(visit.address))
+            .map_err(refusal)?;
+    }
+    if let Some(disabled) = disabled {
+        account = site
+            .access
+            .set_disabled(actor, &id, disabled, Some(visit.address))
+            .map_err(refusal)?;
+    }
+    Ok(ok(user(&account)))
+}
+
+/// Removes an account.
+pub(crate) fn remove(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
+    let id = AccountId::new(visit.part("id"));
+    site.access.remove(Actor::Caller(caller), &id, Some(visit.address)).map_err(refusal)?;
+    Ok(ok(json!({ "id": id.as_str(), "removed": true })))
+}

@@ -1,0 +1,312 @@
+//! How good the data are, and what the words mean.
+
+use std::collections::BTreeMap;
+
+use access::Caller;
+use domain::Definitions;
+use lake::store::LoadEntry;
+use show::html::{
+    self, BuildRow, Choice, Health, LoadRow, QuarantineReason, SourceHealth, Status, Word, WordGroup,
+};
+
+use super::{name_of, shell};
+use crate::desk::Ground;
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::routes::Outcome;
+use crate::site::Site;
+use crate::visit::Visit;
+
+/// Days after which a source is worth a look, and after which it is old.
+const WATCH: i64 = 14;
+const OLD: i64 = 45;
+
+/// The health of the data.
+pub(crate) fn health(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
+    let standing = site.desk.standing();
+    let Some(ground) = &standing.ground else { return Err(site.desk.why_not()) };
+    let loads = loads(site, ground)?;
+    let calendar = ground.view.definitions().calendar();
+    let mut builds = vec![BuildRow {
+        as_of: Some(ground.view.as_of()),
+        snapshot: ground.snapshot.0,
+        definitions: ground.view.definitions().identity(),
+        state: "ready".to_owned(),
+    }];
+    if let Some(work) = &standing.work {
+        let state = work.stages.last().map_or_else(
+            || "beginning".to_owned(),
+            |(name, done, of)| format!("{name}: {done} of {of}"),
+        );
+        builds.push(BuildRow { as_of: None, snapshot: ground.snapshot.0, definitions: String::new(), state });
+    }
+    let page = Health {
+        now: Some(visit.now),
+        known_until: loads.iter().map(|load| calendar.day(load.recorded_at)).max(),
+        sources: sources(&loads, visit.now),
+        loads: loads.iter().rev().take(200).map(load_row).collect(),
+        quarantine: shown_reasons(site, ground, caller)?,
+        caveats: ground.view.built().caveats().into_iter().map(|caveat| caveat.text).collect(),
+        builds,
+    };
+    Ok(Reply::page(html::health_page(&shell(site, visit, caller), &page)))
+}
+
+/// The ledger of loads, oldest first.
+pub(crate) fn loads(_site: &Site, ground: &Ground) -> Result<Vec<LoadEntry>, Problem> {
+    let mut loads = ground.lake.loads().map_err(|error| Problem::fault(error.to_string()))?;
+    loads.sort_by_key(|load| load.load_id);
+    Ok(loads)
+}
+
+fn load_row(load: &LoadEntry) -> LoadRow {
+    LoadRow {
+        id: load.load_id,
+        at: load.recorded_at,
+        by: load.author.clone(),
+        message: load.message.clone(),
+        n_files: u64::try_from(load.files.len()).unwrap_or_default(),
+        n_read: load.n_read,
+        n_loaded: load.n_loaded,
+        n_known: load.n_known,
+        n_quarantined: load.n_quarantined,
+    }
+}
+
+/// Sources, as the names of the files say them: the same name in several loads is one source.
+fn sources(loads: &[LoadEntry], now: jiff::Timestamp) -> Vec<SourceHealth> {
+    let mut sources: BTreeMap<String, SourceHealth> = BTreeMap::new();
+    for load in loads {
+        for file in &load.files {
+            let name = file.rsplit(['/', '\\']).next().unwrap_or(file).to_owned();
+            let source = sources.entry(name.clone()).or_default();
+            source.name = name;
+            source.loaded_at = source.loaded_at.max(Some(load.recorded_at));
+        }
+    }
+    let mut sources: Vec<SourceHealth> = sources.into_values().collect();
+    for source in &mut sources {
+        let age = source.loaded_at.map_or(i64::MAX, |at| now.duration_since(at).as_hours() / 24);
+        source.status = match age {
+            ..=WATCH => Status::Good,
+            ..=OLD => Status::Watch,
+            _ => Status::Bad,
+        };
+    }
+    sources
+}
+
+/// Refused rows by reason as a caller may see them: the words of a reason can hold a value of a
+/// row, so those who may not read refused rows are told the rule only.
+pub(crate) fn shown_reasons(
+    site: &Site,
+    ground: &Ground,
+    caller: &Caller,
+) -> Result<Vec<QuarantineReason>, Problem> {
+    let mut reasons = reasons(site, ground)?;
+    if !super::may_analyze(caller) {
+        for reason in &mut reasons {
+            reason.reason = name_of(&reason.rule.replace(['.', '-'], " "));
+            reason.example = None;
+        }
+    }
+    Ok(reasons)
+}
+
+/// Refused rows by reason, most first.
+pub(crate) fn reasons(site: &Site, ground: &Ground) -> Result<Vec<QuarantineReason>, Problem> {
+    let key = format!("reasons|{}", ground.number);
+    let found = site.desk.cache.get(&key, |found: &Vec<QuarantineReason>| found.len() * 400, || {
+        let rows =
+            ground.lake.quarantine(None).map_err(|error| Problem::fault(error.to_string()))?;
+        let texts = |name: &str, row: usize| {
+            rows.texts(name).get(row).cloned().flatten().map(|text| text.to_string())
+        };
+        let mut reasons: BTreeMap<String, QuarantineReason> = BTreeMap::new();
+        for row in 0..rows.n_rows() {
+            let rule = texts("rule", row).unwrap_or_default();
+            let reason = reasons.entry(rule.clone()).or_insert_with(|| {
+                let file = texts("file", row).unwrap_or_default();
+                let file = file.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+                let line = rows.integers("line").get(row).copied().flatten();
+                QuarantineReason {
+                    rule,
+                    reason: texts("message", row).unwrap_or_default(),
+                    n_rows: 0,
+                    money: None,
+                    example: Some(line.map_or(file.clone(), |line| format!("{file}:{line}"))),
+                    hint: texts("hint", row),
+                }
+            });
+            reason.n_rows += 1;
+        }
+        let mut reasons: Vec<QuarantineReason> = reasons.into_values().collect();
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.n_rows));
+        Ok::<_, Problem>(reasons)
+    })?;
+    Ok((*found).clone())
+}
+
+/// What the words mean.
+pub(crate) fn definitions(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
+    let page = words(site, visit, caller)?;
+    Ok(Reply::page(html::definitions_page(&shell(site, visit, caller), &page)))
+}
+
+/// The words in groups: figures as the answers say them, then what the company has defined.
+pub(crate) fn words(
+    site: &Site,
+    visit: &Visit,
+    caller: &Caller,
+) -> Result<html::Definitions, Problem> {
+    let standing = site.desk.standing();
+    let Some(ground) = &standing.ground else { return Err(site.desk.why_not()) };
+    let definitions = ground.view.definitions();
+    let mut figures: Vec<Word> = Vec::new();
+    let mut query = visit.query.clone();
+    query.scope.by.clear();
+    for entry in ::answers::QUESTIONS {
+        let answered = super::answers::answer(site, entry, &query, caller)?;
+        let used = Choice::new(entry.question.id, name_of(entry.question.id));
+        for figure in &answered.answer.figures {
+            if let Some(word) = figures.iter_mut().find(|word| word.id == figure.id) {
+                word.used_in.push(used.clone());
+                continue;
+            }
+            let goals = definitions.goals.iter().filter(|goal| goal.figure == figure.id);
+            figures.push(Word {
+                id: figure.id.clone(),
+                name: figure.label.clone(),
+                meaning: figure.meaning.to_string(),
+                rule: figure.evidence.as_ref().map(rule),
+                here: goals.map(|goal| format!("Goal for {}: {}", goal.period, goal.value)).collect(),
+                used_in: vec![used.clone()],
+            });
+        }
+    }
+    let mut groups = vec![WordGroup { name: "Figures".to_owned(), words: figures }];
+    groups.extend(company(definitions));
+    Ok(html::Definitions { identity: definitions.identity(), groups })
+}
+
+/// How a figure follows from rows, in words.
+fn rule(evidence: &domain::answer::Evidence) -> String {
+    use domain::answer::Measure;
+    let relation = evidence.rows.relation.replace('_', " ");
+    let mut text = match &evidence.measure {
+        Measure::Count => format!("number of {relation}"),
+        Measure::CountDistinct(column) => format!("number of different {column} in {relation}"),
+        Measure::Sum(column) => format!("sum of {column} over {relation}"),
+        Measure::Share(column) => format!("share of {relation} where {column} is true"),
+        Measure::Mean(column) => format!("mean of {column} over {relation}"),
+        Measure::Median(column) => format!("median of {column} over {relation}"),
+    };
+    if let Some(per) = &evidence.per {
+        text.push_str(" ÷ ");
+        text.push_str(&rule(per));
+    }
+    text
+}
+
+/// What the company has defined.
+fn company(definitions: &Definitions) -> Vec<WordGroup> {
+    let word = |id: String, name: &str, meaning: String, here: Vec<String>| Word {
+        id,
+        name: name.to_owned(),
+        meaning,
+        rule: None,
+        here,
+        used_in: Vec::new(),
+    };
+    let attribution = &definitions.attribution;
+    let rules = vec![
+        word(
+            "model".to_owned(),
+            "Attribution model",
+            "The rule that divides the amount of a deal among its touches.".to_owned(),
+            vec![domain::definition::check::model_name(&attribution.model).to_owned()],
+        ),
+        word(
+            "sourced_by".to_owned(),
+            "Source of a deal",
+            "The rule that gives each deal its one source.".to_owned(),
+            vec![name_of(attribution.sourced_by.id())],
+        ),
+        word(
+            "lookback".to_owned(),
+            "Lookback",
+            "How long before the creation of a deal a touch counts.".to_owned(),
+            vec![format!("{} days", attribution.lookback_days)],
+        ),
+        word(
+            "influence".to_owned(),
+            "Influence",
+            "How long before the creation of a deal a marketing touch influences it; the window goes \
+             on until the deal closes."
+                .to_owned(),
+            vec![format!("{} days", attribution.influence_days)],
+        ),
+        word(
+            "sample_floor".to_owned(),
+            "Sample floor",
+            "The fewest deals on which credit by channel is shown at all.".to_owned(),
+            vec![format!("{} deals", attribution.sample_floor)],
+        ),
+        word(
+            "calendar".to_owned(),
+            "Fiscal calendar",
+            "When years and quarters begin, and in which zone days do.".to_owned(),
+            vec![
+                format!("The fiscal year starts in {}", super::month(definitions.fiscal_year_starts)),
+                format!("Days begin in {}", definitions.time_zone),
+            ],
+        ),
+    ];
+    let stages = definitions.stages.iter().map(|stage| {
+        let mut here: Vec<String> = Vec::new();
+        here.extend(stage.probability.map(|chance| format!("Chance of winning: {chance}")));
+        if !stage.also.is_empty() {
+            here.push(format!("Also written: {}", stage.also.join(", ")));
+        }
+        let state = stage.state.id();
+        word(format!("stage-{}", stage.id), &stage.name, format!("A stage of a deal that is {state}."), here)
+    });
+    let channels = definitions.channels.iter().map(|channel| {
+        let rules = definitions.rules.iter().filter(|rule| rule.channel == channel.id);
+        let here = rules.map(|rule| {
+            let when = rule.when.iter().map(|(field, patterns)| {
+                format!("{} is {}", field.replace('_', " "), patterns.join(" or "))
+            });
+            when.collect::<Vec<_>>().join(" and ")
+        });
+        word(
+            format!("channel-{}", channel.id),
+            &channel.name,
+            format!("A channel of {}.", channel.side.id()),
+            here.collect(),
+        )
+    });
+    let segments = definitions.segments.iter().map(|segment| {
+        let mut here = Vec::new();
+        if !segment.industry.is_empty() {
+            here.push(format!("Industry is {}", segment.industry.join(" or ")));
+        }
+        if !segment.country.is_empty() {
+            here.push(format!("Country is {}", segment.country.join(" or ")));
+        }
+        here.extend(segment.employees_from.map(|n| format!("From {n} employees")));
+        here.extend(segment.employees_to.map(|n| format!("Up to {n} employees")));
+        here.extend(segment.targeted.map(|yes| {
+            (if yes { "Target accounts only" } else { "Without target accounts" }).to_owned()
+        }));
+        let meaning = "A part of the market; an account belongs to the first segment that fits.";
+        word(format!("segment-{}", segment.id), &segment.name, meaning.to_owned(), here)
+    });
+    let group = |name: &str, words: Vec<Word>| WordGroup { name: name.to_owned(), words };
+    vec![
+        group("Rules in force", rules),
+        group("Stages", stages.collect()),
+        group("Channels", channels.collect()),
+        group("Segments", segments.collect()),
+    ]
+}

@@ -1,0 +1,115 @@
+//! The board pack: as a page, and as files.
+
+use std::sync::Arc;
+
+use access::Caller;
+use domain::{Answer, Definitions};
+use show::html::{self, Board, Controls};
+
+use super::answers::answer;
+use super::controls::controls;
+use super::rows::{XLSX, allow, file_name, unwritable};
+use super::shell;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::reply::Reply;
+use crate::routes::Outcome;
+use crate::site::Site;
+use crate::visit::Visit;
+
+/// The answers of the pack, and the definitions that they were made with.
+fn pack(
+    site: &Site,
+    visit: &Visit,
+    caller: &Caller,
+) -> Result<(Vec<Answer>, Arc<Definitions>), Problem> {
+    // What a table is broken down by differs by question, so the pack has each question's own way.
+    let mut query: Query = visit.query.clone();
+    query.scope.by.clear();
+    let mut answers = Vec::new();
+    let mut definitions = None;
+    for entry in ::answers::QUESTIONS {
+        let answered = answer(site, entry, &query, caller)?;
+        definitions = Some(Arc::clone(answered.view.definitions()));
+        answers.push((*answered.answer).clone());
+    }
+    let definitions = definitions.ok_or_else(|| Problem::fault("no question"))?;
+    Ok((answers, definitions))
+}
+
+/// The pack as a page.
+pub(crate) fn page(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
+    let (answers, definitions) = pack(site, visit, caller)?;
+    let controls = controls(site, None, caller)?;
+    let words = print::words(&definitions);
+    let board = Board { answers: &answers, controls: &controls, words: &words };
+    Ok(Reply::page(html::board_page(&shell(site, visit, caller), &board)))
+}
+
+/// Writes down that the pack is taken away, and names the file.
+fn taken(
+    site: &Site,
+    visit: &Visit,
+    caller: &Caller,
+    answers: &[Answer],
+    ending: &str,
+) -> Result<String, Problem> {
+    let rows = answers.iter().flat_map(|answer| &answer.tables).map(|table| table.rows.len()).sum();
+    allow(site, visit, caller, rows)?;
+    let first = answers.first().ok_or_else(|| Problem::fault("no question"))?;
+    Ok(file_name(site, first, "board pack", ending).replacen(&format!(" {} ", first.question), " ", 1))
+}
+
+/// The pack as PDF.
+pub(crate) fn pdf(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
+    let (answers, definitions) = pack(site, visit, caller)?;
+    let name = taken(site, visit, caller, &answers, "pdf")?;
+    let words = print::words(&definitions);
+    let base = site.settings.base.as_str();
+    let said = visit.query.said.clone();
+    let link = move |answer: &Answer, figure: &str| {
+        let (question, figure) = (html::segment(answer.question), html::segment(figure));
+        Some(said.link(&format!("{base}/{question}/rows/{figure}")))
+    };
+    let pack = print::Pack {
+        definitions: &words,
+        notice: site.sample().then_some("Simulated data: no such company exists."),
+        link: Some(&link),
+        ..print::Pack::of(&answers)
+    };
+    let bytes = site.desk.in_turn(|| print::board(&pack));
+    let bytes = bytes.map_err(|error| Problem::fault(error.to_string()))?;
+    Ok(Reply::new("application/pdf", bytes).file(&name))
+}
+
+/// The pack as a workbook.
+pub(crate) fn xlsx(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
+    let (answers, _) = pack(site, visit, caller)?;
+    let name = taken(site, visit, caller, &answers, "xlsx")?;
+    let bytes = site.desk.in_turn(|| show::xlsx::pack(&answers));
+    Ok(Reply::new(XLSX, bytes.map_err(|error| unwritable(&error))?).file(&name))
+}
+
+/// The pack as one page that needs nothing else.
+pub(crate) fn html(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
+    let (answers, definitions) = pack(site, visit, caller)?;
+    let name = taken(site, visit, caller, &answers, "html")?;
+    let words = print::words(&definitions);
+    let controls = Controls::default();
+    let board = Board { answers: &answers, controls: &controls, words: &words };
+    let mut shell = shell(site, visit, caller);
+    // A file is read by others too: it says nothing of who took it.
+    shell.reader = None;
+    shell.notices.clear();
+    let text = html::board_file(&shell, &board, Some(&site.settings.base));
+    Ok(Reply::page(text).file(&name))
+}
+
+/// The pack as JSON.
+pub(crate) fn json(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
+    let (answers, _) = pack(site, visit, caller)?;
+    let name = taken(site, visit, caller, &answers, "json")?;
+    let answers: Vec<_> = answers.iter().map(show::json::answer).collect();
+    let data = serde_json::json!({ "answers": answers });
+    Ok(Reply::json(show::json::pretty(&show::json::envelope(Some(data), &[], &[]))).file(&name))
+}

@@ -1,0 +1,245 @@
+//! The pages: what each takes from the desk and hands to `show::html`.
+//!
+//! Nothing is drawn and nothing computed here.
+
+pub(crate) mod about;
+pub(crate) mod analyst;
+pub(crate) mod answers;
+pub(crate) mod board;
+pub(crate) mod controls;
+pub(crate) mod door;
+pub(crate) mod oidc;
+pub(crate) mod people;
+pub(crate) mod rows;
+pub(crate) mod settings;
+pub(crate) mod statics;
+
+use access::{Caller, Permission};
+use axum::http::StatusCode;
+use domain::Definitions;
+use show::html::{
+    self, BuildingPage, Choice, EmptyPage, ErrorPage, Facts, May, Notice, NoticeKind, Reader, Shell,
+    Stage,
+};
+
+use crate::desk::Standing;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::reply::Reply;
+use crate::site::Site;
+use crate::visit::Visit;
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// What stands around a page for a reader who is signed in.
+pub(crate) fn shell(site: &Site, visit: &Visit, caller: &Caller) -> Shell {
+    let mut shell = around(site, &visit.path, Some(caller), Some(&visit.query));
+    shell.scope = visit.query.said.clone();
+    shell
+}
+
+/// What stands around any page.
+pub(crate) fn around(
+    site: &Site,
+    here: &str,
+    caller: Option<&Caller>,
+    query: Option<&Query>,
+) -> Shell {
+    let standing = site.desk.standing();
+    let definitions = standing.ground.as_ref().map(|ground| ground.view.definitions());
+    let mut shell = Shell {
+        company: definitions.map(|known| known.company.clone()).unwrap_or_default(),
+        sample: site.sample(),
+        here: here.to_owned(),
+        ..Shell::default()
+    };
+    let Some(caller) = caller else { return shell };
+    shell.theme = theme(caller.preferences.theme);
+    let segment = caller.segment.as_deref();
+    shell.reader = Some(Reader {
+        name: caller.name.clone(),
+        role: caller.role.label().to_owned(),
+        may: May {
+            open_rows: caller.may(Permission::OpenRows),
+            export: caller.may(Permission::Export),
+            analyze: may_analyze(caller),
+            manage_people: caller.may(Permission::ManagePeople),
+            read_audit: caller.may(Permission::ReadAudit),
+        },
+        shortcuts: caller.preferences.shortcuts,
+        segment: segment.map(|id| segment_name(definitions.map(|known| &**known), id)),
+    });
+    shell.questions = ::answers::QUESTIONS
+        .iter()
+        .filter(|entry| entry.question.id != HOME)
+        .map(|entry| Choice::new(entry.question.id, name_of(entry.question.id)))
+        .collect();
+    shell.notices = notices(&standing);
+    if let Some(ground) = &standing.ground {
+        let definitions = ground.view.definitions();
+        let asked = query.map(|query| &query.scope);
+        let currency = asked.and_then(|scope| scope.currency).unwrap_or(definitions.currency);
+        shell.facts = Some(Facts {
+            as_of: Some(asked.and_then(|scope| scope.as_of).unwrap_or(ground.view.as_of())),
+            time_zone: definitions.time_zone.clone(),
+            currency: currency.to_string(),
+            fiscal_year_starts: month(definitions.fiscal_year_starts).to_owned(),
+            definitions: definitions.identity(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+    }
+    shell
+}
+
+/// The question that is the start page.
+pub(crate) const HOME: &str = "scorecard";
+
+/// Who may analyze: those of the role, unless they see one segment only.
+pub(crate) fn may_analyze(caller: &Caller) -> bool {
+    caller.may(Permission::Analyze) && caller.segment.is_none()
+}
+
+fn month(number: i8) -> &'static str {
+    let at = usize::try_from(number).unwrap_or(1).saturating_sub(1);
+    MONTHS.get(at).copied().unwrap_or("January")
+}
+
+fn theme(theme: access::Theme) -> html::Theme {
+    match theme {
+        access::Theme::System => html::Theme::System,
+        access::Theme::Light => html::Theme::Light,
+        access::Theme::Dark => html::Theme::Dark,
+    }
+}
+
+/// The name of a question: its identifier as a word.
+pub(crate) fn name_of(id: &str) -> String {
+    let mut letters = id.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}", letters.as_str().replace('_', " "))
+}
+
+/// The name of a segment.
+pub(crate) fn segment_name(definitions: Option<&Definitions>, id: &str) -> String {
+    let known = definitions.and_then(|known| known.segments.iter().find(|one| &*one.id == id));
+    known.map_or_else(|| name_of(id), |segment| segment.name.clone())
+}
+
+fn notices(standing: &Standing) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if let Some(work) = &standing.work {
+        let why = if work.why == "definitions" { "changed definitions" } else { "newer data" };
+        let stage = work.stages.last().map_or_else(String::new, |(name, done, of)| {
+            if *of > 0 { format!(" ({name}: {done} of {of})") } else { format!(" ({name})") }
+        });
+        notices.push(Notice {
+            kind: NoticeKind::Info,
+            text: format!("The page is being prepared from {why}{stage}. Until then it is as before."),
+            link: None,
+        });
+    }
+    if let Some(fault) = &standing.fault {
+        let first = fault.first().map(|fault| fault.message.clone()).unwrap_or_default();
+        notices.push(Notice {
+            kind: NoticeKind::Warning,
+            text: format!(
+                "The newest state of the company's folder has a fault, so figures are as before it: \
+                 {first}. `throughline check` lists what to correct."
+            ),
+            link: None,
+        });
+    }
+    notices
+}
+
+/// The page that tells of a problem.
+pub(crate) fn problem(
+    site: &Site,
+    problem: &Problem,
+    path: &str,
+    caller: Option<&Caller>,
+    id: &str,
+) -> Reply {
+    let shell = around(site, path, caller, None);
+    let standing = site.desk.standing();
+    if caller.is_some() && problem.code == "building" {
+        let mut stages = Vec::new();
+        let mut began_at = None;
+        if let Some(work) = standing.work {
+            began_at = Some(work.began_at);
+            let stage = |(name, done, of): (String, u64, u64)| Stage {
+                over: of > 0 && done >= of,
+                of: Some(of).filter(|of| *of > 0),
+                done,
+                name,
+            };
+            stages = work.stages.into_iter().map(stage).collect();
+        }
+        return Reply::page(html::building_page(&shell, &BuildingPage { stages, began_at }));
+    }
+    if caller.is_some() && problem.code == "nothing-loaded" {
+        let command = |text: &str, what: &str| (text.to_owned(), what.to_owned());
+        let page = EmptyPage {
+            missing: "Nothing has been loaded yet".to_owned(),
+            commands: vec![
+                command(
+                    "throughline load PATH/TO/EXPORTS",
+                    "reads a folder of CSV, workbook or other exports of your CRM and ad platforms",
+                ),
+                command("throughline quarantine", "says which rows were refused, and why"),
+                command(
+                    "throughline -C /tmp/sample demo",
+                    "makes a sample company in a folder of its own, to look around in",
+                ),
+            ],
+        };
+        return Reply::page(html::empty_page(&shell, &page));
+    }
+    let mut what = problem.what.clone();
+    for more in problem.more.iter().skip(1).take(9) {
+        what.push_str("; ");
+        what.push_str(&more.message);
+    }
+    let mut ways_out = Vec::new();
+    if caller.is_some() {
+        ways_out.push(("/".to_owned(), "Start page".to_owned()));
+    } else if problem.status != StatusCode::NOT_FOUND {
+        ways_out.push(("/login".to_owned(), "Sign in".to_owned()));
+    }
+    let page = ErrorPage {
+        status: problem.status.as_u16(),
+        problem: told(problem, what),
+        request_id: id.to_owned(),
+        ways_out,
+    };
+    Reply::page(html::error_page(&shell, &page)).status(problem.status)
+}
+
+/// A problem as pages write it.
+pub(crate) fn written(problem: &Problem) -> html::Problem {
+    told(problem, problem.what.clone())
+}
+
+fn told(problem: &Problem, what: String) -> html::Problem {
+    let mut letters = what.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    html::Problem {
+        code: problem.code.clone(),
+        what: format!("{first}{}.", letters.as_str().trim_end_matches('.')),
+        place: problem.place.clone(),
+        next: problem.hint.clone().unwrap_or_else(|| "Go back and try again.".to_owned()),
+    }
+}
