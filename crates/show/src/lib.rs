@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub mod html;
 pub mod json;
 pub mod number;
+pub mod svg;
 pub mod table;
 pub mod text;
 pub mod visible;

@@ -1,0 +1,318 @@
+//! Points by two values, with powers of ten where the range asks for them.
+//!
+//! Where both axes are money, diagonals show where the return is the same. Names stand at the
+//! points themselves, moved or left out where they would touch; what is left out is said.
+
+use domain::answer::{Role, Series};
+
+use super::color::LIGHT;
+use super::pen::{Anchor, Look};
+use super::scale::{Scale, extent, log_ticks, ticks};
+use super::sheet::Sheet;
+use super::text::{fit, width};
+use super::write;
+
+/// Values are shown by powers of ten from this ratio of highest to lowest on.
+const LOG_FROM: f64 = 30.0;
+const NAMED_MOST: usize = 40;
+
+/// One dot.
+struct Dot {
+    at: usize,
+    x: f64,
+    y: f64,
+    radius: f64,
+}
+
+/// A rectangle: left, top, right, bottom.
+type Box = (f64, f64, f64, f64);
+
+pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
+    let chart = sheet.chart;
+    let across = sheet.role(Role::Across);
+    let size = sheet.role(Role::Size);
+    let main = sheet.measured();
+    let (Some((_, across)), Some(one)) = (across, main.first().copied()) else {
+        return sheet.say_nothing();
+    };
+    let others: Vec<&str> = main.iter().skip(1).map(|one| one.series.name.as_str()).collect();
+    if !others.is_empty() {
+        sheet.note(format!("In the table only: {}.", others.join(", ")));
+    }
+    let pairs: Vec<(usize, f64, f64)> = (0..chart.points.len())
+        .filter_map(|at| Some((at, across.value(at)?, one.series.value(at)?)))
+        .collect();
+    let missing = chart.points.len() - pairs.len();
+    if missing > 0 {
+        sheet.note(format!("{missing} without both values are in the table."));
+    }
+    let (Some(xs), Some(ys)) =
+        (extent(pairs.iter().map(|(_, x, _)| *x)), extent(pairs.iter().map(|(_, _, y)| *y)))
+    else {
+        return sheet.say_nothing();
+    };
+    let (x_unit, y_unit) = (chart.unit_of(across), chart.unit_of(one.series));
+    let money = write::currency(x_unit) && x_unit == y_unit;
+    let log = |(low, high): (f64, f64)| low > 0.0 && high / low >= LOG_FROM;
+    // Diagonals are straight only where both axes are of one kind.
+    let by_power = if money {
+        let both = log(xs) || log(ys);
+        (both && xs.0 > 0.0 && ys.0 > 0.0, both && xs.0 > 0.0 && ys.0 > 0.0)
+    } else {
+        (log(xs), log(ys))
+    };
+    let x_ticks = axis_values(xs, by_power.0);
+    let y_ticks = axis_values(ys, by_power.1);
+    let x_names = write_all(&x_ticks, x_unit, by_power.0);
+    let y_names = write_all(&y_ticks, y_unit, by_power.1);
+    let left = y_names.iter().map(|name| width(name, 11.0, false)).fold(0.0, f64::max) + 10.0;
+    let (right, top) = (sheet.width - 8.0, 24.0);
+    let bottom = top + if sheet.narrow() { 260.0 } else { 320.0 };
+    let ends = |ticks: &[f64]| {
+        (ticks.first().copied().unwrap_or(0.0), ticks.last().copied().unwrap_or(1.0))
+    };
+    let scale = |log: bool, ends, from, to| {
+        if log { Scale::log(ends, from, to) } else { Scale::linear(ends, from, to) }
+    };
+    let x_scale = scale(by_power.0, ends(&x_ticks), left, right);
+    let y_scale = scale(by_power.1, ends(&y_ticks), bottom, top);
+
+    grid(
+        sheet,
+        (&x_ticks, &x_names, &x_scale),
+        (&y_ticks, &y_names, &y_scale),
+        (left, top, right, bottom),
+    );
+    let names = (across.name.clone(), one.series.name.clone());
+    let look = Look::MUTED;
+    let y_name = fit(&names.1, 11.0, false, right);
+    sheet.pen.text(0.0, 11.0, Anchor::Start, look, &format!("↑ {y_name}"));
+    let x_name = fit(&names.0, 11.0, false, right - 20.0);
+    sheet.pen.text(right + 8.0, bottom + 34.0, Anchor::End, look, &format!("{x_name} →"));
+
+    let most = size
+        .and_then(|(_, series)| extent((0..chart.points.len()).filter_map(|at| series.value(at))));
+    let radius = |at: usize| match (size, most) {
+        (Some((_, series)), Some((_, most))) if most > 0.0 => {
+            (series.value(at).unwrap_or(0.0).max(0.0) / most).sqrt() * 11.0 + 3.5
+        }
+        _ => 5.0,
+    };
+    let mut dots: Vec<Dot> = pairs
+        .iter()
+        .map(|(at, x, y)| Dot {
+            at: *at,
+            x: x_scale.at(*x),
+            y: y_scale.at(*y),
+            radius: radius(*at),
+        })
+        .collect();
+    let mut taken: Vec<Box> = Vec::new();
+    if money {
+        diagonals(
+            sheet,
+            &x_scale,
+            &y_scale,
+            (ends(&x_ticks), ends(&y_ticks)),
+            &mut taken,
+            (left, top, right, bottom),
+        );
+    }
+    // Large ones first, so that small ones stay above them.
+    dots.sort_by(|a, b| b.radius.total_cmp(&a.radius).then(a.at.cmp(&b.at)));
+    sheet.pen.raw(&format!("<g {}>", one.attributes("fill")));
+    for dot in &dots {
+        let size_said = size.and_then(|(_, s)| {
+            Some(format!(", {}: {}", s.name, write::value(s.value(dot.at)?, chart.unit_of(s))))
+        });
+        let point = chart.points.get(dot.at).map_or("", String::as_str);
+        let value = |series: &Series| {
+            let x = series.value(dot.at).unwrap_or_default();
+            format!("{}: {}", series.name, write::value(x, chart.unit_of(series)))
+        };
+        let said = format!(
+            "{point}, {}, {}{}",
+            value(across),
+            value(one.series),
+            size_said.unwrap_or_default()
+        );
+        sheet.mark_said(one.index, dot.at, &said, |pen| {
+            let paper = LIGHT.paper;
+            let attributes =
+                format!("class=\"mark halo\" fill-opacity=\"0.85\" stroke=\"{paper}\"");
+            pen.circle((dot.x, dot.y), dot.radius, &attributes);
+        });
+    }
+    sheet.pen.raw("</g>");
+    label(sheet, &dots, taken, (left, top, right + 8.0, bottom));
+    if let Some((_, series)) = size {
+        sheet.note(format!("Area: {}.", series.name));
+    }
+    bottom + 38.0
+}
+
+fn axis_values(range: (f64, f64), log: bool) -> Vec<f64> {
+    if log { log_ticks(range) } else { ticks((range.0.min(0.0), range.1.max(0.0)), 4) }
+}
+
+fn write_all(values: &[f64], unit: &str, log: bool) -> Vec<String> {
+    if log {
+        values.iter().map(|x| write::value(*x, unit)).collect()
+    } else {
+        write::ticks(values, unit)
+    }
+}
+
+fn grid(
+    sheet: &mut Sheet<'_>,
+    (x_values, x_names, x_scale): (&[f64], &[String], &Scale),
+    (y_values, y_names, y_scale): (&[f64], &[String], &Scale),
+    (left, top, right, bottom): Box,
+) {
+    let attributes = format!("class=\"grid\" stroke=\"{}\"", LIGHT.grid);
+    let most = sheet.width;
+    sheet.pen.group("class=\"axis\" aria-hidden=\"true\"", |pen| {
+        let mut free_below = f64::INFINITY;
+        for (value, name) in y_values.iter().zip(y_names) {
+            let y = y_scale.at(*value).floor() + 0.5;
+            pen.line((left, y), (right, y), &attributes);
+            if y + 4.0 < free_below {
+                pen.text(left - 8.0, y + 4.0, Anchor::End, Look::MUTED, name);
+                free_below = y - 10.0;
+            }
+        }
+        let mut free_from = 0.0;
+        for (value, name) in x_values.iter().zip(x_names) {
+            let x = x_scale.at(*value).floor() + 0.5;
+            pen.line((x, top), (x, bottom), &attributes);
+            let half = width(name, 11.0, false) / 2.0;
+            let middle = x.clamp(half, most - half);
+            if middle - half >= free_from {
+                pen.text(middle, bottom + 16.0, Anchor::Middle, Look::MUTED, name);
+                free_from = middle + half + 8.0;
+            }
+        }
+    });
+}
+
+/// Lines along which every point has the same return, each with its name at its upper end.
+fn diagonals(
+    sheet: &mut Sheet<'_>,
+    x_scale: &Scale,
+    y_scale: &Scale,
+    ((x_low, x_high), (y_low, y_high)): ((f64, f64), (f64, f64)),
+    taken: &mut Vec<Box>,
+    (left, top, right, bottom): Box,
+) {
+    let returns = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
+    let attributes =
+        format!("class=\"diagonal\" stroke=\"{}\" stroke-dasharray=\"3 3\"", LIGHT.axis);
+    let mut drawn = Vec::new();
+    for times in returns {
+        let from = x_low.max(y_low / times).max(0.0);
+        let to = x_high.min(y_high / times);
+        if from >= to || to <= 0.0 {
+            continue;
+        }
+        let start = (x_scale.at(from), y_scale.at(from * times));
+        let end = (x_scale.at(to), y_scale.at(to * times));
+        let long = (end.0 - start.0).hypot(end.1 - start.1);
+        if long > 0.35 * (right - left).min(bottom - top) {
+            drawn.push((times, start, end));
+        }
+    }
+    // A few say enough: the one of break-even and its neighbors.
+    while drawn.len() > 4 {
+        let distance = |times: f64| times.log10().abs();
+        let far =
+            |(_, a): &(usize, f64), (_, b): &(usize, f64)| distance(*a).total_cmp(&distance(*b));
+        let all = drawn.iter().map(|(times, ..)| *times).enumerate();
+        let Some((farthest, _)) = all.max_by(far) else { break };
+        drawn.remove(farthest);
+    }
+    sheet.pen.group("class=\"diagonals\" aria-hidden=\"true\"", |pen| {
+        for (times, start, end) in drawn {
+            pen.line(start, end, &attributes);
+            let text = format!("{times}× return");
+            let wide = width(&text, 11.0, false);
+            // At the top edge the name stands left of the end, at the right edge above it.
+            let at_top = end.1 <= top + 1.0;
+            let x = if at_top { end.0 - 6.0 } else { right - 2.0 };
+            let y = if at_top { top + 12.0 } else { (end.1 - 5.0).max(top + 12.0) };
+            let x = x.max(left + wide + 2.0);
+            let place = (x - wide, y - 10.0, x, y + 3.0);
+            if taken.iter().all(|other| apart(&place, other)) {
+                taken.push(place);
+                pen.text(x, y, Anchor::End, Look::MUTED, &text);
+            }
+        }
+    });
+}
+
+fn apart(a: &Box, b: &Box) -> bool {
+    a.2 <= b.0 || b.2 <= a.0 || a.3 <= b.1 || b.3 <= a.1
+}
+
+/// Writes names beside dots: right, left, above, below, then farther away with a line.
+fn label(sheet: &mut Sheet<'_>, dots: &[Dot], mut taken: Vec<Box>, area: Box) {
+    let chart = sheet.chart;
+    for dot in dots {
+        taken.push((
+            dot.x - dot.radius,
+            dot.y - dot.radius,
+            dot.x + dot.radius,
+            dot.y + dot.radius,
+        ));
+    }
+    let mut left_out = 0_usize;
+    let mut texts = Vec::new();
+    for (nth, dot) in dots.iter().enumerate() {
+        let name = chart.points.get(dot.at).map_or("", String::as_str);
+        let name = fit(name, 11.0, false, 130.0);
+        if name.is_empty() || nth >= NAMED_MOST {
+            left_out += usize::from(!name.is_empty());
+            continue;
+        }
+        let wide = width(&name, 11.0, false);
+        let (near, far) = (dot.radius + 4.0, dot.radius + 18.0);
+        let places = [
+            (dot.x + near, dot.y + 4.0, false),
+            (dot.x - near - wide, dot.y + 4.0, false),
+            (dot.x - wide / 2.0, dot.y - near, false),
+            (dot.x - wide / 2.0, dot.y + near + 8.0, false),
+            (dot.x + far * 0.7, dot.y - far * 0.7, true),
+            (dot.x + far * 0.7, dot.y + far, true),
+            (dot.x - far * 0.7 - wide, dot.y - far * 0.7, true),
+            (dot.x - far * 0.7 - wide, dot.y + far, true),
+        ];
+        let found = places.into_iter().find(|(x, y, _)| {
+            let place = (*x - 2.0, y - 10.0, x + wide + 2.0, y + 3.0);
+            let inside =
+                place.0 >= area.0 && place.2 <= area.2 && place.1 >= area.1 && place.3 <= area.3;
+            inside && taken.iter().all(|other| apart(&place, other))
+        });
+        match found {
+            Some((x, y, led)) => {
+                taken.push((x - 2.0, y - 10.0, x + wide + 2.0, y + 3.0));
+                texts.push((x, y, led, name, dot, wide));
+            }
+            None => left_out += 1,
+        }
+    }
+    let attributes = format!("class=\"zero\" stroke=\"{}\"", LIGHT.axis);
+    sheet.pen.group("class=\"names\" aria-hidden=\"true\"", |pen| {
+        for (x, y, led, name, dot, wide) in texts {
+            if led {
+                let end = if x > dot.x { x - 1.0 } else { x + wide + 1.0 };
+                let (dx, dy) = (end - dot.x, y - 4.0 - dot.y);
+                let far = dx.hypot(dy).max(1.0);
+                let start = (dot.x + dx / far * dot.radius, dot.y + dy / far * dot.radius);
+                pen.line(start, (end, y - 4.0), &attributes);
+            }
+            pen.text(x, y, Anchor::Start, Look { size: 11.0, ..Look::NAME }, &name);
+        }
+    });
+    if left_out > 0 {
+        sheet.note(format!("{left_out} without room for a name."));
+    }
+}
