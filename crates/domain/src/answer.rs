@@ -560,6 +560,13 @@ pub struct Asked {
     pub definitions: String,
 }
 
+impl Asked {
+    /// True where the period is over: only then a figure can be judged against its target.
+    pub fn over(&self) -> bool {
+        self.as_of >= self.period.to
+    }
+}
+
 impl Answer {
     /// Starts an answer to a question.
     pub fn new(question: &Question, ask: &Ask) -> Self {

@@ -6,7 +6,7 @@
 //! digits. A share is "3 of 5" below 10 and a percentage from there on. Files carry exact values;
 //! only text rounds, half to even.
 
-use domain::answer::Interval;
+use domain::answer::{Asked, Interval};
 use domain::{Decimal, Money, Value};
 
 /// Money is written without minor digits from this amount of the group on, in major units.
@@ -155,6 +155,13 @@ pub fn against(value: &Value, target: &Value) -> Option<(String, &'static str)> 
         _ => "above target",
     };
     Some((number(part.round(), 0)? + "%", word))
+}
+
+/// Writes the same for a figure of an answer: in a period that is not over the word is "so far",
+/// since there is no verdict yet.
+pub fn standing(value: &Value, target: &Value, asked: &Asked) -> Option<(String, &'static str)> {
+    let (part, word) = against(value, target)?;
+    Some((part, if asked.over() { word } else { "so far" }))
 }
 
 /// Writes a number of a chart in the unit of the chart, short; `None` where it is not finite.

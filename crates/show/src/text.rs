@@ -314,7 +314,8 @@ fn one_figure(figure: &Figure, answer: &Answer, style: &Style, notes: &mut Notes
     let range = figure.interval.as_ref();
     let range = range.and_then(|range| number::range(range, &figure.value, scale, style.unicode));
     let change = figure.previous.as_ref().and_then(|before| number::change(&figure.value, before));
-    let against = figure.target.as_ref().and_then(|target| number::against(&figure.value, target));
+    let target_of = |target| number::standing(&figure.value, target, &answer.asked);
+    let against = figure.target.as_ref().and_then(target_of);
     let (part, word) = against.unwrap_or_default();
     vec![
         Content::same(visible(&figure.label)),

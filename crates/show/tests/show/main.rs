@@ -41,6 +41,16 @@ fn an_answer_is_readable_at_every_width() {
 }
 
 #[test]
+fn a_period_that_is_not_over_has_no_verdict() {
+    let mut answer = sample::pipeline();
+    answer.headline = String::new();
+    assert!(show::text::answer(&answer, &style(80)).contains("(83%, below target)"));
+    answer.asked.as_of = answer.asked.period.from;
+    let text = show::text::answer(&answer, &style(80));
+    assert!(text.contains("(83%, so far)") && !text.contains("below target"), "{text}");
+}
+
+#[test]
 fn without_unicode_only_ascii_is_drawn() {
     let text = show::text::answer(
         &sample::pipeline(),
