@@ -24,12 +24,12 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ("mail", &["domain", "outbound", "show"]),
     ("oidc", &["domain", "outbound"]),
     ("access", &["domain"]),
-    ("web", &["domain", "lake", "answers", "show", "print", "mail", "access", "project"]),
+    ("web", &["domain", "lake", "answers", "show", "print", "mail", "oidc", "access", "project"]),
     (
         "throughline",
         &[
             "domain", "stats", "intake", "lake", "answers", "show", "sample", "project", "print",
-            "mail", "access", "web",
+            "mail", "oidc", "access", "web",
         ],
     ),
     ("testkit", &["domain"]),
