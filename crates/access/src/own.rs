@@ -238,8 +238,8 @@ impl Access {
         }
     }
 
-    /// Refuses a password that is not good enough for a person.
-    pub(crate) fn check_password(
+    /// Refuses a password that is not good enough for a person; before anything is changed.
+    pub fn check_password(
         &self,
         password: &str,
         name: &str,
