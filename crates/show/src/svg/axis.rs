@@ -130,6 +130,7 @@ pub(super) struct Flags {
     flags: Vec<Flag>,
     /// How much room they take.
     pub(super) height: f64,
+    n_lanes: usize,
 }
 
 struct Flag {
@@ -146,7 +147,7 @@ impl Flags {
     /// Lays out the annotations of a chart; those without a point or a lane are said in a note.
     pub(super) fn of(sheet: &mut Sheet<'_>, centers: &[f64], right: f64) -> Self {
         let size = Look::MUTED.size;
-        let mut free = [0.0_f64; LANES];
+        let mut lanes: [Vec<(f64, f64)>; LANES] = Default::default();
         let mut flags = Vec::new();
         let mut left_out = Vec::new();
         let place = |point: &str| sheet.chart.points.iter().position(|name| name == point);
@@ -157,27 +158,34 @@ impl Flags {
                 None => left_out.push(format!("{}: {}.", said.point, said.text)),
             }
         }
-        placed.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // From the right, the lowest lane first: so no line runs through the text of another.
+        placed.sort_by(|a, b| b.0.total_cmp(&a.0));
         for (x, point, text) in placed {
             let text = fit(text, size, false, (right * 0.6).max(60.0));
             let wide = width(&text, size, false);
             let from = (x - 2.0).min(right - wide).max(0.0);
-            match free.iter().position(|free| *free <= from) {
+            let to = from + wide + GAP;
+            let crossed = |(a, b): &(f64, f64)| *a <= x && x <= *b;
+            let touched = |(a, b): &(f64, f64)| *a < to && from < *b;
+            let below_free = |lane: usize| !lanes.iter().take(lane).flatten().any(crossed);
+            let free = lanes.iter().position(|lane| !lane.iter().any(touched));
+            match free.filter(|lane| below_free(*lane)) {
                 Some(lane) => {
-                    if let Some(free) = free.get_mut(lane) {
-                        *free = from + wide + GAP;
+                    if let Some(boxes) = lanes.get_mut(lane) {
+                        boxes.push((from, to));
                     }
                     flags.push(Flag { x, lane, from, text });
                 }
                 None => left_out.push(format!("{point}: {text}.")),
             }
         }
+        flags.reverse();
         for text in left_out {
             sheet.note(text);
         }
-        let lanes = flags.iter().map(|flag| flag.lane + 1).max().unwrap_or(0);
-        let height = if lanes > 0 { lanes as f64 * LANE + 4.0 } else { 0.0 };
-        Self { flags, height }
+        let n_lanes = flags.iter().map(|flag| flag.lane + 1).max().unwrap_or(0);
+        let height = if n_lanes > 0 { n_lanes as f64 * LANE + 4.0 } else { 0.0 };
+        Self { flags, height, n_lanes }
     }
 
     /// Draws them from a top on, each with a line down to the bottom of the drawing.
@@ -188,7 +196,7 @@ impl Flags {
         let color = LIGHT.axis;
         sheet.pen.group("class=\"annotations\"", |pen| {
             for flag in &self.flags {
-                let y = top + flag.lane as f64 * LANE;
+                let y = top + (self.n_lanes - 1 - flag.lane) as f64 * LANE;
                 let x = flag.x.floor() + 0.5;
                 let attributes =
                     format!("class=\"zero\" stroke=\"{color}\" stroke-dasharray=\"1 3\"");

@@ -23,7 +23,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
     if n_rows < chart.points.len() {
         sheet.note(format!("{} more are in the table.", chart.points.len() - n_rows));
     }
-    let mut y = sheet.legend(&main, Swatch::Fill, 0.0);
+    let mut y = sheet.legend(&main, |_| Swatch::Fill, 0.0) + 4.0;
     let range = reach(&main, target.map(|t| t.1), previous.map(|p| p.1), n_rows);
     let texts = |negative: bool| {
         main.iter()
@@ -47,7 +47,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
         if sheet.narrow() {
             let name = fit(name, 12.0, false, sheet.width);
             sheet.pen.text(0.0, y + 12.0, Anchor::Start, Look::NAME, &name);
-            y += 17.0;
+            y += 20.0;
         }
         let high = main.len().max(1) as f64 * (thick + apart) - apart;
         if !sheet.narrow() {
@@ -55,19 +55,23 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
             let look = Look::NAME;
             sheet.pen.text(named - 14.0, y + high / 2.0 + 4.0, Anchor::End, look, &name);
         }
-        if let Some((_, x)) = previous.and_then(|(at_, s)| Some((at_, s.value(at)?))) {
-            let (from, to) = sorted(scale.at(0.0), scale.at(x));
-            sheet.pen.rect(from, y - 1.5, to - from, high + 3.0, &outline_attributes());
-        }
+        let before = previous.and_then(|(index, s)| Some((index, s.value(at)?)));
+        let ticks = [target.and_then(|(_, s)| s.value(at)), before.map(|(_, x)| x)];
         for (nth, one) in main.iter().enumerate() {
             let top = y + nth as f64 * (thick + apart);
-            bar(sheet, one, at, &scale, top, thick, target.and_then(|(_, s)| s.value(at)));
+            bar(sheet, one, at, &scale, (top, thick), ticks);
+        }
+        if let Some((index, x)) = before {
+            let (from, to) = sorted(scale.at(0.0), scale.at(x));
+            sheet.mark(index, at, |pen| {
+                pen.rect(from, y - 2.5, to - from, high + 5.0, &outline_attributes());
+            });
         }
         if let Some((index, x)) = target.and_then(|(index, s)| Some((index, s.value(at)?))) {
             let x = scale.at(x);
             sheet.mark(index, at, |pen| target_tick(pen, x, y - 3.0, y + high + 3.0));
         }
-        y += high + if sheet.narrow() { 10.0 } else { 12.0 };
+        y += high + 12.0;
     }
     let zero = scale.at(0.0).floor() + 0.5;
     let attributes = format!("class=\"zero\" stroke=\"{}\"", LIGHT.axis);
@@ -82,9 +86,8 @@ fn bar(
     one: &Main<'_>,
     at: usize,
     scale: &Scale,
-    top: f64,
-    thick: f64,
-    target: Option<f64>,
+    (top, thick): (f64, f64),
+    ticks: [Option<f64>; 2],
 ) {
     let Some(x) = one.series.value(at) else {
         let look = Look::MUTED;
@@ -104,10 +107,11 @@ fn bar(
     if let Some((low, high)) = ends {
         end = if x < 0.0 { end.min(low) } else { end.max(high) };
     }
-    if let Some(tick) = target.map(|t| scale.at(t)) {
-        let wide = width(&text, 12.0, true) + 8.0;
-        let away = (tick - end) * reach(x);
-        if (-3.0..wide).contains(&away) {
+    let wide = width(&text, 12.0, true) + 9.0;
+    let mut ticks: Vec<f64> = ticks.into_iter().flatten().map(|x| scale.at(x)).collect();
+    ticks.sort_by(|a, b| (a * reach(x)).total_cmp(&(b * reach(x))));
+    for tick in ticks {
+        if (-2.0..wide).contains(&((tick - end) * reach(x))) {
             end = tick;
         }
     }
@@ -141,7 +145,8 @@ fn whisker(pen: &mut super::pen::Pen, low: f64, high: f64, y: f64) {
     let around =
         format!("class=\"halo\" fill=\"none\" stroke=\"{}\" stroke-width=\"3\"", LIGHT.paper);
     pen.path(&path, &around);
-    pen.path(&path, &format!("class=\"whisker\" fill=\"none\" stroke=\"{}\"", LIGHT.ink));
+    let attributes = format!("class=\"whisker\" fill=\"none\" stroke=\"{}\"", LIGHT.ink);
+    pen.path(&path, &attributes);
 }
 
 fn sorted(a: f64, b: f64) -> (f64, f64) {

@@ -3,7 +3,7 @@
 
 use super::color::LIGHT;
 use super::legend::{Swatch, shape};
-use super::pen::{Anchor, Look};
+use super::pen::{Anchor, Look, haloed};
 use super::scale::{Scale, extent};
 use super::sheet::Sheet;
 use super::text::{fit, width};
@@ -37,8 +37,10 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
     let high = if narrow { 42.0 } else { 30.0 };
     let zero = scale.at(0.0).floor() + 0.5;
     let end = start + n_rows as f64 * high;
-    let attributes = format!("class=\"zero\" stroke=\"{}\"", LIGHT.grid);
-    sheet.pen.line((zero, start), (zero, end - 4.0), &attributes);
+    let zero_line = format!("class=\"grid\" stroke=\"{}\"", LIGHT.grid);
+    if !narrow {
+        sheet.pen.line((zero, start), (zero, end - 4.0), &zero_line);
+    }
     for (at, range) in ranges.iter().enumerate() {
         let name = chart.points.get(at).map_or("", String::as_str);
         let middle = if narrow { y + 27.0 } else { y + high / 2.0 };
@@ -48,6 +50,9 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
         } else {
             let name = fit(name, 12.0, false, named - 14.0);
             sheet.pen.text(named - 14.0, middle + 4.0, Anchor::End, Look::NAME, &name);
+        }
+        if narrow {
+            sheet.pen.line((zero, y + 18.0), (zero, y + 36.0), &zero_line);
         }
         y += high;
         let Some((low, most)) = range else {
@@ -60,10 +65,12 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
             LIGHT.grid
         );
         sheet.pen.line((from, middle), (to, middle), &attributes);
-        sheet.pen.text(from - 10.0, middle + 4.0, Anchor::End, Look::MUTED, &text(*low));
-        if most > low {
-            sheet.pen.text(to + 10.0, middle + 4.0, Anchor::Start, Look::MUTED, &text(*most));
-        }
+        sheet.pen.group(&haloed(), |pen| {
+            pen.text(from - 10.0, middle + 4.0, Anchor::End, Look::MUTED, &text(*low));
+            if most > low {
+                pen.text(to + 10.0, middle + 4.0, Anchor::Start, Look::MUTED, &text(*most));
+            }
+        });
         for one in &main {
             let Some(x) = one.series.value(at) else { continue };
             let place = (scale.at(x), middle);

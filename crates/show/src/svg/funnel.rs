@@ -27,17 +27,18 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
     }
     let (conversion, days) = (sheet.role(Role::Conversion), sheet.role(Role::Days));
     let previous = sheet.role(Role::Previous);
-    let mut y = sheet.legend(&[one], Swatch::Fill, 0.0);
+    let mut y = sheet.legend(&[one], |_| Swatch::Fill, 0.0) + 4.0;
 
     let series = [Some(one.series), previous.map(|(_, series)| series)];
     let values = series.iter().flatten().flat_map(|s| (0..n_rows).filter_map(|at| s.value(at)));
-    let range = extent(values.chain([0.0])).unwrap_or((0.0, 1.0));
+    // A count below zero is no part of a funnel; its number stands at zero.
+    let high = extent(values).map_or(1.0, |(_, high)| high.max(0.0));
     let names = chart.points.iter().take(n_rows).map(|name| width(name, 12.0, false));
     let narrow = sheet.narrow();
     let named = if narrow { 0.0 } else { names.fold(0.0, f64::max).min(sheet.width * 0.3) + 14.0 };
     let texts = (0..n_rows).filter_map(|at| one.series.value(at));
     let texts = texts.map(|x| width(&write::value(x, &chart.unit), 12.0, true)).fold(0.0, f64::max);
-    let scale = Scale::linear(range, named, sheet.width - texts - 10.0);
+    let scale = Scale::linear((0.0, high), named, sheet.width - texts - 10.0);
     let thick = 24.0;
     for at in 0..n_rows {
         let name = chart.points.get(at).map_or("", String::as_str);
@@ -47,18 +48,16 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
         if narrow {
             let name = fit(name, 12.0, false, sheet.width);
             sheet.pen.text(0.0, y + 12.0, Anchor::Start, Look::NAME, &name);
-            y += 17.0;
+            y += 20.0;
         } else {
             let name = fit(name, 12.0, false, named - 14.0);
             sheet.pen.text(named - 14.0, y + 16.0, Anchor::End, Look::NAME, &name);
         }
         let zero = scale.at(0.0);
         let before = previous.and_then(|(index, series)| Some((index, series.value(at)?)));
-        let mut end = zero;
         if let Some(x) = one.series.value(at) {
             let to = scale.at(x);
             let (from, to) = (zero.min(to), zero.max(to));
-            end = to;
             let place = before.map_or(to, |(_, x)| {
                 let outline = scale.at(x);
                 let wide = width(
@@ -79,7 +78,6 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
         } else {
             sheet.pen.text(zero + 6.0, y + 16.0, Anchor::Start, Look::MUTED, "–");
         }
-        let _ = end;
         if let Some((index, x)) = before {
             let to = scale.at(x);
             let (from, wide) = (zero.min(to), (to - zero).abs());

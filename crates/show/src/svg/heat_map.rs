@@ -79,6 +79,14 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
                 }
                 if let Some((bare, size)) = style {
                     let text = text(x, chart.unit_of(series), bare);
+                    if open {
+                        // The number stands on the plain color, so that it can be read.
+                        let half = width(&text, size, false) / 2.0 + 3.0;
+                        let half = half.min(wide / 2.0 - 1.0);
+                        let attributes = format!("class=\"{class}\" fill=\"{fill}\"");
+                        let from = left + wide / 2.0 - 1.0 - half;
+                        pen.rect(from, y + 5.0, 2.0 * half, HIGH - 12.0, &attributes);
+                    }
                     let class = if inverted { "on" } else { "" };
                     let look = Look { class, size, strong: false, color: Some(ink) };
                     pen.text(left + wide / 2.0 - 1.0, y + 16.0, Anchor::Middle, look, &text);
@@ -101,15 +109,16 @@ fn columns(sheet: &mut Sheet<'_>, named: f64, wide: f64, n_columns: usize) -> f6
         .find(|stride| widest.min(64.0) + 6.0 <= wide * *stride as f64)
         .unwrap_or(n_columns.max(1));
     let look = Look::MUTED;
-    let room = wide * stride as f64 - 6.0;
+    let (room, most) = (wide * stride as f64 - 6.0, sheet.width);
     sheet.pen.group("class=\"axis\" aria-hidden=\"true\"", |pen| {
         for (at, name) in names.iter().enumerate().filter(|(at, _)| at.is_multiple_of(stride)) {
-            let name = fit(name, 11.0, false, room);
+            let left = named + at as f64 * wide;
+            let name = fit(name, 11.0, false, room.min(most - left));
             // A name that is wider than its column begins at it.
             let (x, anchor) = if stride == 1 {
                 (named + (at as f64 + 0.5) * wide - 1.0, Anchor::Middle)
             } else {
-                (named + at as f64 * wide, Anchor::Start)
+                (left, Anchor::Start)
             };
             pen.text(x, 12.0, anchor, look, &name);
         }

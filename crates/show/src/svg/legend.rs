@@ -1,6 +1,6 @@
 //! Keys: which mark belongs to which series, where marks have no room for their names.
 
-use domain::answer::{Role, Series};
+use domain::answer::Role;
 
 use super::color::{LIGHT, hue};
 use super::pen::{Anchor, Look, Pen, n};
@@ -11,81 +11,111 @@ use super::text::{fit, width};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Swatch {
     Fill,
-    Line,
-    Shape,
+    /// A line, with its dashes.
+    Line(&'static str),
+    /// The shape of a rank.
+    Shape(usize),
+    /// The tick of a target.
+    Tick,
+    /// The outline of the period before.
+    Outline,
+}
+
+/// A name and what stands before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key<'a> {
+    /// The place of the series in the chart.
+    pub(super) index: usize,
+    pub(super) name: &'a str,
+    pub(super) class: &'a str,
+    pub(super) color: &'a str,
+    pub(super) swatch: Swatch,
 }
 
 const SIZE: f64 = 12.0;
 
 impl Sheet<'_> {
     /// Draws the keys of series in rows from a top on, and of target and period before where the
-    /// chart has them; returns where they end. One series alone needs no key.
-    pub(super) fn legend(&mut self, main: &[Main<'_>], swatch: Swatch, top: f64) -> f64 {
-        let outline = |role| move |(at, series)| (at, series, role);
-        let others: Vec<(usize, &Series, Role)> = [Role::Target, Role::Previous]
-            .into_iter()
-            .filter_map(|role| self.role(role).map(outline(role)))
+    /// chart has them; returns where they end.
+    pub(super) fn legend(
+        &mut self,
+        main: &[Main<'_>],
+        swatch: impl Fn(usize) -> Swatch,
+        top: f64,
+    ) -> f64 {
+        let hues: Vec<(String, &str)> = main.iter().map(|one| hue(one.rank)).collect();
+        let mut keys: Vec<Key<'_>> = main
+            .iter()
+            .zip(&hues)
+            .map(|(one, (class, color))| Key {
+                index: one.index,
+                name: &one.series.name,
+                class,
+                color,
+                swatch: swatch(one.rank),
+            })
             .collect();
-        if main.len() + others.len() < 2 {
+        let others = [(Role::Target, Swatch::Tick), (Role::Previous, Swatch::Outline)];
+        for (role, swatch) in others {
+            if let Some((index, series)) = self.role(role) {
+                keys.push(Key { index, name: &series.name, class: "", color: "", swatch });
+            }
+        }
+        self.keys(&keys, top)
+    }
+
+    /// Draws keys in rows from a top on and returns where they end. One alone needs none.
+    pub(super) fn keys(&mut self, keys: &[Key<'_>], top: f64) -> f64 {
+        if keys.len() < 2 {
             return top;
         }
         let room = self.width;
-        let (mut x, mut y) = (0.0, top);
-        let mut place = |name: &str| {
-            let name = fit(name, SIZE, false, room - 24.0);
+        let (mut left, mut row) = (0.0, top);
+        for key in keys {
+            let name = fit(key.name, SIZE, false, room - 24.0);
             let wide = 18.0 + width(&name, SIZE, false);
-            if x > 0.0 && x + wide > room {
-                x = 0.0;
-                y += 20.0;
+            if left > 0.0 && left + wide > room {
+                left = 0.0;
+                row += 20.0;
             }
-            let at = (x, y + 8.0);
-            x += wide + 18.0;
-            (at, name)
-        };
-        for one in main {
-            let ((x, y), name) = place(&one.series.name);
-            let (class, color) = hue(one.rank);
-            let group = format!("class=\"key {class}\" data-series=\"{}\"", one.index);
+            let (x, y) = (left, row + 8.0);
+            left += wide + 18.0;
+            let space = if key.class.is_empty() { "" } else { " " };
+            let group = format!("class=\"key{space}{}\" data-series=\"{}\"", key.class, key.index);
             self.pen.group(&group, |pen| {
-                match swatch {
-                    Swatch::Fill => pen.rect(
-                        x,
-                        y - 5.0,
-                        11.0,
-                        11.0,
-                        &format!("class=\"mark\" rx=\"2\" fill=\"{color}\""),
-                    ),
-                    Swatch::Line => pen.line(
-                        (x, y),
-                        (x + 12.0, y),
-                        &format!("class=\"trace\" stroke=\"{color}\" stroke-width=\"2.5\""),
-                    ),
-                    Swatch::Shape => pen.path(
-                        &shape(one.rank, (x + 6.0, y), 5.0),
-                        &format!("class=\"mark\" fill=\"{color}\""),
-                    ),
-                }
+                swatch(pen, key, x, y);
                 pen.text(x + 18.0, y + 4.0, Anchor::Start, Look::NAME, &name);
             });
         }
-        for (index, series, role) in others {
-            let ((x, y), name) = place(&series.name);
-            self.pen.group(&format!("class=\"key\" data-series=\"{index}\""), |pen| {
-                if role == Role::Target {
-                    target_tick(pen, x + 6.0, y - 6.0, y + 6.0);
-                } else {
-                    pen.rect(x + 0.5, y - 4.5, 11.0, 10.0, &outline_attributes());
-                }
-                pen.text(x + 18.0, y + 4.0, Anchor::Start, Look::NAME, &name);
-            });
+        row + 28.0
+    }
+}
+
+fn swatch(pen: &mut Pen, key: &Key<'_>, x: f64, y: f64) {
+    let color = key.color;
+    match key.swatch {
+        Swatch::Fill => {
+            let attributes = format!("class=\"mark\" rx=\"2\" fill=\"{color}\"");
+            pen.rect(x, y - 5.0, 11.0, 11.0, &attributes);
         }
-        y + 26.0
+        Swatch::Line(dash) => {
+            let dash = if dash.is_empty() { "" } else { " stroke-dasharray=\"4 2\"" };
+            let attributes =
+                format!("class=\"trace\" stroke=\"{color}\" stroke-width=\"2.5\"{dash}");
+            pen.line((x, y), (x + 13.0, y), &attributes);
+        }
+        Swatch::Shape(rank) => {
+            let attributes = format!("class=\"mark\" fill=\"{color}\"");
+            pen.path(&shape(rank, (x + 6.0, y), 5.0), &attributes);
+        }
+        Swatch::Tick => target_tick(pen, x + 6.0, y - 6.0, y + 6.0),
+        Swatch::Outline => pen.rect(x + 0.5, y - 4.5, 11.0, 10.0, &outline_attributes()),
     }
 }
 
 /// Attributes of the outline of the period before.
 pub(super) fn outline_attributes() -> String {
-    format!("class=\"previous\" rx=\"2\" fill=\"none\" stroke=\"{}\"", LIGHT.axis)
+    format!("class=\"previous\" rx=\"2\" fill=\"none\" stroke=\"{}\"", LIGHT.muted)
 }
 
 /// Draws the upright tick of a target.

@@ -4,7 +4,7 @@ use domain::answer::{Mark, Role, Series};
 
 use super::axis::{Flags, ValueAxis, names};
 use super::color::{HUES, LIGHT, hue};
-use super::legend::Swatch;
+use super::legend::{Key, Swatch};
 use super::pen::{Anchor, Look, Pen, ribbon, trail};
 use super::scale::{Scale, extent, spread};
 use super::sheet::{Main, Sheet};
@@ -36,8 +36,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
 
     let widest = lines.iter().map(|line| label_width(sheet, line)).fold(0.0, f64::max);
     let beside = !sheet.narrow() && widest < sheet.width * 0.3;
-    let named: Vec<Main<'_>> = main.iter().copied().filter(|one| one.rank < HUES).collect();
-    let top = if beside { 0.0 } else { sheet.legend(&named, Swatch::Line, 0.0) };
+    let top = if beside { 0.0 } else { keys(sheet, &lines) };
     let value_width = |line: &Line<'_>| {
         last_value(line.series, n_points)
             .map_or(0.0, |(_, x)| width(&write::value(x, chart.unit_of(line.series)), 12.0, true))
@@ -73,6 +72,22 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
     ends(sheet, &lines, &centers, &scale, (plot, bottom), beside);
     say_ranges(sheet, &lines);
     names(sheet, &centers, step.max(1.0), bottom)
+}
+
+/// Keys above the drawing, where names have no room at the ends of the lines.
+fn keys(sheet: &mut Sheet<'_>, lines: &[Line<'_>]) -> f64 {
+    let named: Vec<Key<'_>> = lines
+        .iter()
+        .filter(|line| !line.class.ends_with("other"))
+        .map(|line| Key {
+            index: line.index,
+            name: &line.series.name,
+            class: &line.class,
+            color: line.color,
+            swatch: Swatch::Line(line.dash),
+        })
+        .collect();
+    sheet.keys(&named, 0.0)
 }
 
 /// The series that are lines, the most important first.
@@ -198,7 +213,8 @@ fn one(sheet: &mut Sheet<'_>, line: &Line<'_>, lines: &[Line<'_>], centers: &[f6
         format!(" stroke-dasharray=\"{}\"", line.dash)
     };
     let dotted = n_points <= DOTTED && !line.quiet && line.series.role != Role::Target;
-    let last = last_value(line.series, n_points).map(|(at, _)| at);
+    let is_target = line.series.role == Role::Target;
+    let last = last_value(line.series, n_points).map(|(at, _)| at).filter(|_| !is_target);
     let extrapolated = |at: usize| line.series.mark(at) == Mark::Extrapolated;
     sheet.pen.raw(&format!("<g class=\"series {class}\" data-series=\"{index}\">"));
     let attributes = format!(
@@ -295,9 +311,29 @@ fn ends(
             }
         });
     }
+    if goes_on && beside {
+        name_inside(sheet, lines, centers, scale);
+    }
     if !left_out.is_empty() {
         sheet.note(format!("Without a name at its end: {}.", left_out.join(", ")));
     }
+}
+
+/// Writes the name of what was measured where it ends and what is expected begins: below the line
+/// where it goes on upwards, else above.
+fn name_inside(sheet: &mut Sheet<'_>, lines: &[Line<'_>], centers: &[f64], scale: &Scale) {
+    let Some(line) = lines.iter().find(|line| line.series.role == Role::Measured) else { return };
+    let Some((at, x)) = last_value(line.series, centers.len()) else { return };
+    let next = lines.iter().filter(|line| line.series.role == Role::Projected);
+    let next = next.filter_map(|line| line.series.value(at + 1)).next().unwrap_or(x);
+    let text =
+        format!("{} {}", line.series.name, write::value(x, sheet.chart.unit_of(line.series)));
+    let (Some(center), y) = (centers.get(at), scale.at(x)) else { return };
+    let y = if next >= x { y + 20.0 } else { y - 12.0 };
+    let half = width(&text, 12.0, true) / 2.0;
+    let from = (center + half - 4.0).clamp(half, sheet.width - half);
+    let group = format!("class=\"key {}\" data-series=\"{}\"", line.class, line.index);
+    sheet.pen.group(&group, |pen| pen.text(from, y, Anchor::Middle, Look::VALUE, &text));
 }
 
 fn first(lines: &[Line<'_>]) -> usize {

@@ -66,6 +66,11 @@ impl Canvas<'_> {
     }
 }
 
+/// Returns how wide a text is in the font of the product, in pixels at a size in pixels.
+pub fn text_width(text: &str, size: f64, semibold: bool) -> f64 {
+    text::width(text, size, semibold)
+}
+
 /// Draws a chart.
 pub fn chart(chart: &Chart, canvas: &Canvas<'_>) -> String {
     let clean = &cleaned(chart);

@@ -189,16 +189,16 @@ impl Pen {
         if self.open {
             let body = format!(
                 "<line class=\"hatch\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"5\" stroke=\"{}\" \
-                 stroke-width=\"2\" stroke-opacity=\"0.45\"/>",
+                 stroke-width=\"2\" stroke-opacity=\"0.5\"/>",
                 LIGHT.paper
             );
             pattern("open", 5, &body);
         }
         if self.target_gap {
             let body = format!(
-                "<line class=\"faint\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"6\" stroke=\"{}\" \
-                 stroke-width=\"1.6\"/>",
-                LIGHT.grid
+                "<line class=\"zero\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"6\" stroke=\"{}\" \
+                 stroke-width=\"1.2\" stroke-opacity=\"0.5\"/>",
+                LIGHT.axis
             );
             pattern("gap", 6, &body);
         }
@@ -213,6 +213,15 @@ impl Pen {
 
 fn gap(attributes: &str) -> &'static str {
     if attributes.is_empty() { "" } else { " " }
+}
+
+/// Attributes of a group of texts that stand upon lines: paper around each letter.
+pub(super) fn haloed() -> String {
+    format!(
+        "class=\"haloed\" stroke=\"{}\" stroke-width=\"3\" stroke-linejoin=\"round\" \
+         paint-order=\"stroke\"",
+        LIGHT.paper
+    )
 }
 
 /// Writes the path of an open line through points; each run without a gap is a part of its own.

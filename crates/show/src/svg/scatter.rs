@@ -6,7 +6,7 @@
 use domain::answer::{Role, Series};
 
 use super::color::LIGHT;
-use super::pen::{Anchor, Look};
+use super::pen::{Anchor, Look, haloed};
 use super::scale::{Scale, extent, log_ticks, ticks};
 use super::sheet::Sheet;
 use super::text::{fit, width};
@@ -15,6 +15,9 @@ use super::write;
 /// Values are shown by powers of ten from this ratio of highest to lowest on.
 const LOG_FROM: f64 = 30.0;
 const NAMED_MOST: usize = 40;
+/// Radii of dots whose area says something.
+const SMALLEST: f64 = 3.5;
+const LARGEST: f64 = 14.5;
 
 /// One dot.
 struct Dot {
@@ -22,6 +25,13 @@ struct Dot {
     x: f64,
     y: f64,
     radius: f64,
+}
+
+impl Dot {
+    fn square(&self) -> Box {
+        let r = self.radius;
+        (self.x - r, self.y - r, self.x + r, self.y + r)
+    }
 }
 
 /// A rectangle: left, top, right, bottom.
@@ -74,8 +84,10 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
     let scale = |log: bool, ends, from, to| {
         if log { Scale::log(ends, from, to) } else { Scale::linear(ends, from, to) }
     };
-    let x_scale = scale(by_power.0, ends(&x_ticks), left, right);
-    let y_scale = scale(by_power.1, ends(&y_ticks), bottom, top);
+    // A dot at an end lies within the drawing as a whole.
+    let pad = if size.is_some() { LARGEST } else { 6.0 };
+    let x_scale = scale(by_power.0, ends(&x_ticks), left + pad, right - pad + 6.0);
+    let y_scale = scale(by_power.1, ends(&y_ticks), bottom - pad, top + pad);
 
     grid(
         sheet,
@@ -94,7 +106,8 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
         .and_then(|(_, series)| extent((0..chart.points.len()).filter_map(|at| series.value(at))));
     let radius = |at: usize| match (size, most) {
         (Some((_, series)), Some((_, most))) if most > 0.0 => {
-            (series.value(at).unwrap_or(0.0).max(0.0) / most).sqrt() * 11.0 + 3.5
+            (series.value(at).unwrap_or(0.0).max(0.0) / most).sqrt() * (LARGEST - SMALLEST)
+                + SMALLEST
         }
         _ => 5.0,
     };
@@ -107,7 +120,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
             radius: radius(*at),
         })
         .collect();
-    let mut taken: Vec<Box> = Vec::new();
+    let mut taken: Vec<Box> = dots.iter().map(Dot::square).collect();
     if money {
         diagonals(
             sheet,
@@ -230,21 +243,32 @@ fn diagonals(
         let Some((farthest, _)) = all.max_by(far) else { break };
         drawn.remove(farthest);
     }
+    let mut names = Vec::new();
     sheet.pen.group("class=\"diagonals\" aria-hidden=\"true\"", |pen| {
         for (times, start, end) in drawn {
             pen.line(start, end, &attributes);
             let text = format!("{times}× return");
             let wide = width(&text, 11.0, false);
-            // At the top edge the name stands left of the end, at the right edge above it.
-            let at_top = end.1 <= top + 1.0;
-            let x = if at_top { end.0 - 6.0 } else { right - 2.0 };
-            let y = if at_top { top + 12.0 } else { (end.1 - 5.0).max(top + 12.0) };
-            let x = x.max(left + wide + 2.0);
-            let place = (x - wide, y - 10.0, x, y + 3.0);
-            if taken.iter().all(|other| apart(&place, other)) {
+            // Upon the line, as near to its upper end as there is room.
+            let free = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3].into_iter().find_map(|part| {
+                let x = start.0 + (end.0 - start.0) * part;
+                let y = start.1 + (end.1 - start.1) * part + 4.0;
+                let from = x - wide / 2.0;
+                let place = (from - 3.0, y - 10.0, from + wide + 3.0, y + 3.0);
+                let inside =
+                    place.0 >= left && place.1 >= top && place.2 <= right && place.3 <= bottom;
+                (inside && taken.iter().all(|other| apart(&place, other)))
+                    .then_some((from, y, place))
+            });
+            if let Some((x, y, place)) = free {
                 taken.push(place);
-                pen.text(x, y, Anchor::End, Look::MUTED, &text);
+                names.push((x, y, text));
             }
+        }
+    });
+    sheet.pen.group(&(haloed() + " aria-hidden=\"true\""), |pen| {
+        for (x, y, text) in &names {
+            pen.text(*x, *y, Anchor::Start, Look::MUTED, text);
         }
     });
 }
@@ -300,16 +324,16 @@ fn label(sheet: &mut Sheet<'_>, dots: &[Dot], mut taken: Vec<Box>, area: Box) {
         }
     }
     let attributes = format!("class=\"zero\" stroke=\"{}\"", LIGHT.axis);
-    sheet.pen.group("class=\"names\" aria-hidden=\"true\"", |pen| {
-        for (x, y, led, name, dot, wide) in texts {
-            if led {
-                let end = if x > dot.x { x - 1.0 } else { x + wide + 1.0 };
-                let (dx, dy) = (end - dot.x, y - 4.0 - dot.y);
-                let far = dx.hypot(dy).max(1.0);
-                let start = (dot.x + dx / far * dot.radius, dot.y + dy / far * dot.radius);
-                pen.line(start, (end, y - 4.0), &attributes);
-            }
-            pen.text(x, y, Anchor::Start, Look { size: 11.0, ..Look::NAME }, &name);
+    for (x, y, _, _, dot, wide) in texts.iter().filter(|(_, _, led, ..)| *led) {
+        let end = if *x > dot.x { x - 1.0 } else { x + wide + 1.0 };
+        let (dx, dy) = (end - dot.x, y - 4.0 - dot.y);
+        let far = dx.hypot(dy).max(1.0);
+        let start = (dot.x + dx / far * dot.radius, dot.y + dy / far * dot.radius);
+        sheet.pen.line(start, (end, y - 4.0), &attributes);
+    }
+    sheet.pen.group(&(haloed() + " aria-hidden=\"true\""), |pen| {
+        for (x, y, _, name, ..) in &texts {
+            pen.text(*x, *y, Anchor::Start, Look { size: 11.0, ..Look::NAME }, name);
         }
     });
     if left_out > 0 {

@@ -128,13 +128,14 @@ impl<'a> Sheet<'a> {
         let opens = self.chart.series.get(index).and_then(|series| series.open(at));
         let link = opens.and_then(self.canvas.link);
         let said = escaped(said);
-        let data = format!("data-series=\"{index}\" data-point=\"{at}\" aria-label=\"{said}\"");
+        let data = format!("class=\"point\" data-series=\"{index}\" data-point=\"{at}\"");
         match &link {
+            // What has the focus carries its name itself; a title alone is not read everywhere.
             Some(link) => {
                 let link = escaped(link);
-                self.pen.write(format_args!("<a class=\"point\" href=\"{link}\" {data}>"));
+                self.pen.write(format_args!("<a {data} href=\"{link}\" aria-label=\"{said}\">"));
             }
-            None => self.pen.write(format_args!("<g class=\"point\" role=\"img\" {data}>")),
+            None => self.pen.write(format_args!("<g {data}>")),
         }
         self.pen.write(format_args!("<title>{said}</title>"));
         draw(&mut self.pen);
@@ -157,8 +158,7 @@ impl<'a> Sheet<'a> {
         let said = format!("{point}: {}", values.join("; "));
         let said = escaped(&said);
         self.pen.write(format_args!(
-            "<g class=\"slice\" role=\"img\" data-point=\"{at}\" data-x=\"{}\" \
-             aria-label=\"{said}\"><title>{said}</title>",
+            "<g class=\"slice\" data-point=\"{at}\" data-x=\"{}\"><title>{said}</title>",
             super::pen::n(center)
         ));
         self.pen.rect(x.0, y.0, x.1 - x.0, y.1 - y.0, "fill=\"none\" pointer-events=\"all\"");

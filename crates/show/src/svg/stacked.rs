@@ -37,7 +37,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
         && target.is_none()
         && previous.is_none()
         && widest < sheet.width * 0.25;
-    let top = if beside { 0.0 } else { sheet.legend(&main, Swatch::Fill, 0.0) };
+    let top = if beside { 0.0 } else { sheet.legend(&main, |_| Swatch::Fill, 0.0) };
     let right = sheet.width - if beside { widest + 22.0 } else { 0.0 };
     let left = axis.room;
     let band = (right - left) / n_points.max(1) as f64;
@@ -71,13 +71,14 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
         }
         sheet.pen.raw("</g>");
     }
-    totals(sheet, &centers, &scale, &levels, thick, band);
+    totals(sheet, &centers, &scale, &levels, band);
     for (index, series) in [previous, target].into_iter().flatten() {
         let is_target = series.role == Role::Target;
         for (at, center) in centers.iter().enumerate() {
             let Some(x) = series.value(at) else { continue };
             let (y, zero) = (scale.at(x), scale.at(0.0));
-            let (from, to) = (center - thick / 2.0 - 3.0, center + thick / 2.0 + 3.0);
+            let half = (thick / 2.0 + 3.0).min(band / 2.0);
+            let (from, to) = (center - half, center + half);
             sheet.mark(index, at, |pen| {
                 if is_target {
                     let attributes =
@@ -92,7 +93,8 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
     }
     flags.draw(sheet, top, bottom);
     if beside {
-        directly(sheet, &main, &ends, right, (plot, bottom));
+        let edge = centers.last().map_or(right, |center| center + thick / 2.0 + 2.0);
+        directly(sheet, &main, &ends, (edge, right), (plot, bottom));
     }
     names(sheet, &centers, band, bottom)
 }
@@ -103,22 +105,12 @@ fn totals(
     centers: &[f64],
     scale: &super::scale::Scale,
     levels: &[(f64, f64)],
-    thick: f64,
     band: f64,
 ) {
-    let _ = thick;
-    let unit = &sheet.chart.unit;
-    let texts: Vec<String> =
-        levels.iter().map(|(above, below)| write::value(above + below, unit)).collect();
-    let fits = texts.iter().all(|text| width(text, 12.0, true) + 6.0 <= band);
-    let (small, size) = if fits {
-        (true, 12.0)
-    } else {
-        (texts.iter().all(|t| width(t, 11.0, true) + 4.0 <= band), 11.0)
-    };
-    if !small {
-        return;
-    }
+    let sums: Vec<f64> = levels.iter().map(|(above, below)| above + below).collect();
+    let texts = write::alike(&sums, &sheet.chart.unit);
+    let fit = |size: f64| texts.iter().all(|text| width(text, size, true) + 5.0 <= band);
+    let Some(size) = [12.0, 11.0].into_iter().find(|size| fit(*size)) else { return };
     let most = sheet.width;
     sheet.pen.group("class=\"totals\" aria-hidden=\"true\"", |pen| {
         for ((center, level), text) in centers.iter().zip(levels).zip(&texts) {
@@ -126,14 +118,8 @@ fn totals(
                 continue;
             }
             let half = width(text, size, true) / 2.0;
-            let x = center.clamp(half, most - half);
-            pen.text(
-                x,
-                scale.at(level.0) - 6.0,
-                Anchor::Middle,
-                Look { size, ..Look::VALUE },
-                text,
-            );
+            let (x, y) = (center.clamp(half, most - half), scale.at(level.0) - 6.0);
+            pen.text(x, y, Anchor::Middle, Look { size, ..Look::VALUE }, text);
         }
     });
 }
@@ -143,7 +129,7 @@ fn directly(
     sheet: &mut Sheet<'_>,
     main: &[Main<'_>],
     ends: &[Option<f64>],
-    right: f64,
+    (edge, right): (f64, f64),
     (top, bottom): (f64, f64),
 ) {
     let wanted: Vec<f64> = ends.iter().map(|end| end.unwrap_or(bottom)).collect();
@@ -154,10 +140,11 @@ fn directly(
         let (class, color) = super::color::hue(one.rank);
         let group = format!("class=\"key {class}\" data-series=\"{}\"", one.index);
         sheet.pen.group(&group, |pen| {
-            let (a, b) = (n(right - 4.0), n(right + 6.0));
-            let path = format!("M{a} {}L{b} {}H{}", n(wish), n(y), n(right + 12.0));
+            let (a, b) = (n(edge), n(right + 6.0));
+            let path =
+                format!("M{a} {w}H{}L{b} {}H{}", n(edge + 3.0), n(y), n(right + 12.0), w = n(wish));
             let attributes =
-                format!("class=\"trace\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"");
+                format!("class=\"trace\" fill=\"none\" stroke=\"{color}\" stroke-width=\"1.5\"");
             pen.path(&path, &attributes);
             pen.text(right + 18.0, y + 4.0, Anchor::Start, Look::NAME, &name);
         });

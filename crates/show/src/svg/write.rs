@@ -5,9 +5,16 @@ use crate::number;
 /// The minus sign, which is as wide as a digit.
 const MINUS: &str = "\u{2212}";
 
-/// Writes a value: `$1.2M`, `54%`, `12 d`, `CHF 90K`.
+/// Counts are written with all digits below this.
+const SHORT_FROM: f64 = 100_000.0;
+
+/// Writes a value: `$1.2M`, `54%`, `12 d`, `4,120`, `CHF 90K`.
 pub(super) fn value(x: f64, unit: &str) -> String {
-    let text = number::point(x.abs(), unit).unwrap_or_default();
+    let text = match unit {
+        "count" if x.abs() < SHORT_FROM && x.fract() == 0.0 => number::number(x.abs(), 0),
+        _ => number::point(x.abs(), unit),
+    };
+    let text = text.unwrap_or_default();
     let sign = if x < 0.0 { MINUS } else { "" };
     format!("{sign}{}{text}", symbol(unit))
 }
@@ -16,6 +23,33 @@ pub(super) fn value(x: f64, unit: &str) -> String {
 pub(super) fn signed(x: f64, unit: &str) -> String {
     let text = value(x, unit);
     if x > 0.0 { format!("+{text}") } else { text }
+}
+
+/// Writes values that stand side by side: those with one letter have one number of decimals, so
+/// that `$2.7M` beside `$2.88M` is `$2.70M`.
+pub(super) fn alike(values: &[f64], unit: &str) -> Vec<String> {
+    let plain: Vec<String> = values.iter().map(|x| value(*x, unit)).collect();
+    let parts = |text: &str| {
+        let letter = text.chars().last().filter(char::is_ascii_alphabetic);
+        let decimals = text
+            .split_once('.')
+            .map_or(0, |(_, rest)| rest.chars().take_while(char::is_ascii_digit).count());
+        (letter, decimals)
+    };
+    let most = |letter: Option<char>| {
+        let all = plain.iter().map(|text| parts(text));
+        all.filter(|(other, _)| *other == letter).map(|(_, decimals)| decimals).max().unwrap_or(0)
+    };
+    let padded = plain.iter().map(|text| match parts(text) {
+        (Some(letter), decimals) if currency(unit) || unit == "count" => {
+            let digits = text.trim_end_matches(letter);
+            let mark = if decimals == 0 && most(Some(letter)) > 0 { "." } else { "" };
+            let zeros = "0".repeat(most(Some(letter)).saturating_sub(decimals));
+            format!("{digits}{mark}{zeros}{letter}")
+        }
+        _ => text.clone(),
+    });
+    padded.collect()
 }
 
 /// What stands before an amount; empty for what is no currency.
@@ -122,8 +156,17 @@ mod tests {
         assert_eq!(value(90_000.0, "CHF"), "CHF 90K");
         assert_eq!(value(0.54, "share"), "54%");
         assert_eq!(value(12.0, "days"), "12 d");
+        assert_eq!(value(4_120.0, "count"), "4,120");
+        assert_eq!(value(412_000.0, "count"), "412K");
         assert_eq!(signed(3.0, "count"), "+3");
         assert_eq!(signed(0.0, "count"), "0");
+    }
+
+    #[test]
+    fn values_side_by_side_have_the_same_number_of_decimals() {
+        let written = alike(&[2.7e6, 2.88e6, 3e6, 90e3, 512.0], "USD");
+        assert_eq!(written, ["$2.70M", "$2.88M", "$3.00M", "$90K", "$512"]);
+        assert_eq!(alike(&[12.5, 3.0], "days"), ["12.5 d", "3 d"]);
     }
 
     #[test]

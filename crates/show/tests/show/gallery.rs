@@ -368,6 +368,7 @@ pub(crate) fn trend() -> Trend {
 }
 
 /// The page of the gallery.
+#[allow(dead_code, reason = "only the example writes the page")]
 pub(crate) fn page() -> String {
     let link = |id: &str| Some(format!("/pipeline/rows/{id}?period=2026Q3&model=w_shaped"));
     let mut out = format!(

@@ -6,7 +6,9 @@
     reason = "samples are made to be right, not fast"
 )]
 
+mod gallery;
 mod sample;
+mod svg;
 
 use domain::Frame;
 use domain::answer::{
