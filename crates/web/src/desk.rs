@@ -28,6 +28,8 @@ use crate::problem::Problem;
 const LOOK: Duration = Duration::from_millis(700);
 /// How long a reader waits for the build of an earlier day before being told to come again.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// The days of the longest period: 30 years.
+const LONGEST: i64 = 10_958;
 /// How many builds of other days are held.
 const OTHER_DAYS: usize = 4;
 
@@ -155,9 +157,15 @@ impl Desk {
         });
     }
 
-    /// Ends the watching.
+    /// Ends the watching, and tells who listens.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
+        self.progress.send_modify(|_| {});
+    }
+
+    /// True once the server is to stop.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     /// How things stand now.
@@ -310,6 +318,12 @@ impl Desk {
 
     /// The build of another day: made once, on a thread of its own, while readers wait a little.
     fn other(&self, ground: &Arc<Ground>, day: Date) -> Result<View, Problem> {
+        let today = ground.view.definitions().calendar().day(Timestamp::now());
+        if day > today.max(ground.view.as_of()) {
+            return Err(Problem::bad("parameter", format!("`as_of` lies in the future: {day}"))
+                .hint("Name a day that is over, or leave it out.")
+                .place("as_of"));
+        }
         let key = (ground.number, day);
         let (other, first) = {
             let mut others = locked(&self.others);
@@ -364,6 +378,11 @@ impl Desk {
         let answered = self.cache.get(&format!("answer|{key}"), weight, || {
             self.turns.take(|| {
                 let mut session = view.ask(entry, scope)?;
+                let days = session.asked().period.n_days();
+                if days > LONGEST {
+                    let what = format!("a period of {days} days is longer than 30 years");
+                    return Err(Failure::usage(what, "Ask for a shorter one."));
+                }
                 session.answer(entry)
             })
         });
@@ -443,7 +462,6 @@ fn frame_weight(frame: &Frame) -> usize {
 
 /// How things stand, as the page's script is told.
 fn told(standing: &Standing) -> String {
-    let ground = standing.ground.as_ref().map(|ground| ground.number);
     let stages = standing.work.as_ref().map(|work| {
         let stage = |(name, done, of): &(String, u64, u64)| {
             json!({ "name": name, "done": done, "of": of, "over": done >= of && *of > 0 })
@@ -451,10 +469,22 @@ fn told(standing: &Standing) -> String {
         work.stages.iter().map(stage).collect::<Vec<_>>()
     });
     json!({
-        "ready": ground,
-        "building": standing.work.as_ref().map(|work| work.why),
+        "over": standing.work.is_none() && standing.ground.is_some(),
+        "number": standing.ground.as_ref().map(|ground| ground.number),
         "stages": stages,
+        "text": standing.work.as_ref().map(Work::said),
         "fault": standing.fault.is_some(),
     })
     .to_string()
+}
+
+impl Work {
+    /// What is being done, in a sentence.
+    pub(crate) fn said(&self) -> String {
+        let why = if self.why == "definitions" { "Changed definitions" } else { "Newer data" };
+        let stage = self.stages.last().map_or_else(String::new, |(name, done, of)| {
+            if *of > 0 { format!(": {name}, {done} of {of}") } else { format!(": {name}") }
+        });
+        format!("{why} are being prepared{stage}. Until then figures are as before.")
+    }
 }

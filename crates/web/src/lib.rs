@@ -7,6 +7,7 @@
 mod api;
 mod cache;
 mod desk;
+mod digest;
 mod edge;
 mod guard;
 mod once;

@@ -100,7 +100,7 @@ pub(crate) static ROUTES: &[Route] = &[
     own(get("/login/oidc", Anyone(pages::oidc::begin), "to the identity provider"), &["next"]),
     own(
         get("/login/oidc/callback", Anyone(pages::oidc::callback), "back from it"),
-        &["code", "state", "iss", "error", "error_description", "session_state"],
+        &pages::oidc::BROUGHT_BACK,
     ),
     // Answers.
     ask("/", May(ReadAnswers, pages::answers::home), "the scorecard"),

@@ -15,6 +15,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use crate::desk::Desk;
+use crate::digest;
 use crate::edge::{self, Handler};
 use crate::settings::Settings;
 use crate::site::Site;
@@ -36,7 +37,12 @@ impl Server {
         listener.set_nonblocking(true).map_err(|error| Failure::world(&error))?;
         let desk = Desk::new(project, settings.limits.cache_bytes);
         desk.watch();
-        Ok(Self { site: Arc::new(Site::new(desk, access, settings)), listener })
+        let schedule = settings.digest.clone();
+        let site = Arc::new(Site::new(desk, access, settings));
+        if let Some(schedule) = schedule {
+            digest::watch(&site, schedule);
+        }
+        Ok(Self { site, listener })
     }
 
     /// Binds an address.

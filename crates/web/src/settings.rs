@@ -95,10 +95,14 @@ pub struct Settings {
     pub log: Log,
     /// Rows that a chief may take away as one file; analysts and administrators ten times as many.
     pub export_rows: usize,
+    /// The identity provider, where there is one.
+    pub provider: Option<Arc<oidc::Provider>>,
     /// The company that is simulated: its pages say so.
     pub sample_company: Option<String>,
-    /// Whether there is a weekly mail.
-    pub digest: bool,
+    /// The weekly mail, where there is one.
+    pub digest: Option<Arc<mail::Schedule>>,
+    /// Where remarks go that belong to no request.
+    pub remark: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl fmt::Debug for Settings {
@@ -169,8 +173,10 @@ impl Settings {
             limits: Limits::default(),
             log: Arc::new(|_| {}),
             export_rows: 1_000_000,
+            provider: None,
             sample_company: None,
-            digest: false,
+            digest: None,
+            remark: Arc::new(|_| {}),
         })
     }
 
@@ -209,6 +215,15 @@ impl ServerFile {
             }
         };
         Self::parse(&text)
+    }
+
+    /// Reads the identity provider from the company's folder; `base` is the address by which people
+    /// reach the server.
+    pub fn provider(root: &Path, base: &str) -> Result<Option<oidc::Provider>, Failure> {
+        let text = std::fs::read_to_string(root.join("server.toml")).unwrap_or_default();
+        oidc::Settings::read("server.toml", &text, root, base)
+            .map(|settings| settings.map(oidc::Provider::new))
+            .map_err(|diagnostics| Failure { kind: Kind::Usage, diagnostics })
     }
 
     fn parse(text: &str) -> Result<Self, Failure> {

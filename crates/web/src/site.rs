@@ -62,7 +62,7 @@ impl Site {
 
     /// The name of the identity provider, where there is one.
     pub(crate) fn provider(&self) -> Option<String> {
-        None
+        self.settings.provider.as_ref().map(|provider| provider.name().to_owned())
     }
 
     /// Answers a request.
@@ -258,7 +258,7 @@ impl Site {
             let token = value.split_once(' ').filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
             token.map_or("", |(_, token)| token.trim())
         });
-        let found = match (bearer, self.cookie(&visit.headers)) {
+        let found = match (bearer, cookie(&visit.headers, &self.settings.cookie)) {
             (Some(token), _) => self.access.by_token(&Secret::new(token)),
             (None, Some(cookie)) => self.access.by_session(&Secret::new(cookie)),
             (None, None) => Err(Refusal::NotSignedIn),
@@ -284,15 +284,6 @@ impl Site {
         // The refusal stands also where it cannot be written down.
         let _written: Result<(), Refusal> =
             self.access.record(caller, Some(visit.address), &event);
-    }
-
-    /// The value of the session's cookie.
-    pub(crate) fn cookie(&self, headers: &HeaderMap) -> Option<String> {
-        let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        all.flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find(|(name, _)| *name == self.settings.cookie)
-            .map(|(_, value)| value.to_owned())
     }
 
     /// How a problem is told: as JSON, as a page, or by going to the login.
@@ -424,4 +415,13 @@ pub(crate) fn refusal(refusal: Refusal) -> Problem {
         _ => {}
     }
     problem
+}
+
+/// Returns the value of a cookie.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| value.to_owned())
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod me;
 pub(crate) mod openapi;
+mod schemas;
 pub(crate) mod users;
 
 use access::Caller;

@@ -9,14 +9,14 @@ use crate::guard::{encode, local};
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::routes::Outcome;
-use crate::site::{Site, refusal};
+use crate::site::{Site, cookie as cookie_of, refusal};
 use crate::visit::Visit;
 
 /// The login.
 pub(crate) fn login_page(site: &Site, visit: &Visit) -> Outcome {
     // Who is signed in has no use for it.
     let next = local(visit.query.own("next").unwrap_or("/"));
-    if let Some(cookie) = site.cookie(&visit.headers)
+    if let Some(cookie) = cookie_of(&visit.headers, &site.settings.cookie)
         && site.access.by_session(&Secret::new(cookie)).is_ok()
     {
         return Ok(Reply::see_other(next));
@@ -26,7 +26,7 @@ pub(crate) fn login_page(site: &Site, visit: &Visit) -> Outcome {
 }
 
 /// An empty login form.
-fn form(site: &Site) -> html::Login {
+pub(super) fn form(site: &Site) -> html::Login {
     html::Login {
         provider: site.provider(),
         passwords: true,
@@ -72,17 +72,17 @@ pub(crate) fn login(site: &Site, visit: &Visit) -> Outcome {
 
 /// Goes on with a new session.
 pub(crate) fn signed_in(site: &Site, session: &NewSession, next: &str) -> Reply {
-    Reply::see_other(next).header(header::SET_COOKIE, &cookie(site, session.secret.reveal(), None))
+    renewed(site, session, Reply::see_other(next))
 }
 
 /// Puts the cookie of a new session in the place of the old one.
 pub(crate) fn renewed(site: &Site, session: &NewSession, reply: Reply) -> Reply {
-    reply.header(header::SET_COOKIE, &cookie(site, session.secret.reveal(), None))
+    let cookie = cookie(site, &site.settings.cookie, session.secret.reveal(), None);
+    reply.header(header::SET_COOKIE, &cookie)
 }
 
-/// The session's cookie: ends with the browser, or at once.
-fn cookie(site: &Site, value: &str, age: Option<u32>) -> String {
-    let name = &site.settings.cookie;
+/// A cookie that ends with the browser, or after so many seconds.
+pub(crate) fn cookie(site: &Site, name: &str, value: &str, age: Option<u32>) -> String {
     let secure = if site.settings.secure() { "; Secure" } else { "" };
     let age = age.map_or_else(String::new, |age| format!("; Max-Age={age}"));
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}")
@@ -93,7 +93,7 @@ pub(crate) fn logout(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     visit.form(&[])?;
     site.access.logout(caller, visit.address).map_err(refusal)?;
     let reply = Reply::see_other("/login");
-    Ok(reply.header(header::SET_COOKIE, &cookie(site, "", Some(0))))
+    Ok(reply.header(header::SET_COOKIE, &cookie(site, &site.settings.cookie, "", Some(0))))
 }
 
 /// What a one-time link leads to: the first account, an invitation, a new password. Without a link

@@ -141,15 +141,7 @@ pub(crate) fn segment_name(definitions: Option<&Definitions>, id: &str) -> Strin
 fn notices(standing: &Standing) -> Vec<Notice> {
     let mut notices = Vec::new();
     if let Some(work) = &standing.work {
-        let why = if work.why == "definitions" { "changed definitions" } else { "newer data" };
-        let stage = work.stages.last().map_or_else(String::new, |(name, done, of)| {
-            if *of > 0 { format!(" ({name}: {done} of {of})") } else { format!(" ({name})") }
-        });
-        notices.push(Notice {
-            kind: NoticeKind::Info,
-            text: format!("The page is being prepared from {why}{stage}. Until then it is as before."),
-            link: None,
-        });
+        notices.push(Notice { kind: NoticeKind::Progress, text: work.said(), link: None });
     }
     if let Some(fault) = &standing.fault {
         let first = fault.first().map(|fault| fault.message.clone()).unwrap_or_default();

@@ -65,7 +65,7 @@ fn draw(
             .collect(),
         theme: super::theme(caller.preferences.theme),
         shortcuts: caller.preferences.shortcuts,
-        digest: site.settings.digest.then_some(caller.preferences.digest),
+        digest: site.settings.digest.is_some().then_some(caller.preferences.digest),
         done: None,
         problem: None,
     };
@@ -216,7 +216,7 @@ pub(crate) fn preferences(site: &Site, visit: &Visit, caller: &Caller) -> Outcom
         None => caller.preferences.theme,
     };
     let on = |name: &str| sent.get(name) == "on";
-    let digest = if site.settings.digest { on("digest") } else { caller.preferences.digest };
+    let digest = if site.settings.digest.is_some() { on("digest") } else { caller.preferences.digest };
     let preferences = Preferences {
         theme,
         shortcuts: on("shortcuts"),

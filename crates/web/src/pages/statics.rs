@@ -1,5 +1,6 @@
 //! What needs no login: styles, script, fonts, the health of the process; and the news of a build.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use access::Caller;
@@ -55,7 +56,8 @@ fn file(asset: &'static show::html::Asset) -> Reply {
 
 /// How a build goes on, as events that the page's script listens to.
 pub(crate) fn progress(site: &Site, _visit: &Visit, _caller: &Caller) -> Outcome {
-    let mut news = site.desk.progress();
+    let desk = Arc::clone(&site.desk);
+    let mut news = desk.progress();
     let (sender, receiver) = pieces(4);
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return Err(Problem::fault("no runtime"));
@@ -64,7 +66,8 @@ pub(crate) fn progress(site: &Site, _visit: &Visit, _caller: &Caller) -> Outcome
         // A browser asks again by itself; so nobody is held on to for long.
         for _ in 0..2_000 {
             let told = news.borrow_and_update().clone();
-            if sender.send(Ok(format!("event: progress\ndata: {told}\n\n").into())).await.is_err() {
+            let gone = sender.send(Ok(format!("data: {told}\n\n").into())).await.is_err();
+            if gone || desk.stopped() {
                 return;
             }
             loop {
