@@ -230,6 +230,7 @@ pub enum Role {
 }
 
 impl Role {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
     fn is_measured(&self) -> bool {
         *self == Self::Measured
     }

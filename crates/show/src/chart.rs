@@ -217,6 +217,8 @@ fn sparks(chart: &Chart, style: &Style) -> Vec<Line> {
 fn steps(chart: &Chart, style: &Style) -> Vec<Line> {
     let nothing = Series::new("", Vec::new());
     let series = chart.role(Role::Measured).next().unwrap_or(&nothing);
+    let others: Vec<&Series> =
+        chart.series.iter().filter(|other| !std::ptr::eq(series, *other)).collect();
     let mut total = 0.0;
     let spans: Vec<(f64, f64, bool)> = (0..chart.points.len())
         .map(|at| {
@@ -234,6 +236,9 @@ fn steps(chart: &Chart, style: &Style) -> Vec<Line> {
         grid.column("", Kind::Words);
         grid.column("", Kind::Numbers);
         grid.column("Total", Kind::Numbers);
+        for other in &others {
+            grid.column(visible(&other.name), Kind::Numbers);
+        }
         if width > 0 {
             grid.column("", Kind::Drawing);
         }
@@ -246,12 +251,13 @@ fn steps(chart: &Chart, style: &Style) -> Vec<Line> {
                 .filter(|_| !whole)
                 .unwrap_or_else(|| if whole { String::new() } else { style.dash().to_owned() });
             let drawn = span(from, to, low, high, width, whole, style.unicode);
-            grid.row(vec![
-                name(label),
-                Content::same(step),
-                written(Some(to), &chart.unit, style),
-                Content::same(drawn),
-            ]);
+            let mut row =
+                vec![name(label), Content::same(step), written(Some(to), &chart.unit, style)];
+            row.extend(
+                others.iter().map(|other| written(other.value(at), chart.unit_of(other), style)),
+            );
+            row.push(Content::same(drawn));
+            grid.row(row);
         }
         grid
     };
@@ -282,7 +288,7 @@ fn span(a: f64, b: f64, low: f64, high: f64, width: usize, whole: bool, unicode:
     let first = (0..width).find(|&at| at as f64 + 0.5 > from).unwrap_or(width.saturating_sub(1));
     let count = (first..width).take_while(|&at| (at as f64) + 0.5 < to).count();
     // A step that moves anything is seen.
-    let count = if a == b { 0 } else { count.max(1) };
+    let count = if to > from { count.max(1) } else { 0 };
     " ".repeat(first) + &mark.to_string().repeat(count)
 }
 

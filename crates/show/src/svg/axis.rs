@@ -127,7 +127,7 @@ fn places(
 
 /// What happened at points in time, laid out in lanes above a drawing.
 pub(super) struct Flags {
-    flags: Vec<Flag>,
+    all: Vec<Flag>,
     /// How much room they take.
     pub(super) height: f64,
     n_lanes: usize,
@@ -185,17 +185,17 @@ impl Flags {
         }
         let n_lanes = flags.iter().map(|flag| flag.lane + 1).max().unwrap_or(0);
         let height = if n_lanes > 0 { n_lanes as f64 * LANE + 4.0 } else { 0.0 };
-        Self { flags, height, n_lanes }
+        Self { all: flags, height, n_lanes }
     }
 
     /// Draws them from a top on, each with a line down to the bottom of the drawing.
     pub(super) fn draw(&self, sheet: &mut Sheet<'_>, top: f64, bottom: f64) {
-        if self.flags.is_empty() {
+        if self.all.is_empty() {
             return;
         }
         let color = LIGHT.axis;
         sheet.pen.group("class=\"annotations\"", |pen| {
-            for flag in &self.flags {
+            for flag in &self.all {
                 let y = top + (self.n_lanes - 1 - flag.lane) as f64 * LANE;
                 let x = flag.x.floor() + 0.5;
                 let attributes =

@@ -67,7 +67,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
             let open = series.mark(at) == Mark::Unfinished;
             hatched |= open;
             let id = sheet.id.clone();
-            let hatch = open.then(|| sheet.pen.open(&id));
+            let hatch = open.then(|| sheet.pen.open(&id, inverted));
             let ink = if inverted { LIGHT.paper } else { LIGHT.ink };
             let said = sheet.said(series, at) + if open { ", not yet complete" } else { "" };
             sheet.mark_said(row, at, &said, |pen| {

@@ -200,10 +200,10 @@ fn one(sheet: &mut Sheet<'_>, line: &Line<'_>, lines: &[Line<'_>], centers: &[f6
         let first = points.iter().position(Option::is_some).unwrap_or(0);
         let before = lines.iter().find(|line| line.series.role == Role::Measured);
         let joint = first.checked_sub(1).and_then(|at| Some((at, place(before?.series, at)?)));
-        if let Some((at, point)) = joint {
-            if let Some(slot) = points.get_mut(at) {
-                *slot = Some(point);
-            }
+        if let Some((at, point)) = joint
+            && let Some(slot) = points.get_mut(at)
+        {
+            *slot = Some(point);
         }
     }
     let Line { class, color, stroke, index, .. } = line;
@@ -324,8 +324,8 @@ fn ends(
 fn name_inside(sheet: &mut Sheet<'_>, lines: &[Line<'_>], centers: &[f64], scale: &Scale) {
     let Some(line) = lines.iter().find(|line| line.series.role == Role::Measured) else { return };
     let Some((at, x)) = last_value(line.series, centers.len()) else { return };
-    let next = lines.iter().filter(|line| line.series.role == Role::Projected);
-    let next = next.filter_map(|line| line.series.value(at + 1)).next().unwrap_or(x);
+    let mut next = lines.iter().filter(|line| line.series.role == Role::Projected);
+    let next = next.find_map(|line| line.series.value(at + 1)).unwrap_or(x);
     let text =
         format!("{} {}", line.series.name, write::value(x, sheet.chart.unit_of(line.series)));
     let (Some(center), y) = (centers.get(at), scale.at(x)) else { return };

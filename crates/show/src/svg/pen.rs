@@ -74,7 +74,7 @@ impl Look {
 pub(super) struct Pen {
     out: String,
     loss: bool,
-    open: bool,
+    open: [bool; 2],
     target_gap: bool,
 }
 
@@ -137,7 +137,7 @@ impl Pen {
         if !look.class.is_empty() {
             self.write(format_args!(" class=\"{}\"", look.class));
         }
-        if look.size < 12.0 || look.size > 12.0 {
+        if (look.size - Look::NAME.size).abs() > 0.01 {
             self.write(format_args!(" font-size=\"{}\"", n(look.size)));
         }
         if look.strong {
@@ -155,10 +155,11 @@ impl Pen {
         format!("url(#{id}-loss)")
     }
 
-    /// The paint over what is not complete.
-    pub(super) fn open(&mut self, id: &str) -> String {
-        self.open = true;
-        format!("url(#{id}-open)")
+    /// The paint over what is not complete; of another color upon dark ground.
+    pub(super) fn open(&mut self, id: &str, on_dark: bool) -> String {
+        let [light, dark] = &mut self.open;
+        *(if on_dark { dark } else { light }) = true;
+        format!("url(#{id}-open{})", if on_dark { "-dark" } else { "" })
     }
 
     /// The paint between a value and its target.
@@ -186,13 +187,17 @@ impl Pen {
             );
             pattern("loss", 6, &body);
         }
-        if self.open {
+        let [on_light, on_dark] = self.open;
+        let open = [
+            (on_light, "open", "hatch-ink", LIGHT.ink, 0.28),
+            (on_dark, "open-dark", "hatch", LIGHT.paper, 0.5),
+        ];
+        for (_, name, class, color, opacity) in open.into_iter().filter(|(used, ..)| *used) {
             let body = format!(
-                "<line class=\"hatch\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"5\" stroke=\"{}\" \
-                 stroke-width=\"2\" stroke-opacity=\"0.5\"/>",
-                LIGHT.paper
+                "<line class=\"{class}\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"5\" stroke=\"{color}\" \
+                 stroke-width=\"1.6\" stroke-opacity=\"{opacity}\"/>"
             );
-            pattern("open", 5, &body);
+            pattern(name, 5, &body);
         }
         if self.target_gap {
             let body = format!(

@@ -120,17 +120,12 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
             radius: radius(*at),
         })
         .collect();
-    let mut taken: Vec<Box> = dots.iter().map(Dot::square).collect();
-    if money {
-        diagonals(
-            sheet,
-            &x_scale,
-            &y_scale,
-            (ends(&x_ticks), ends(&y_ticks)),
-            &mut taken,
-            (left, top, right, bottom),
-        );
-    }
+    let area = (left, top, right, bottom);
+    let lines = if money {
+        diagonals(sheet, &x_scale, &y_scale, (ends(&x_ticks), ends(&y_ticks)), area)
+    } else {
+        Vec::new()
+    };
     // Large ones first, so that small ones stay above them.
     dots.sort_by(|a, b| b.radius.total_cmp(&a.radius).then(a.at.cmp(&b.at)));
     sheet.pen.raw(&format!("<g {}>", one.attributes("fill")));
@@ -157,7 +152,9 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
         });
     }
     sheet.pen.raw("</g>");
-    label(sheet, &dots, taken, (left, top, right + 8.0, bottom));
+    let mut taken: Vec<Box> = dots.iter().map(Dot::square).collect();
+    label(sheet, &dots, &mut taken, (left, top, right + 8.0, bottom));
+    name_diagonals(sheet, &lines, taken, area);
     if let Some((_, series)) = size {
         sheet.note(format!("Area: {}.", series.name));
     }
@@ -208,20 +205,19 @@ fn grid(
     });
 }
 
-/// Lines along which every point has the same return, each with its name at its upper end.
+/// A line along which the return is so many times the spend, from one end to the other.
+type Diagonal = (f64, (f64, f64), (f64, f64));
+
+/// Draws lines along which every point has the same return: that of break-even and its neighbors.
 fn diagonals(
     sheet: &mut Sheet<'_>,
     x_scale: &Scale,
     y_scale: &Scale,
     ((x_low, x_high), (y_low, y_high)): ((f64, f64), (f64, f64)),
-    taken: &mut Vec<Box>,
     (left, top, right, bottom): Box,
-) {
-    let returns = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
-    let attributes =
-        format!("class=\"diagonal\" stroke=\"{}\" stroke-dasharray=\"3 3\"", LIGHT.axis);
-    let mut drawn = Vec::new();
-    for times in returns {
+) -> Vec<Diagonal> {
+    let mut drawn: Vec<Diagonal> = Vec::new();
+    for times in [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0] {
         let from = x_low.max(y_low / times).max(0.0);
         let to = x_high.min(y_high / times);
         if from >= to || to <= 0.0 {
@@ -234,23 +230,36 @@ fn diagonals(
             drawn.push((times, start, end));
         }
     }
-    // A few say enough: the one of break-even and its neighbors.
     while drawn.len() > 4 {
         let distance = |times: f64| times.log10().abs();
-        let far =
-            |(_, a): &(usize, f64), (_, b): &(usize, f64)| distance(*a).total_cmp(&distance(*b));
         let all = drawn.iter().map(|(times, ..)| *times).enumerate();
-        let Some((farthest, _)) = all.max_by(far) else { break };
+        let farthest = all.max_by(|(_, a), (_, b)| distance(*a).total_cmp(&distance(*b)));
+        let Some((farthest, _)) = farthest else { break };
         drawn.remove(farthest);
     }
-    let mut names = Vec::new();
+    let attributes =
+        format!("class=\"diagonal\" stroke=\"{}\" stroke-dasharray=\"3 3\"", LIGHT.axis);
     sheet.pen.group("class=\"diagonals\" aria-hidden=\"true\"", |pen| {
-        for (times, start, end) in drawn {
-            pen.line(start, end, &attributes);
+        for (_, start, end) in &drawn {
+            pen.line(*start, *end, &attributes);
+        }
+    });
+    drawn
+}
+
+/// Writes the return upon each line, as near to its upper end as there is room.
+fn name_diagonals(
+    sheet: &mut Sheet<'_>,
+    lines: &[Diagonal],
+    mut taken: Vec<Box>,
+    (left, top, right, bottom): Box,
+) {
+    sheet.pen.group(&(haloed() + " aria-hidden=\"true\""), |pen| {
+        for (times, start, end) in lines {
             let text = format!("{times}× return");
             let wide = width(&text, 11.0, false);
-            // Upon the line, as near to its upper end as there is room.
-            let free = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3].into_iter().find_map(|part| {
+            let parts = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2];
+            let free = parts.into_iter().find_map(|part| {
                 let x = start.0 + (end.0 - start.0) * part;
                 let y = start.1 + (end.1 - start.1) * part + 4.0;
                 let from = x - wide / 2.0;
@@ -262,13 +271,8 @@ fn diagonals(
             });
             if let Some((x, y, place)) = free {
                 taken.push(place);
-                names.push((x, y, text));
+                pen.text(x, y, Anchor::Start, Look::MUTED, &text);
             }
-        }
-    });
-    sheet.pen.group(&(haloed() + " aria-hidden=\"true\""), |pen| {
-        for (x, y, text) in &names {
-            pen.text(*x, *y, Anchor::Start, Look::MUTED, text);
         }
     });
 }
@@ -278,16 +282,8 @@ fn apart(a: &Box, b: &Box) -> bool {
 }
 
 /// Writes names beside dots: right, left, above, below, then farther away with a line.
-fn label(sheet: &mut Sheet<'_>, dots: &[Dot], mut taken: Vec<Box>, area: Box) {
+fn label(sheet: &mut Sheet<'_>, dots: &[Dot], taken: &mut Vec<Box>, area: Box) {
     let chart = sheet.chart;
-    for dot in dots {
-        taken.push((
-            dot.x - dot.radius,
-            dot.y - dot.radius,
-            dot.x + dot.radius,
-            dot.y + dot.radius,
-        ));
-    }
     let mut left_out = 0_usize;
     let mut texts = Vec::new();
     for (nth, dot) in dots.iter().enumerate() {

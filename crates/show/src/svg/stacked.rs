@@ -59,10 +59,10 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
             let (y1, y2) = (scale.at(from), scale.at(from + x));
             *(if x < 0.0 { &mut level.1 } else { &mut level.0 }) += x;
             let (y, high) = (y1.min(y2), (y1 - y2).abs());
-            if at == last {
-                if let Some(end) = ends.get_mut(nth) {
-                    *end = Some(y + high / 2.0);
-                }
+            if at == last
+                && let Some(end) = ends.get_mut(nth)
+            {
+                *end = Some(y + high / 2.0);
             }
             // A line of paper keeps neighbors apart.
             let (y, high) = if high > 2.5 { (y, high - 1.0) } else { (y, high.max(0.6)) };

@@ -66,6 +66,22 @@ fn without_unicode_only_ascii_is_drawn() {
 }
 
 #[test]
+fn every_form_of_chart_is_drawn_with_letters() {
+    for unicode in [true, false] {
+        let style = Style { unicode, ..style(100) };
+        let mut text = String::new();
+        for chart in gallery::charts() {
+            text += &format!("{}\n", chart.title);
+            for line in show::chart::lines(&chart, &style) {
+                text += &format!("  {}\n", line.text);
+            }
+            text.push('\n');
+        }
+        insta::assert_snapshot!(if unicode { "charts" } else { "charts_ascii" }, text);
+    }
+}
+
+#[test]
 fn colour_carries_no_meaning() {
     let plain = show::text::answer(&sample::pipeline(), &style(100));
     let mut colored = show::text::answer(&sample::pipeline(), &Style { color: true, ..style(100) });
