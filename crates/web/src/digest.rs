@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use access::{AccountState, Actor, Permissions};
+use access::{AccountState, Action, Actor, Event, Permissions};
 use domain::Answer;
 use jiff::Timestamp;
 use mail::{Reader, Schedule};
@@ -49,6 +49,12 @@ fn run(site: &Site, schedule: &Schedule) {
     match sent {
         Ok(events) => {
             for event in events {
+                // Figures have left the house, or were to: the audit log says to whom.
+                let object = format!("digest {} {}", event.week, event.account);
+                let left = Event::ended(Action::Export, object, event.state.id());
+                if let Err(refusal) = site.access.record_console(&left) {
+                    (site.settings.remark)(&format!("digest: not written down: {refusal}"));
+                }
                 (site.settings.remark)(&format!(
                     "digest of {} to {}: {:?}, attempt {} {}",
                     event.week, event.account, event.state, event.attempt, event.why

@@ -13,7 +13,7 @@ use crate::site::{Site, cookie as cookie_of, refusal};
 use crate::visit::Visit;
 
 /// What the provider may send back; more than we read, since an unknown parameter is refused.
-pub(crate) const BROUGHT_BACK: [&str; 8] = [
+pub(crate) const BROUGHT_BACK: [&str; 11] = [
     "code",
     "state",
     "iss",
@@ -22,6 +22,9 @@ pub(crate) const BROUGHT_BACK: [&str; 8] = [
     "error_uri",
     "session_state",
     "scope",
+    "authuser",
+    "hd",
+    "prompt",
 ];
 
 /// How long a login at the provider may take.
