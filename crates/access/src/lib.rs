@@ -161,11 +161,8 @@ impl Access {
 
     /// Checks the whole audit log against its chain and its anchors.
     pub fn verify_audit(&self) -> Result<Verified, Refusal> {
-        // A connection of its own transaction: rows that are added meanwhile do not disturb.
-        self.state.read(|connection| {
-            let snapshot = connection.unchecked_transaction()?;
-            audit::verify(&snapshot, &self.key, self.state.folder())
-        })
+        self.state
+            .read_apart(|connection| audit::verify(connection, &self.key, self.state.folder()))
     }
 
     /// Anchors the newest row of the audit log now, and returns its number and hash: for a signed

@@ -239,12 +239,7 @@ impl Access {
     }
 
     /// Refuses a password that is not good enough for a person; before anything is changed.
-    pub fn check_password(
-        &self,
-        password: &str,
-        name: &str,
-        email: &str,
-    ) -> Result<(), Refusal> {
+    pub fn check_password(&self, password: &str, name: &str, email: &str) -> Result<(), Refusal> {
         let mut context = vec![name, email];
         context.extend(self.settings.company_words.iter().map(String::as_str));
         password::check(password, &context)

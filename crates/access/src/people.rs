@@ -304,7 +304,9 @@ impl Access {
             keep_one_administrator(transaction, id)?;
             run(transaction, "DELETE FROM account WHERE id = ?1", [id])?;
             Ok(((), Event::done(Action::Remove, id)))
-        })
+        })?;
+        self.state.forget();
+        Ok(())
     }
 }
 

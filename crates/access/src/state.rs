@@ -15,6 +15,7 @@ use crate::refusal::{Refusal, Trouble};
 use crate::secret::{Key, Use, create_private, private};
 
 const VERSION: i32 = 1;
+const FILE: &str = "state.sqlite";
 
 impl From<rusqlite::Error> for Refusal {
     fn from(error: rusqlite::Error) -> Self {
@@ -50,7 +51,7 @@ impl State {
                 "Give the company's folder to the user that runs the program.",
             )
         })?;
-        let path = folder.join("state.sqlite");
+        let path = folder.join(FILE);
         // A file of no bytes is what is left where the very first start was cut short.
         let exists = fs::metadata(&path).is_ok_and(|about| about.len() > 0);
         let key = Key::open(&folder.join("secret"), exists)?;
@@ -100,6 +101,33 @@ impl State {
         read: impl FnOnce(&Connection) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         read(&self.reader.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads for long, by a connection of its own: lookups go on meanwhile.
+    pub(crate) fn read_apart<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let opened = connect(&self.folder.join(FILE));
+        let opened = opened.map_err(|error| Refusal::Trouble(Trouble(error.to_string())))?;
+        opened.pragma_update(None, "query_only", true)?;
+        let transaction = opened.unchecked_transaction()?;
+        read(&transaction)
+    }
+
+    /// Writes something that may as well be written later: not at all where another writer is at
+    /// work or the disk is full, as nobody who only reads should have to wait for that.
+    pub(crate) fn write_perhaps(&self, write: impl FnOnce(&Connection) -> Result<usize, Refusal>) {
+        if let Ok(writer) = self.writer.try_lock() {
+            let _noted: Result<usize, Refusal> = write(&writer);
+        }
+    }
+
+    /// Leaves nothing of what was deleted in the files.
+    pub(crate) fn forget(&self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        // A reader elsewhere may be in the way; the next one to forget, or to end, does it then.
+        let _tried = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 
     /// Writes in one transaction, which is flushed when this returns; a refusal undoes all of it.

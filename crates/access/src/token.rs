@@ -152,13 +152,9 @@ impl Access {
         }
         let used = used_at.is_none_or(|at| life.saturating_sub(at) >= milliseconds(USED_EVERY));
         if used {
-            // A full disk must not keep people from reading.
-            let _noted: Result<usize, Refusal> = self.state.write(|transaction| {
-                run(
-                    transaction,
-                    "UPDATE token SET used_at = ?2 WHERE hash = ?1",
-                    params![hash, life],
-                )
+            self.state.write_perhaps(|connection| {
+                let update = "UPDATE token SET used_at = ?2 WHERE hash = ?1";
+                run(connection, update, params![hash, life])
             });
         }
         row.caller(self, By::Token(TokenId::new(id)), Some(&role), created_at)

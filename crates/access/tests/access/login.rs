@@ -306,16 +306,18 @@ fn whoever_the_provider_names_is_bound_to_issuer_and_subject_and_never_to_the_ad
 fn many_logins_at_once_wait_or_are_told_to_come_again() {
     let settings = Settings {
         hashes_waiting: 3,
-        hash_cost: access::HashCost { memory_kib: 4_096, passes: 3, lanes: 1 },
+        hash_cost: access::HashCost { memory_kib: 16_384, passes: 2, lanes: 1 },
         ..settings()
     };
     let company = Company::with(settings);
+    let together = std::sync::Barrier::new(40);
     let results: Vec<&'static str> = std::thread::scope(|scope| {
-        let company = &company;
+        let (company, together) = (&company, &together);
         let logins: Vec<_> = (0..40)
             .map(|n| {
                 scope.spawn(move || {
                     let address = at(&format!("10.0.0.{n}"));
+                    together.wait();
                     match company.access.login(&format!("u{n}@acorn.com"), PASSWORD, address) {
                         Ok(_) => "done",
                         Err(refusal) => refusal.code(),

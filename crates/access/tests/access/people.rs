@@ -149,3 +149,25 @@ fn somebody_can_always_manage_people() {
         NewAccount { segment: Some("west".into()), ..new("c@x.com", Role::Administrator) };
     assert_eq!(access.invite(Actor::Console, &limited, None).unwrap_err().code(), "field");
 }
+
+#[test]
+fn nothing_of_a_person_who_was_removed_is_left_in_the_files() {
+    let company = Company::new();
+    let id = company.add("leaver@rival-freight.com", Role::Cro, None);
+    let session = company.sign_in("leaver@rival-freight.com");
+    let (token, _) = company
+        .access
+        .create_token(&session.caller, "sheet of the leaver", Role::Cro, None, at(OFFICE))
+        .unwrap();
+    company.access.remove(Actor::Console, &id, None).unwrap();
+    assert_eq!(company.access.by_session(&session.secret), Err(Refusal::NotSignedIn));
+    assert_eq!(company.access.by_token(&token), Err(Refusal::NotSignedIn));
+    for file in std::fs::read_dir(company.folder.path().join(".throughline")).unwrap() {
+        let path = file.unwrap().path();
+        let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        for left in ["rival-freight", "sheet of the leaver"] {
+            assert!(!text.contains(left), "{left} in {}", path.display());
+        }
+    }
+    assert!(company.log().iter().any(|row| row.contains(&format!("remove {id} done"))));
+}
