@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 
 use domain::Answer;
-use domain::answer::{Asked, Chart, Table};
+use domain::answer::{Asked, Table};
 use domain::definition::check::model_name;
 use krilla::Document;
 use krilla::SerializeSettings;
@@ -230,12 +230,13 @@ impl Book<'_> {
 
         let mut reasons = Reasons::default();
         figure::leading(sheet, section, answer, self.pack.link, &mut reasons, ACCENT);
-        self.charts(sheet, section, &answer.charts);
+        self.charts.lay(sheet, section, &answer.charts);
         for table in &answer.tables {
             self.table(sheet, section, table, answer, &mut reasons);
         }
-        if !answer.figures.is_empty() {
-            figure::all(answer, self.pack.link, &mut reasons).lay(sheet, section);
+        let further = figure::further(answer, self.pack.link, &mut reasons);
+        if !further.rows.is_empty() {
+            further.lay(sheet, section);
             sheet.y += 8.0;
         }
         if answer.figures.is_empty() && answer.tables.is_empty() && answer.charts.is_empty() {
@@ -245,14 +246,6 @@ impl Book<'_> {
         notes(sheet, section, answer, &reasons, references);
         sheet.continued.clear();
         page
-    }
-
-    fn charts(&self, sheet: &mut Sheet<'_>, section: Node, charts: &[Chart]) {
-        let mut rest = charts;
-        while let Some((chart, more)) = rest.split_first() {
-            self.charts.lay(sheet, section, chart);
-            rest = more;
-        }
     }
 
     fn table(

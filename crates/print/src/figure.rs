@@ -55,6 +55,12 @@ impl Reasons {
     }
 }
 
+/// How many figures are shown large: four, or two rows of them where that is nearly all.
+fn n_leading(answer: &Answer) -> usize {
+    let n = answer.figures.len();
+    if n <= 2 * LEADING { n } else { LEADING }
+}
+
 /// What stands below a leading figure.
 struct Beside {
     text: String,
@@ -80,13 +86,8 @@ pub(crate) fn leading(
     reasons: &mut Reasons,
     accent: Color,
 ) {
-    let figures: Vec<&Figure> = answer.figures.iter().collect();
-    let n = if figures.len() <= 2 * LEADING && answer.tables.is_empty() {
-        figures.len()
-    } else {
-        LEADING
-    };
-    for row in figures.get(..n.min(figures.len())).unwrap_or_default().chunks(LEADING) {
+    let figures: Vec<&Figure> = answer.figures.iter().take(n_leading(answer)).collect();
+    for row in figures.chunks(LEADING) {
         one_row(sheet, parent, answer, row, link, reasons, accent);
     }
 }
@@ -176,8 +177,9 @@ fn one_row(
 }
 
 /// The same figure in the periods up to this one; `None` where fewer than three are known.
-fn trend(_figure: &Figure) -> Option<Vec<f64>> {
-    None
+fn trend(figure: &Figure) -> Option<Vec<f64>> {
+    let values: Vec<f64> = figure.trend.as_ref()?.values.iter().flatten().copied().collect();
+    (values.len() >= 3 && values.iter().all(|value| value.is_finite())).then_some(values)
 }
 
 fn points(values: &[f64], x: f32, y: f32, width: f32, height: f32) -> Vec<(f32, f32)> {
@@ -203,7 +205,8 @@ fn beside(figure: &Figure, answer: &Answer, reasons: &mut Reasons) -> Vec<Beside
     }
     if let Some(target) = &figure.target {
         let cell = reasons.value(target, scale, answer, false);
-        let (part, word) = number::against(&figure.value, target).unwrap_or_default();
+        let (part, word) =
+            number::standing(&figure.value, target, &answer.asked).unwrap_or_default();
         let text = match word {
             "" => format!("target {}", cell.short),
             _ => format!("{word}: {part} of {}", cell.short),
@@ -226,8 +229,8 @@ fn beside(figure: &Figure, answer: &Answer, reasons: &mut Reasons) -> Vec<Beside
     found
 }
 
-/// All figures with what they are compared with.
-pub(crate) fn all(
+/// The figures that do not lead, with what they are compared with.
+pub(crate) fn further(
     answer: &Answer,
     link: Option<&dyn Fn(&Answer, &str) -> Option<String>>,
     reasons: &mut Reasons,
@@ -246,11 +249,11 @@ pub(crate) fn all(
         "Status",
     ];
     let mut grid = Grid {
-        title: "All figures".to_owned(),
+        title: "Further figures".to_owned(),
         headings: headings.iter().map(|&heading| heading.to_owned()).collect(),
         rows: Vec::new(),
     };
-    for figure in &answer.figures {
+    for figure in answer.figures.iter().skip(n_leading(answer)) {
         let scale = scale(figure);
         let mut write = |value: Option<&Value>, code: bool| {
             value.map_or_else(Cell::default, |value| reasons.value(value, scale, answer, code))
@@ -265,7 +268,8 @@ pub(crate) fn all(
         let range = figure.interval.as_ref();
         let range = range.and_then(|range| number::range(range, &figure.value, scale, true));
         let change = figure.previous.as_ref().and_then(|p| number::change(&figure.value, p));
-        let against = figure.target.as_ref().and_then(|t| number::against(&figure.value, t));
+        let against =
+            figure.target.as_ref().and_then(|t| number::standing(&figure.value, t, &answer.asked));
         let (part, word) = against.unwrap_or_default();
         grid.rows.push(Row {
             strong: false,

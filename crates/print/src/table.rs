@@ -59,7 +59,7 @@ struct Setting {
 
 impl Setting {
     fn row_height(&self) -> f32 {
-        self.size * 1.75
+        self.size * 1.65
     }
 
     fn line_height(&self) -> f32 {
@@ -95,6 +95,13 @@ impl Grid {
         widest.max(word.fold(0.0, f32::max).min(size * 9.0))
     }
 
+    /// The width of the longest word among the names of rows.
+    fn word(&self, size: f32, fonts: &Fonts) -> f32 {
+        let names = self.rows.iter().filter_map(|row| row.cells.first());
+        let words = names.flat_map(|cell| cell.long.split(' '));
+        words.map(|word| fonts.width(Face::Regular, size, word)).fold(0.0, f32::max)
+    }
+
     /// Chooses widths for a size and a form; `None` where the columns do not fit.
     fn setting(&self, size: f32, short: bool, measure: f32, fonts: &Fonts) -> Option<Setting> {
         let n = self.headings.len();
@@ -105,14 +112,22 @@ impl Grid {
         // Names that are a little longer than usual still get their line where there is room.
         let most = (measure * NAMES_MOST).max(room.min(measure * 0.5));
         let first = names.min(most).min(room);
-        if first + 0.01 < names.min(NAMES_LEAST) {
+        let least = names.min(NAMES_LEAST).max(self.word(size, fonts).min(measure * NAMES_MOST));
+        if first + 0.01 < least {
             return None;
         }
         let natural = first + taken;
         let whole = if natural * 1.7 < measure { natural * 1.5 } else { measure };
-        let gap = GAP + (whole - natural) / (n.max(2) - 1) as f32;
+        let mut left = whole - natural;
         let mut widths = vec![first];
-        widths.extend(numbers);
+        // Room that is left over first lets headings stand on one line.
+        for (number, heading) in numbers.into_iter().zip(self.headings.iter().skip(1)) {
+            let wish = fonts.width(Face::Regular, size - 0.5, heading) - number;
+            let more = wish.clamp(0.0, left.max(0.0));
+            left -= more;
+            widths.push(number + more);
+        }
+        let gap = GAP + left / (n.max(2) - 1) as f32;
         Some(Setting { size, short, widths, gap })
     }
 
@@ -149,25 +164,32 @@ impl Grid {
             self.draw(sheet, parent, &setting);
             return;
         }
+        let most = self.panel(1, self.headings.len(), measure, fonts);
+        // Panels of about the same number of columns, rather than one column alone in the last.
+        let n = self.headings.len().saturating_sub(1).max(1);
+        let each = n.div_ceil(n.div_ceil(most.max(1)));
         let mut from = 1;
         while from < self.headings.len() {
-            let mut best = None;
-            let mut to = from + 1;
-            while to <= self.headings.len() {
-                match self.part(from, to).setting(8.5, true, measure, fonts) {
-                    Some(setting) => best = Some((to, setting)),
-                    None => break,
-                }
-                to += 1;
-            }
-            // One column alone always gets a panel; its cells are wrapped where they must be.
-            let (to, setting) = best.unwrap_or_else(|| {
+            let wanted = (from + each).min(self.headings.len());
+            let to = from + self.panel(from, wanted, measure, fonts).max(1);
+            let part = self.part(from, to);
+            let setting = part.setting(8.5, true, measure, fonts).unwrap_or_else(|| {
+                // One column alone always gets a panel; its cells are wrapped where they must be.
                 let widths = vec![measure * 0.4, measure * 0.6 - GAP];
-                (from + 1, Setting { size: 7.5, short: true, widths, gap: GAP })
+                Setting { size: 7.5, short: true, widths, gap: GAP }
             });
-            self.part(from, to).draw(sheet, parent, &setting);
+            if from > 1 {
+                sheet.y += 8.0;
+            }
+            part.draw(sheet, parent, &setting);
             from = to;
         }
+    }
+
+    /// How many columns from one to before another fit beside the names of the rows.
+    fn panel(&self, from: usize, to: usize, measure: f32, fonts: &Fonts) -> usize {
+        let fits = |to: usize| self.part(from, to).setting(8.5, true, measure, fonts).is_some();
+        (from + 1..=to).take_while(|to| fits(*to)).count()
     }
 
     fn head(&self, setting: &Setting, fonts: &Fonts) -> Vec<Vec<Line>> {
@@ -325,7 +347,8 @@ fn draw_row(
             let y = base + number as f32 * setting.line_height();
             left_most = left_most.min(left);
             widest = widest.max(line.width);
-            sheet.text(node, left, y, line, INK);
+            let nothing = matches!(cell.text(setting.short), "0" | "0%") && !row.strong;
+            sheet.text(node, left, y, line, if nothing { GREY } else { INK });
         }
         if let Some(address) = linked {
             let high = n_lines as f32 * setting.line_height();
