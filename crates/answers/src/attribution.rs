@@ -323,8 +323,17 @@ fn moved(a: &Lens<'_>, b: &Lens<'_>, channels: &[Channel]) -> i64 {
     differences.fold(0_i64, |sum, d| sum.saturating_add(d.saturating_abs())) / 2
 }
 
-/// The credit of each channel under every model.
+/// The models of different kinds that the chart of ranges shows beside the one in force: more
+/// than six cannot be told apart. The table has all of them.
+const KINDS: [&str; 6] = ["first", LAST, EVERY_TOUCH, "markov", "shapley", "w_shaped"];
+
+/// The credit of each channel under models of different kinds.
 fn range(ask: &Ask, lenses: &[Lens<'_>], channels: &[Channel], credit: &Table) -> Chart {
+    let sparse = sparse(lenses);
+    let told = |lens: &&Lens<'_>| !sparse.iter().any(|(model, _)| *model == lens.model);
+    let kinds = KINDS.iter().filter_map(|kind| lenses.iter().skip(1).find(|l| l.model == *kind));
+    let lenses: Vec<&Lens<'_>> =
+        lenses.iter().take(1).chain(kinds.filter(told)).take(KINDS.len()).collect();
     let spread = |channel: &&Channel| {
         let credits = || lenses.iter().map(|lens| lens.credit(&channel.id));
         credits().max().unwrap_or(0).saturating_sub(credits().min().unwrap_or(0))
@@ -337,7 +346,7 @@ fn range(ask: &Ask, lenses: &[Lens<'_>], channels: &[Channel], credit: &Table) -
         |channel| format!("The credit of {} depends most on the model", channel.name),
     );
     let rows: Vec<&TableRow> = credit.rows.iter().filter(|row| row.id != "all").collect();
-    let series = |lens: &Lens<'_>| {
+    let series = |lens: &&Lens<'_>| {
         let series = series_of(credit, lens.model, model_name(lens.model), &rows);
         Series { ranges: Vec::new(), ..series }
     };
@@ -512,19 +521,27 @@ fn doubts(ask: &Ask, lens: &Lens<'_>) -> Vec<Caveat> {
     found
 }
 
-/// Names the models that find what they give credit to in few deals only: most of what they say is
-/// unknown, though the deals have touches.
-fn few_milestones(lenses: &[Lens<'_>]) -> Option<Caveat> {
+/// The models that find what they give credit to in few deals only: most of what they say is
+/// unknown, though the deals have touches; with that part.
+fn sparse(lenses: &[Lens<'_>]) -> Vec<(&'static str, f64)> {
     let share = |lens: &Lens<'_>| {
         let whole = minor(&lens.all.sum("credit"));
         (whole > 0).then(|| lens.credit(UNKNOWN) as f64 / whole as f64)
     };
-    let untouched = lenses.iter().find(|lens| lens.model == EVERY_TOUCH).and_then(share)?;
-    let few: Vec<String> = lenses
+    let every = lenses.iter().find(|lens| lens.model == EVERY_TOUCH);
+    let Some(untouched) = every.and_then(share) else { return Vec::new() };
+    lenses
         .iter()
-        .filter_map(|lens| Some((lens, share(lens)?)))
+        .filter_map(|lens| Some((lens.model, share(lens)?)))
         .filter(|(_, share)| *share > 0.5 && *share > untouched)
-        .map(|(lens, share)| format!("{} ({})", model_name(lens.model), words::percent(share)))
+        .collect()
+}
+
+/// Names those models.
+fn few_milestones(lenses: &[Lens<'_>]) -> Option<Caveat> {
+    let few: Vec<String> = sparse(lenses)
+        .into_iter()
+        .map(|(model, share)| format!("{} ({})", model_name(model), words::percent(share)))
         .collect();
     let (last, rest) = few.split_last()?;
     let names =
@@ -606,10 +623,9 @@ mod tests {
             deal.credits.insert("lead_creation", vec![("unknown", None, 100_000)]);
         }
         let answer = answered_by(ENTRY, &ask_from(3), &company);
-        assert_eq!(
-            answer.charts[1].title,
-            "The credit of Sales outbound depends most on the model"
-        );
+        let range = &answer.charts[1];
+        assert_eq!(range.title, "The credit of Webinar depends most on the model");
+        assert!(!range.series.iter().any(|series| series.name == "Lead creation"));
         let note = answer.caveats.iter().find(|caveat| caveat.code == "few_milestones").unwrap();
         assert!(note.text.starts_with("Lead creation (100%) looks for a touch at a milestone"));
     }

@@ -20,7 +20,7 @@ use stats::bootstrap::CreditInterval;
 
 use crate::attribution;
 use crate::chance;
-use crate::common::{self, Periods, Trail, caveat, count, figure, money, row, table};
+use crate::common::{self, Periods, Trail, caveat, count, figure, money, of_period, row, table};
 use crate::slice::{Slice, per};
 use crate::words;
 
@@ -724,9 +724,14 @@ fn returns(ask: &Ask, answer: &Answer) -> String {
         format!("Under {model} credit, no gross profit is credited to marketing yet")
     } else {
         let times = words::times(roi + 1.0);
+        let range = of_period(&answer.figures, "roi").and_then(|roi| roi.interval.as_ref());
+        let range = range.map_or_else(String::new, |range| {
+            let (low, high) = (range.low + 1.0, range.high + 1.0);
+            format!(" (95% range {low:.1} to {high:.1} times)")
+        });
         format!(
             "Under {model} credit, the gross profit credited to marketing is {times} the spend \
-             behind it"
+             behind it{range}"
         )
     };
     match number("payback_months") {

@@ -348,10 +348,12 @@ fn chart(ask: &Ask, trail: &Trail, history: &Table, [whole, part]: [&str; 2]) ->
         .unwrap_or_else(|| format!("{} and what marketing sourced of it", label(whole)));
     let marks = common::marks(ask, rows.len());
     let measured = |id: &str| series_of(history, id, &label(id), &rows).marks(marks.clone());
+    // What has the target stands first: the gap is drawn between the two.
+    let (first, second) = if aim == Some(part) { (part, whole) } else { (whole, part) };
     let mut chart = Chart::new(whole, title, ChartForm::Line, ask.currency.code())
         .points(rows.iter().map(|row| row.label.clone()))
-        .with(measured(whole))
-        .with(measured(part));
+        .with(measured(first))
+        .with(measured(second));
     if let Some(id) = aim {
         let values = targets(id).iter().map(|target| target.as_ref()?.number()).collect();
         let name = format!("Target: {}", lower(&label(id)));

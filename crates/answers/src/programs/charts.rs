@@ -80,11 +80,15 @@ pub(super) fn programs(ask: &Ask, programs: &Table) -> Option<Chart> {
     let returned = spent().filter(|row| number(row, "roi").is_some_and(|roi| roi > 0.0)).count();
     let title = match (returned, all) {
         (_, 0) => return None,
-        (0, 1) => "The one program has not paid back its spend".to_owned(),
-        (_, 1) => "The one program paid back its spend".to_owned(),
-        (0, all) => format!("None of the {all} programs has paid back its spend"),
-        (back, all) if back == all => format!("All {all} programs paid back their spend"),
-        (back, all) => format!("{back} of the {all} programs paid back their spend"),
+        (0, 1) => "The one program has not paid back its spend in gross profit".to_owned(),
+        (_, 1) => "The one program paid back its spend in gross profit".to_owned(),
+        (0, all) => format!("None of the {all} programs has paid back its spend in gross profit"),
+        (back, all) if back == all => {
+            format!("All {all} programs paid back their spend in gross profit")
+        }
+        (back, all) => {
+            format!("{back} of the {all} programs paid back their spend in gross profit")
+        }
     };
     let title = if n < all { format!("{title}; the {n} largest are shown") } else { title };
     let series = |id: &str, name: &str| series_of(programs, id, name, &rows);
