@@ -10,7 +10,7 @@ use crate::error::{EXIT_OK, Failure, Outcome};
 use crate::output::Output;
 use crate::progress::Progress;
 
-/// Ask a question: pipeline, attribution, programs
+/// Ask a question: scorecard, pipeline, attribution, programs
 ///
 /// Examples:
 ///   throughline ask pipeline --period 2026Q3 --by segment
