@@ -35,7 +35,11 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
     let names = chart.points.iter().take(n_rows).map(|name| width(name, 12.0, false));
     let named =
         if sheet.narrow() { 0.0 } else { names.fold(0.0, f64::max).min(sheet.width * 0.34) + 14.0 };
-    let scale = Scale::linear(range, named + texts(true), sheet.width - texts(false) - 1.0);
+    // With whiskers the values stand in a column, lest one be taken for the end of a whisker.
+    let ranged = main.iter().any(|one| !one.series.ranges.is_empty());
+    let (before, after) = (texts(true), texts(false));
+    let (before, after) = if ranged { (2.0, before.max(after) + 6.0) } else { (before, after) };
+    let scale = Scale::linear(range, named + before, sheet.width - after - 1.0);
     let (thick, apart) = match main.len() {
         0 | 1 => (18.0, 0.0),
         2..=3 => (14.0, 2.0),
@@ -59,7 +63,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
         let ticks = [target.and_then(|(_, s)| s.value(at)), before.map(|(_, x)| x)];
         for (nth, one) in main.iter().enumerate() {
             let top = y + nth as f64 * (thick + apart);
-            bar(sheet, one, at, &scale, (top, thick), ticks);
+            bar(sheet, one, at, &scale, (top, thick), ticks, ranged);
         }
         if let Some((index, x)) = before {
             let (from, to) = sorted(scale.at(0.0), scale.at(x));
@@ -88,6 +92,7 @@ fn bar(
     scale: &Scale,
     (top, thick): (f64, f64),
     ticks: [Option<f64>; 2],
+    column: bool,
 ) {
     let Some(x) = one.series.value(at) else {
         let look = Look::MUTED;
@@ -104,9 +109,6 @@ fn bar(
     // The value stands beyond whatever else ends near it.
     let reach = |x: f64| if x < 0.0 { -1.0 } else { 1.0 };
     let mut end = if x < 0.0 { from } else { to };
-    if let Some((low, high)) = ends {
-        end = if x < 0.0 { end.min(low) } else { end.max(high) };
-    }
     let wide = width(&text, 12.0, true) + 9.0;
     let mut ticks: Vec<f64> = ticks.into_iter().flatten().map(|x| scale.at(x)).collect();
     ticks.sort_by(|a, b| (a * reach(x)).total_cmp(&(b * reach(x))));
@@ -117,7 +119,8 @@ fn bar(
     }
     let attributes = one.attributes("fill");
     let anchor = if x < 0.0 { Anchor::End } else { Anchor::Start };
-    let place = end + 6.0 * reach(x);
+    let (place, anchor) =
+        if column { (sheet.width, Anchor::End) } else { (end + 6.0 * reach(x), anchor) };
     let row = (from, to - from);
     sheet.pen.raw(&format!("<g {attributes}>"));
     sheet.mark(one.index, at, |pen| {

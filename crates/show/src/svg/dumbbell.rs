@@ -1,11 +1,11 @@
 //! The range of several values for each point: a line from the lowest to the highest, with a mark
 //! of its own shape for each series, and both ends written out.
 
-use super::color::LIGHT;
+use super::color::{HUES, LIGHT};
 use super::legend::{Swatch, shape};
 use super::pen::{Anchor, Look, haloed};
 use super::scale::{Scale, extent};
-use super::sheet::Sheet;
+use super::sheet::{Main, Sheet};
 use super::text::{fit, width};
 use super::write;
 
@@ -71,10 +71,12 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
                 pen.text(to + 10.0, middle + 4.0, Anchor::Start, Look::MUTED, &text(*most));
             }
         });
-        for one in &main {
+        // Grey ones are small and below the others.
+        let (hued, grey): (Vec<&Main<'_>>, _) = main.iter().partition(|one| one.rank < HUES);
+        for one in grey.into_iter().chain(hued) {
             let Some(x) = one.series.value(at) else { continue };
             let place = (scale.at(x), middle);
-            let path = shape(one.rank, place, 5.2);
+            let path = shape(one.rank, place, if one.rank < HUES { 5.2 } else { 3.2 });
             let paper = LIGHT.paper;
             sheet.pen.raw(&format!("<g {}>", one.attributes("fill")));
             sheet.mark(one.index, at, |pen| {

@@ -224,7 +224,7 @@ fn scatter(chart: &Chart) -> Vec<String> {
     let mut said: Vec<String> = each.collect();
     let left = both.len().saturating_sub(SAID_MOST);
     if left > 0 {
-        said.push(format!("{left} more with less {}.", up.name));
+        said.push(format!("{left} more lie lower."));
     }
     said
 }

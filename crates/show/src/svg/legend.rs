@@ -33,6 +33,7 @@ pub(super) struct Key<'a> {
 }
 
 const SIZE: f64 = 12.0;
+const OTHER: &str = "series-other";
 
 impl Sheet<'_> {
     /// Draws the keys of series in rows from a top on, and of target and period before where the
@@ -69,9 +70,17 @@ impl Sheet<'_> {
         if keys.len() < 2 {
             return top;
         }
+        // Grey ones share a key; a note names them.
+        let grey = |key: &&Key<'_>| key.class == OTHER;
+        let n_grey = keys.iter().filter(grey).count();
+        let others = format!("{n_grey} others");
+        let mut shown: Vec<Key<'_>> = keys.iter().filter(|key| !grey(key)).copied().collect();
+        if let Some(first) = keys.iter().find(grey) {
+            shown.push(if n_grey == 1 { *first } else { Key { name: &others, ..*first } });
+        }
         let room = self.width;
         let (mut left, mut row) = (0.0, top);
-        for key in keys {
+        for key in &shown {
             let name = fit(key.name, SIZE, false, room - 24.0);
             let wide = 18.0 + width(&name, SIZE, false);
             if left > 0.0 && left + wide > room {

@@ -35,14 +35,14 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
     let axis = ValueAxis::over(reach(&lines, n_points), &chart.unit);
 
     let widest = lines.iter().map(|line| label_width(sheet, line)).fold(0.0, f64::max);
-    let beside = !sheet.narrow() && widest < sheet.width * 0.3;
+    let beside = !sheet.narrow() && widest < sheet.width * 0.36;
     let top = if beside { 0.0 } else { keys(sheet, &lines) };
     let value_width = |line: &Line<'_>| {
         last_value(line.series, n_points)
             .map_or(0.0, |(_, x)| width(&write::value(x, chart.unit_of(line.series)), 12.0, true))
     };
     let room = if beside { widest } else { lines.iter().map(value_width).fold(0.0, f64::max) };
-    let right = sheet.width - room - 12.0;
+    let right = sheet.width - room - 21.0;
     let left = axis.room;
     let pad = 6.0;
     let step = if n_points > 1 { (right - left - 2.0 * pad) / (n_points - 1) as f64 } else { 0.0 };
@@ -78,7 +78,6 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
 fn keys(sheet: &mut Sheet<'_>, lines: &[Line<'_>]) -> f64 {
     let named: Vec<Key<'_>> = lines
         .iter()
-        .filter(|line| !line.class.ends_with("other"))
         .map(|line| Key {
             index: line.index,
             name: &line.series.name,
@@ -146,10 +145,17 @@ fn label_width(sheet: &Sheet<'_>, line: &Line<'_>) -> f64 {
     width(&line.series.name, 12.0, false) + 6.0 + width(&value, 12.0, true)
 }
 
-/// Fills what lies between the first measured series and the target.
+/// Fills what lies between the target and the measured series that it is for: the one that its
+/// name names, or the only one.
 fn gap_to_target(sheet: &mut Sheet<'_>, lines: &[Line<'_>], centers: &[f64], scale: &Scale) {
-    let role = |role: Role| lines.iter().find(|line| line.series.role == role);
-    let (Some(now), Some(target)) = (role(Role::Measured), role(Role::Target)) else { return };
+    let Some(target) = lines.iter().find(|line| line.series.role == Role::Target) else { return };
+    let measured = || lines.iter().filter(|line| line.series.role == Role::Measured);
+    let said = target.series.name.to_lowercase();
+    let named = measured()
+        .filter(|line| said.ends_with(&line.series.name.to_lowercase()))
+        .max_by_key(|line| line.series.name.len());
+    let only = measured().next().filter(|_| measured().count() == 1);
+    let Some(now) = named.or(only) else { return };
     let between: Vec<Option<(f64, f64, f64)>> = centers
         .iter()
         .enumerate()
@@ -295,13 +301,20 @@ fn ends(
             continue;
         };
         let value = write::value(*x, chart.unit_of(line.series));
-        let from = centers.last().copied().unwrap_or(0.0) + 12.0;
+        let end = centers.last().copied().unwrap_or(0.0) + 6.0;
+        let (from, wish) = (end + 14.0, scale.at(*x));
         // A line that ends early has its name at the right all the same; its dot says where.
         let _ = at;
         let group = format!("class=\"key {}\" data-series=\"{}\"", line.class, line.index);
         let room = sheet.width;
         sheet.pen.group(&group, |pen| {
             let wide = width(&value, 12.0, true);
+            let path = trail(&[Some((end, wish)), Some((end + 6.0, y)), Some((end + 11.0, y))]);
+            let attributes = format!(
+                "class=\"trace\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\"",
+                line.color
+            );
+            pen.path(&path, &attributes);
             pen.text(from, y + 4.0, Anchor::Start, Look::VALUE, &value);
             if beside {
                 let from = from + wide + 6.0;

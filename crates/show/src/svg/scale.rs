@@ -13,24 +13,34 @@ pub(super) struct Scale {
     from: f64,
     to: f64,
     log: bool,
+    /// Where zero lies on a scale by powers of ten, which has no place for it.
+    floor: Option<f64>,
 }
 
 impl Scale {
     /// Leads `low` to `from` and `high` to `to`. Where both are the same, the scale ends one above.
     pub(super) fn linear((low, high): (f64, f64), from: f64, to: f64) -> Self {
         let high = if high - low > LEAST { high } else { low + 1.0 };
-        Self { low, high, from, to, log: false }
+        Self { low, high, from, to, log: false, floor: None }
     }
 
     /// The same by powers of ten; both ends must be above zero.
     pub(super) fn log((low, high): (f64, f64), from: f64, to: f64) -> Self {
         let (low, high) = (low.log10(), high.log10());
         let high = if high - low > 1e-6 { high } else { low + 1.0 };
-        Self { low, high, from, to, log: true }
+        Self { low, high, from, to, log: true, floor: None }
+    }
+
+    /// The same with a place for zero before the lowest power.
+    pub(super) fn log_from_zero(ends: (f64, f64), from: f64, to: f64) -> Self {
+        Self { floor: Some(from), ..Self::log(ends, from + (to - from) * 0.08, to) }
     }
 
     /// Returns the position of a value, within the ends.
     pub(super) fn at(&self, x: f64) -> f64 {
+        if let Some(floor) = self.floor.filter(|_| x <= 0.0) {
+            return floor;
+        }
         let x = if self.log { x.max(f64::MIN_POSITIVE).log10() } else { x };
         let part = ((x - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
         self.from + part * (self.to - self.from)
@@ -161,5 +171,7 @@ mod tests {
         assert_eq!([scale.at(0.0), scale.at(5.0), scale.at(99.0)], [100.0, 150.0, 200.0]);
         let scale = Scale::log((1.0, 100.0), 0.0, 100.0);
         assert_eq!([scale.at(1.0), scale.at(10.0), scale.at(0.0)], [0.0, 50.0, 0.0]);
+        let scale = Scale::log_from_zero((1.0, 100.0), 0.0, 100.0);
+        assert_eq!([scale.at(0.0), scale.at(1.0), scale.at(100.0)], [0.0, 8.0, 100.0]);
     }
 }

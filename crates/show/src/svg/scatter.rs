@@ -56,45 +56,29 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
     if missing > 0 {
         sheet.note(format!("{missing} without both values are in the table."));
     }
-    let (Some(xs), Some(ys)) =
-        (extent(pairs.iter().map(|(_, x, _)| *x)), extent(pairs.iter().map(|(_, _, y)| *y)))
-    else {
+    if pairs.is_empty() {
         return sheet.say_nothing();
-    };
+    }
     let (x_unit, y_unit) = (chart.unit_of(across), chart.unit_of(one.series));
     let money = write::currency(x_unit) && x_unit == y_unit;
-    let log = |(low, high): (f64, f64)| low > 0.0 && high / low >= LOG_FROM;
+    let xs: Vec<f64> = pairs.iter().map(|(_, x, _)| *x).collect();
+    let ys: Vec<f64> = pairs.iter().map(|(_, _, y)| *y).collect();
     // Diagonals are straight only where both axes are of one kind.
-    let by_power = if money {
-        let both = log(xs) || log(ys);
-        (both && xs.0 > 0.0 && ys.0 > 0.0, both && xs.0 > 0.0 && ys.0 > 0.0)
-    } else {
-        (log(xs), log(ys))
-    };
-    let x_ticks = axis_values(xs, by_power.0);
-    let y_ticks = axis_values(ys, by_power.1);
-    let x_names = write_all(&x_ticks, x_unit, by_power.0);
-    let y_names = write_all(&y_ticks, y_unit, by_power.1);
-    let left = y_names.iter().map(|name| width(name, 11.0, false)).fold(0.0, f64::max) + 10.0;
+    let (x_wide, y_wide) = (wide(&xs), wide(&ys));
+    let both = money && (x_wide || y_wide) && can_be_log(&xs) && can_be_log(&ys);
+    let x_axis = Axis::over(&xs, x_unit, both || (x_wide && !money));
+    let y_axis = Axis::over(&ys, y_unit, both || (y_wide && !money));
+    let widest = y_axis.names.iter().map(|name| width(name, 11.0, false)).fold(0.0, f64::max);
+    let left = widest + 10.0;
     let (right, top) = (sheet.width - 8.0, 24.0);
     let bottom = top + if sheet.narrow() { 260.0 } else { 320.0 };
-    let ends = |ticks: &[f64]| {
-        (ticks.first().copied().unwrap_or(0.0), ticks.last().copied().unwrap_or(1.0))
-    };
-    let scale = |log: bool, ends, from, to| {
-        if log { Scale::log(ends, from, to) } else { Scale::linear(ends, from, to) }
-    };
     // A dot at an end lies within the drawing as a whole.
     let pad = if size.is_some() { LARGEST } else { 6.0 };
-    let x_scale = scale(by_power.0, ends(&x_ticks), left + pad, right - pad + 6.0);
-    let y_scale = scale(by_power.1, ends(&y_ticks), bottom - pad, top + pad);
+    let x_scale = x_axis.scale(left + pad, right - pad + 6.0);
+    let y_scale = y_axis.scale(bottom - pad, top + pad);
 
-    grid(
-        sheet,
-        (&x_ticks, &x_names, &x_scale),
-        (&y_ticks, &y_names, &y_scale),
-        (left, top, right, bottom),
-    );
+    let area = (left, top, right, bottom);
+    grid(sheet, (&x_axis, &x_scale), (&y_axis, &y_scale), area);
     let names = (across.name.clone(), one.series.name.clone());
     let look = Look::MUTED;
     let y_name = fit(&names.1, 11.0, false, right);
@@ -120,9 +104,8 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
             radius: radius(*at),
         })
         .collect();
-    let area = (left, top, right, bottom);
     let lines = if money {
-        diagonals(sheet, &x_scale, &y_scale, (ends(&x_ticks), ends(&y_ticks)), area)
+        diagonals(sheet, &x_scale, &y_scale, (x_axis.ends(), y_axis.ends()), area)
     } else {
         Vec::new()
     };
@@ -161,29 +144,68 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
     bottom + 38.0
 }
 
-fn axis_values(range: (f64, f64), log: bool) -> Vec<f64> {
-    if log { log_ticks(range) } else { ticks((range.0.min(0.0), range.1.max(0.0)), 4) }
+/// True where values are spread over so wide a range that a linear axis shows the largest alone.
+fn wide(values: &[f64]) -> bool {
+    let positive = extent(values.iter().copied().filter(|x| *x > 0.0));
+    can_be_log(values) && positive.is_some_and(|(low, high)| high / low >= LOG_FROM)
 }
 
-fn write_all(values: &[f64], unit: &str, log: bool) -> Vec<String> {
-    if log {
-        values.iter().map(|x| write::value(*x, unit)).collect()
-    } else {
-        write::ticks(values, unit)
+fn can_be_log(values: &[f64]) -> bool {
+    values.iter().all(|x| *x >= 0.0) && values.iter().any(|x| *x > 0.0)
+}
+
+/// Round values along one side.
+struct Axis {
+    values: Vec<f64>,
+    names: Vec<String>,
+    log: bool,
+    /// By powers of ten, with a place for zero before them.
+    zero: bool,
+}
+
+impl Axis {
+    fn over(values: &[f64], unit: &str, log: bool) -> Self {
+        let all = values.iter().copied();
+        if log {
+            let positive = extent(all.filter(|x| *x > 0.0)).unwrap_or((1.0, 10.0));
+            let zero = values.iter().any(|x| *x <= 0.0);
+            let shown: Vec<f64> =
+                zero.then_some(0.0).into_iter().chain(log_ticks(positive)).collect();
+            let names = shown.iter().map(|x| write::value(*x, unit)).collect();
+            Self { values: shown, names, log, zero }
+        } else {
+            let values = ticks(extent(all.chain([0.0])).unwrap_or((0.0, 1.0)), 4);
+            let names = write::ticks(&values, unit);
+            Self { values, names, log, zero: false }
+        }
+    }
+
+    /// The lowest and the highest value; without zero on an axis by powers of ten.
+    fn ends(&self) -> (f64, f64) {
+        let first = self.values.get(usize::from(self.zero)).copied().unwrap_or(0.0);
+        (first, self.values.last().copied().unwrap_or(1.0))
+    }
+
+    fn scale(&self, from: f64, to: f64) -> Scale {
+        match (self.log, self.zero) {
+            (true, true) => Scale::log_from_zero(self.ends(), from, to),
+            (true, false) => Scale::log(self.ends(), from, to),
+            (false, _) => Scale::linear(self.ends(), from, to),
+        }
     }
 }
 
 fn grid(
     sheet: &mut Sheet<'_>,
-    (x_values, x_names, x_scale): (&[f64], &[String], &Scale),
-    (y_values, y_names, y_scale): (&[f64], &[String], &Scale),
+    (x_axis, x_scale): (&Axis, &Scale),
+    (y_axis, y_scale): (&Axis, &Scale),
     (left, top, right, bottom): Box,
 ) {
     let attributes = format!("class=\"grid\" stroke=\"{}\"", LIGHT.grid);
     let most = sheet.width;
     sheet.pen.group("class=\"axis\" aria-hidden=\"true\"", |pen| {
         let mut free_below = f64::INFINITY;
-        for (value, name) in y_values.iter().zip(y_names) {
+        for (value, name) in y_axis.values.iter().zip(&y_axis.names) {
             let y = y_scale.at(*value).floor() + 0.5;
             pen.line((left, y), (right, y), &attributes);
             if y + 4.0 < free_below {
@@ -192,7 +214,7 @@ fn grid(
             }
         }
         let mut free_from = 0.0;
-        for (value, name) in x_values.iter().zip(x_names) {
+        for (value, name) in x_axis.values.iter().zip(&x_axis.names) {
             let x = x_scale.at(*value).floor() + 0.5;
             pen.line((x, top), (x, bottom), &attributes);
             let half = width(name, 11.0, false) / 2.0;

@@ -78,7 +78,8 @@ impl<'a> Sheet<'a> {
             self.note(format!("In the table only: {}.", names.join(", ")));
         }
         if own.len() > HUES {
-            self.note(format!("{} further series are grey.", own.len() - HUES));
+            let grey = own.iter().skip(HUES).map(|(_, series)| series.name.as_str());
+            self.note(format!("Grey: {}.", grey.collect::<Vec<_>>().join(", ")));
         }
         let ranked = own.into_iter().enumerate();
         ranked.map(|(rank, (index, series))| Main { index, rank, series }).collect()

@@ -133,8 +133,10 @@ fn directly(
     (top, bottom): (f64, f64),
 ) {
     let wanted: Vec<f64> = ends.iter().map(|end| end.unwrap_or(bottom)).collect();
-    let places = spread(&wanted, 16.0, top, bottom);
-    for ((one, place), wish) in main.iter().zip(places).zip(wanted) {
+    // From the top of the column down, so that no line crosses another.
+    let downward: Vec<f64> = wanted.iter().rev().copied().collect();
+    let places = spread(&downward, 16.0, top, bottom);
+    for ((one, place), wish) in main.iter().zip(places.into_iter().rev()).zip(wanted) {
         let Some(y) = place else { continue };
         let name = fit(&one.series.name, 12.0, false, sheet.width - right - 20.0);
         let (class, color) = super::color::hue(one.rank);

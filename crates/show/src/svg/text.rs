@@ -9,26 +9,51 @@ use std::sync::LazyLock;
 use ttf_parser::Face;
 use unicode_width::UnicodeWidthChar;
 
-static REGULAR: LazyLock<Option<Face<'static>>> =
-    LazyLock::new(|| Face::parse(include_bytes!("../../assets/fonts/inter-regular.ttf"), 0).ok());
-static SEMIBOLD: LazyLock<Option<Face<'static>>> =
-    LazyLock::new(|| Face::parse(include_bytes!("../../assets/fonts/inter-semibold.ttf"), 0).ok());
+/// A font, and the advances of its ASCII letters, which most labels are made of.
+struct Font {
+    face: Option<Face<'static>>,
+    ascii: Vec<f64>,
+}
+
+static REGULAR: LazyLock<Font> =
+    LazyLock::new(|| Font::new(include_bytes!("../../assets/fonts/inter-regular.ttf")));
+static SEMIBOLD: LazyLock<Font> =
+    LazyLock::new(|| Font::new(include_bytes!("../../assets/fonts/inter-semibold.ttf")));
 
 /// Width of a letter without a glyph, for each cell that it takes.
 const FOREIGN: f64 = 0.62;
 
-/// Returns the width of a text in pixels.
-pub(super) fn width(text: &str, size: f64, strong: bool) -> f64 {
-    let face = if strong { &*SEMIBOLD } else { &*REGULAR };
-    text.chars().map(|c| advance(face.as_ref(), c)).sum::<f64>() * size
+impl Font {
+    fn new(bytes: &'static [u8]) -> Self {
+        let mut font = Self { face: Face::parse(bytes, 0).ok(), ascii: Vec::new() };
+        font.ascii = ('\0'..='\x7f').map(|c| font.measured(c)).collect();
+        font
+    }
+
+    /// The advance of a letter, for a size of 1.
+    fn advance(&self, c: char) -> f64 {
+        let at = u8::try_from(c).ok().map(usize::from);
+        let known = at.and_then(|at| self.ascii.get(at)).copied();
+        known.unwrap_or_else(|| self.measured(c))
+    }
+
+    fn measured(&self, c: char) -> f64 {
+        let known = self.face.as_ref().and_then(|face| {
+            let advance = face.glyph_hor_advance(face.glyph_index(c)?)?;
+            Some(f64::from(advance) / f64::from(face.units_per_em()))
+        });
+        known.unwrap_or_else(|| FOREIGN * c.width().unwrap_or(1) as f64)
+    }
 }
 
-fn advance(face: Option<&Face<'_>>, c: char) -> f64 {
-    let known = face.and_then(|face| {
-        let advance = face.glyph_hor_advance(face.glyph_index(c)?)?;
-        Some(f64::from(advance) / f64::from(face.units_per_em()))
-    });
-    known.unwrap_or_else(|| FOREIGN * c.width().unwrap_or(1) as f64)
+fn font(strong: bool) -> &'static Font {
+    if strong { &SEMIBOLD } else { &REGULAR }
+}
+
+/// Returns the width of a text in pixels.
+pub(super) fn width(text: &str, size: f64, strong: bool) -> f64 {
+    let font = font(strong);
+    text.chars().map(|c| font.advance(c)).sum::<f64>() * size
 }
 
 /// Returns the text, cut off with an ellipsis where it is wider than the room.
@@ -37,10 +62,10 @@ pub(super) fn fit(text: &str, size: f64, strong: bool, room: f64) -> String {
         return text.to_owned();
     }
     let mut left = room - width("…", size, strong);
-    let face = if strong { &*SEMIBOLD } else { &*REGULAR };
+    let font = font(strong);
     let mut out = String::new();
     for c in text.chars() {
-        left -= advance(face.as_ref(), c) * size;
+        left -= font.advance(c) * size;
         if left < 0.0 {
             break;
         }

@@ -281,7 +281,7 @@ fn odd_charts_are_drawn_or_said() {
                             .annotate(&point, &long)
                             .annotate("nowhere", "x");
                     }
-                    for width in [720.0, 340.0] {
+                    for width in [if nth % 2 == 0 { 720.0 } else { 340.0 }] {
                         let svg = draw(&chart, width);
                         let case = format!("{n_points} {n_series} {nth} {unit}");
                         let faults = faults(&chart, &svg, width).into_iter();
@@ -339,7 +339,7 @@ fn a_sparkline_is_a_sentence_and_a_line() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn any_chart_is_well_formed_and_stays_on_its_canvas(chart in crate::charts(), width in 100.0..1500.0) {
