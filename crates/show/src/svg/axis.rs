@@ -165,11 +165,17 @@ impl Flags {
             let wide = width(&text, size, false);
             let from = (x - 2.0).min(right - wide).max(0.0);
             let to = from + wide + GAP;
-            let crossed = |(a, b): &(f64, f64)| *a <= x && x <= *b;
-            let touched = |(a, b): &(f64, f64)| *a < to && from < *b;
-            let below_free = |lane: usize| !lanes.iter().take(lane).flatten().any(crossed);
-            let free = lanes.iter().position(|lane| !lane.iter().any(touched));
-            match free.filter(|lane| below_free(*lane)) {
+            let within = |(a, b): (f64, f64), x: f64| a <= x && x <= b;
+            let free = (0..LANES).find(|&lane| {
+                let own = lanes.get(lane).into_iter().flatten();
+                let touched = own.clone().any(|(a, b)| *a < to && from < *b);
+                let below = lanes.iter().take(lane).flatten();
+                let crosses = below.clone().any(|text| within(*text, x));
+                let above = flags.iter().filter(|flag: &&Flag| flag.lane > lane);
+                let crossed = above.clone().any(|flag| within((from, to), flag.x));
+                !touched && !crosses && !crossed
+            });
+            match free {
                 Some(lane) => {
                     if let Some(boxes) = lanes.get_mut(lane) {
                         boxes.push((from, to));

@@ -99,7 +99,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
     names(sheet, &centers, band, bottom)
 }
 
-/// Writes what each column adds up to above it, where all of them fit.
+/// Writes what each column adds up to above it, where all of them fit; else above the last.
 fn totals(
     sheet: &mut Sheet<'_>,
     centers: &[f64],
@@ -110,13 +110,15 @@ fn totals(
     let sums: Vec<f64> = levels.iter().map(|(above, below)| above + below).collect();
     let texts = write::alike(&sums, &sheet.chart.unit);
     let fit = |size: f64| texts.iter().all(|text| width(text, size, true) + 5.0 <= band);
-    let Some(size) = [12.0, 11.0].into_iter().find(|size| fit(*size)) else { return };
+    let size = [12.0, 11.0].into_iter().find(|size| fit(*size));
+    let last = sums.len().saturating_sub(1);
     let most = sheet.width;
     sheet.pen.group("class=\"totals\" aria-hidden=\"true\"", |pen| {
-        for ((center, level), text) in centers.iter().zip(levels).zip(&texts) {
-            if *level == (0.0, 0.0) {
+        for (at, ((center, level), text)) in centers.iter().zip(levels).zip(&texts).enumerate() {
+            if *level == (0.0, 0.0) || (size.is_none() && at < last) {
                 continue;
             }
+            let size = size.unwrap_or(12.0);
             let half = width(text, size, true) / 2.0;
             let (x, y) = (center.clamp(half, most - half), scale.at(level.0) - 6.0);
             pen.text(x, y, Anchor::Middle, Look { size, ..Look::VALUE }, text);
