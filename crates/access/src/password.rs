@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use argon2::password_hash::PasswordVerifier as _;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
+use data_encoding::BASE64_NOPAD;
 use zxcvbn::Score;
 
 use crate::AccessError;
@@ -95,19 +96,15 @@ impl Hasher {
                     "Use the default.",
                 )
             })?;
-        let mut hasher = Self {
-            cost,
-            params,
-            pepper: key.hash(Use::Pepper, b""),
-            nobody: String::new(),
-            gate: Gate::new(settings.hashes_at_once, settings.hashes_waiting),
-            checks: AtomicU64::new(0),
-        };
-        hasher.nobody = hasher.compute("nobody has this password").map_err(|refusal| {
-            AccessError::new(format!("no password can be hashed: {refusal:?}"), "Free some memory.")
-        })?;
-        hasher.gate.patience = settings.hash_patience;
-        Ok(hasher)
+        // A hash that was never computed: no password has it, and comparing costs as much.
+        let pepper = key.hash(Use::Pepper, b"");
+        let HashCost { memory_kib, passes, lanes } = cost;
+        let salt = BASE64_NOPAD.encode(&key.hash(Use::Check, b"nobody"));
+        let hash = BASE64_NOPAD.encode(&key.hash(Use::Pepper, b"nobody"));
+        let nobody = format!("$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${hash}");
+        let mut gate = Gate::new(settings.hashes_at_once, settings.hashes_waiting);
+        gate.patience = settings.hash_patience;
+        Ok(Self { cost, params, pepper, nobody, gate, checks: AtomicU64::new(0) })
     }
 
     /// Hashes a new password; may have to wait.
@@ -269,7 +266,7 @@ mod tests {
             assert!(!hasher.matches(other, Some(&hash)).unwrap());
         }
         assert!(!hasher.matches("nobody has this password", None).unwrap());
-        assert!(!hasher.outdated(&hash));
+        assert!(!hasher.outdated(&hash) && !hasher.outdated(&hasher.nobody));
         let dearer = HashCost { passes: 2, ..HashCost::FOR_TESTS };
         let hasher = Hasher::new(&Settings { hash_cost: dearer, ..settings }, &key).unwrap();
         assert!(hasher.outdated(&hash) && hasher.matches(&long, Some(&hash)).unwrap());
