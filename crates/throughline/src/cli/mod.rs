@@ -1,6 +1,7 @@
 //! The commands, one file each; their doc comments are the help texts.
 
 mod ask;
+mod audit;
 mod build;
 mod check;
 mod demo;
@@ -12,6 +13,7 @@ mod method;
 mod open;
 mod quarantine;
 mod report;
+mod user;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -76,6 +78,8 @@ enum Command {
     Open(open::Open),
     Method(method::Method),
     Report(report::Report),
+    User(user::User),
+    Audit(audit::Audit),
     Demo(demo::Demo),
 }
 
@@ -110,6 +114,8 @@ impl Command {
             Self::Open(open) => open::run(open, common, output),
             Self::Method(method) => method::run(method, common, output),
             Self::Report(report) => report::run(report, common, output),
+            Self::User(user) => user::run(user, common, output),
+            Self::Audit(audit) => audit::run(audit, common, output),
             Self::Demo(demo) => demo::run(demo, common, output),
         }
     }

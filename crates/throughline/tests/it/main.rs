@@ -16,3 +16,4 @@ mod method;
 mod program;
 mod real_input;
 mod sources;
+mod user;
