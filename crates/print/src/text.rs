@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use krilla::text::{Font, GlyphId, KrillaGlyph};
 use rustybuzz::{Direction, ShapePlan, UnicodeBuffer, script};
+use show::visible::hidden;
 use unicode_linebreak::{BreakOpportunity, linebreaks};
 
 use crate::PrintError;
@@ -139,6 +140,8 @@ impl Fonts {
         let mut piece = String::new();
         let mut drawn: Option<Face> = Some(face);
         for c in text.chars() {
+            // Whoever hands text in has made this visible; a file with it would be refused.
+            let c = if hidden(c) { BOX } else { c };
             let blank = c.is_whitespace() && !self.has(face, c);
             let in_face = if blank { Some(face) } else { self.face_of(face, c) };
             if in_face != drawn && !piece.is_empty() {

@@ -24,7 +24,10 @@ pub fn hidden(c: char) -> bool {
             | '\u{61C}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
             | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
             // Variation selectors and tags, which can carry text that nobody sees.
-            | '\u{FE00}'..='\u{FE0F}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+            | '\u{FE00}'..='\u{FE0F}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}'
+            // What is no character, and what no file of XML or PDF may hold.
+            | '\u{FDD0}'..='\u{FDEF}')
+        || u32::from(c) & 0xFFFE == 0xFFFE
 }
 
 /// Returns the text with hidden characters written as `<U+202E>`.
@@ -73,6 +76,7 @@ mod tests {
             ("\u{2764}\u{fe0f} heart", "\u{2764} heart"),
             ("a\u{fe0f}\u{fe0f}", "a<U+FE0F>"),
             ("tag\u{e0041}", "tag<U+E0041>"),
+            ("a\u{fffe}\u{10ffff}\u{fdd0}", "a<U+FFFE><U+10FFFF><U+FDD0>"),
             ("e\u{301}", "e\u{301}"),
             ("e\u{301}\u{302}\u{303}\u{304}", "e\u{301}\u{302}\u{303}<U+0304>"),
             ("\u{301}e", "<U+0301>e"),
