@@ -144,7 +144,8 @@ fn select(
     chosen: String,
     open: bool,
 ) -> SelectView {
-    let first = if open { "As defined".to_owned() } else { String::new() };
+    let nothing = if name == "by" { "Nothing more" } else { "As defined" };
+    let first = if open { nothing.to_owned() } else { String::new() };
     SelectView { id, name, label, choices: choices.to_vec(), chosen, first }
 }
 
@@ -163,47 +164,21 @@ struct Question {
     help: String,
 }
 
-#[derive(Template)]
-#[template(path = "scorecard.html")]
-struct Scorecard {
-    around: Around,
-    asks: String,
-    headline: (String, String),
-    controls: ControlsView,
-    asked: Vec<(&'static str, String)>,
-    figures: Figures,
-    charts: Vec<ChartView>,
-    tables: Vec<TableView>,
-    caveats: Vec<String>,
-    help: String,
-}
-
 /// The page of a question.
 pub fn question_page(shell: &Shell, page: &QuestionPage<'_>) -> String {
-    let answer = page.answer;
-    let links = Links::of(shell);
-    let part = Part::of(answer, &links, "", None, false);
-    written(&Question {
-        around: Around::of(shell, &title(shell, answer), answer),
-        asks: part.asks,
-        headline: part.headline,
-        controls: controls(shell, page.controls, Some(answer)),
-        asked: view::asked(&answer.asked),
-        figures: part.figures,
-        charts: part.charts,
-        tables: part.tables,
-        caveats: part.caveats,
-        help: markdown::html(body(page.help)),
-    })
+    question(shell, page, &title(shell, page.answer), false)
 }
 
-/// The home page: the scorecard.
+/// The home page: the scorecard, with all of its figures large.
 pub fn scorecard_page(shell: &Shell, page: &QuestionPage<'_>) -> String {
+    question(shell, page, &format!("Scorecard {}", page.answer.asked.period.label), true)
+}
+
+fn question(shell: &Shell, page: &QuestionPage<'_>, title: &str, all_lead: bool) -> String {
     let answer = page.answer;
-    let links = Links::of(shell);
-    let part = Part::of(answer, &links, "", None, true);
-    written(&Scorecard {
-        around: Around::of(shell, &format!("Scorecard {}", answer.asked.period.label), answer),
+    let part = Part::of(answer, &Links::of(shell), "", None, all_lead);
+    written(&Question {
+        around: Around::of(shell, title, answer),
         asks: part.asks,
         headline: part.headline,
         controls: controls(shell, page.controls, Some(answer)),
@@ -355,31 +330,24 @@ pub fn board_file(shell: &Shell, page: &Board<'_>, base: Option<&str>) -> String
     let around = page.answers.first().map(|answer| Around::of(shell, "", answer));
     let mut facts = around.map(|around| around.facts).unwrap_or_default();
     facts.retain(|fact| !fact.value.is_empty());
-    let alone = |styles: String, hash: String, board: Pack| {
-        written(&BoardAlone {
-            title: title.clone(),
-            hash,
-            styles,
-            sample: shell.sample,
-            company: shell.company.clone(),
-            facts,
-            board,
-        })
-    };
     let beyond_latin = page.answers.iter().any(|answer| {
         let mut texts = answer.tables.iter().flat_map(|table| &table.rows).map(|row| &row.label);
-        texts.any(|text| beyond_latin(text)) || beyond_latin(&answer.headline)
+        texts.any(|text| needs_more(text)) || needs_more(&answer.headline)
     });
-    let styles = asset::styles_alone(beyond_latin || beyond_latin_name(&shell.company));
+    let styles = asset::styles_alone(beyond_latin || needs_more(&shell.company));
     let hash = BASE64.encode(&Sha256::digest(styles.as_bytes()));
-    alone(styles, hash, board)
-}
-
-fn beyond_latin_name(name: &str) -> bool {
-    beyond_latin(name)
+    written(&BoardAlone {
+        title,
+        hash,
+        styles,
+        sample: shell.sample,
+        company: shell.company.clone(),
+        facts,
+        board,
+    })
 }
 
 /// True where a text needs the fonts for Greek and Cyrillic.
-fn beyond_latin(text: &str) -> bool {
+fn needs_more(text: &str) -> bool {
     text.chars().any(|c| matches!(c, '\u{180}'..='\u{52f}' | '\u{1e00}'..='\u{1eff}'))
 }

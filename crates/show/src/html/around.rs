@@ -20,7 +20,6 @@ pub(super) struct Around {
     pub(super) js: String,
     pub(super) sign: String,
     pub(super) fonts: Vec<String>,
-    pub(super) here: String,
     pub(super) home: String,
 }
 
@@ -89,7 +88,6 @@ impl Around {
             js: asset::url("app.js"),
             sign: asset::url("sign.svg"),
             fonts: fonts.into_iter().map(asset::url).collect(),
-            here: shell.here.clone(),
             home: shell.scope.link("/"),
         }
     }
@@ -105,6 +103,7 @@ impl Around {
 fn notice(notice: &super::shell::Notice) -> NoticeView {
     let (kind, word) = match notice.kind {
         NoticeKind::Info => ("info", "Note"),
+        NoticeKind::Progress => ("progress", "Under way"),
         NoticeKind::Done => ("done", "Done"),
         NoticeKind::Warning => ("warning", "Attention"),
     };

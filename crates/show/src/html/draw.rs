@@ -6,6 +6,12 @@ use domain::answer::{Chart, Figure};
 use super::around::Links;
 use super::view::{minus, with_unit};
 use crate::number;
+use crate::svg::{self, Canvas};
+
+/// Widths of the drawings, in pixels: for pages and paper, and for telephones.
+const WIDE: f64 = 760.0;
+const NARROW: f64 = 340.0;
+const SPARK: f64 = 150.0;
 
 /// A chart as the templates want it.
 pub(super) struct ChartView {
@@ -33,6 +39,14 @@ pub(super) struct NumberView {
 
 /// Draws a chart of an answer.
 pub(super) fn chart(chart: &Chart, answer: &Answer, links: &Links<'_>, prefix: &str) -> ChartView {
+    let link = |figure: &str| {
+        let address = links.rows(answer.question, figure);
+        (!address.is_empty()).then_some(address)
+    };
+    let anchor = format!("{prefix}{}", chart.id);
+    let drawn = |width: f64, id: &str| {
+        svg::chart(chart, &Canvas { width, link: &link, id: &format!("{id}-{anchor}") })
+    };
     let head = chart.series.iter().map(|series| series.name.clone()).collect();
     let rows = chart.points.iter().enumerate().map(|(at, label)| PointView {
         label: label.clone(),
@@ -52,16 +66,20 @@ pub(super) fn chart(chart: &Chart, answer: &Answer, links: &Links<'_>, prefix: &
             .collect(),
     });
     ChartView {
-        anchor: format!("{prefix}{}", chart.id),
         title: with_unit(&chart.title, &chart.unit),
-        wide: String::new(),
-        narrow: String::new(),
+        wide: drawn(WIDE, "w"),
+        narrow: drawn(NARROW, "n"),
         head,
         rows: rows.collect(),
+        anchor,
     }
 }
 
-/// Draws the small line of a figure; empty where it has no past.
-pub(super) fn spark(_figure: &Figure) -> String {
-    String::new()
+/// Draws the small line of a figure; empty where it has no past. `id` is unique in the page.
+pub(super) fn spark(figure: &Figure, id: &str) -> String {
+    let Some(trend) = figure.trend.as_ref().filter(|trend| trend.points.len() > 1) else {
+        return String::new();
+    };
+    let canvas = Canvas { width: SPARK, link: &|_| None, id };
+    svg::sparkline(trend, figure.value.unit(), &canvas)
 }

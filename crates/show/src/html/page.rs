@@ -485,6 +485,10 @@ pub struct EmptyPage {
 }
 
 /// A page that waits for the first build; it loads itself again.
+///
+/// With script it follows `GET /progress`, server-sent events whose data are JSON: `{"text":…}` for
+/// a notice above other pages, `{"stages":[{"name","done","of","over"}]}` for this one, and
+/// `{"over":true}` at the end.
 #[derive(Clone, Default, Debug)]
 pub struct BuildingPage {
     /// The stages, in order.

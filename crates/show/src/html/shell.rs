@@ -111,6 +111,8 @@ pub struct Notice {
 pub enum NoticeKind {
     /// For information.
     Info,
+    /// A build is under way; a script follows it at `/progress`.
+    Progress,
     /// Something went well.
     Done,
     /// Something asks for attention.

@@ -45,8 +45,8 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    fn number(&mut self, reason: String) -> usize {
-        let reason = sentence(&reason);
+    fn number(&mut self, reason: &str) -> usize {
+        let reason = sentence(reason);
         let known = self.reasons.iter().position(|known| *known == reason);
         known.unwrap_or_else(|| {
             self.reasons.push(reason);
@@ -73,7 +73,7 @@ pub(super) fn shown(
 ) -> Shown {
     let Some(text) = number::value(value, manner.scale, manner.form) else {
         let reason = number::missing(value).unwrap_or_else(|| "there is no value".to_owned());
-        let note = notes.number(reason.clone());
+        let note = notes.number(&reason);
         return Shown { reason, note, ..Shown::default() };
     };
     let text = minus(&text);
@@ -149,13 +149,13 @@ pub(super) fn sentence(text: &str) -> String {
 
 /// A figure with what it is compared with.
 pub(super) struct FigureView {
-    pub(super) id: String,
     /// Unique in the page.
     pub(super) anchor: String,
     pub(super) label: String,
     pub(super) meaning: String,
     pub(super) word: String,
     pub(super) value: Shown,
+    pub(super) money: bool,
     pub(super) target: Option<TargetView>,
     pub(super) compared: Vec<Compared>,
     /// A small line over the last periods.
@@ -199,6 +199,8 @@ pub(super) struct Figures {
     pub(super) others: Vec<FigureView>,
     /// Columns of the list that hold anything.
     pub(super) has: Columns,
+    /// The caption of the list, with the currency that is not repeated in it.
+    pub(super) title: String,
     pub(super) notes: Vec<String>,
 }
 
@@ -236,7 +238,10 @@ pub(super) fn figures(answer: &Answer, links: &Links<'_>, prefix: &str, all_lead
         spark: others.iter().any(|figure| !figure.spark.is_empty()),
         compared,
     };
-    Figures { leads, others, has, notes: notes.reasons }
+    let money = others.iter().any(|figure| figure.money && figure.value.unit.is_empty());
+    let currency = if money { answer.asked.currency.code() } else { "" };
+    let title = with_unit("More figures", currency);
+    Figures { leads, others, has, title, notes: notes.reasons }
 }
 
 /// Which figures are shown large: those with a target, then money, then the first ones.
@@ -267,7 +272,9 @@ fn one_figure(
     let scope = links.scope;
     let beside = [&figure.previous, &figure.year_ago, &figure.target];
     let scale = Scale::of(beside.into_iter().flatten().chain([&figure.value]));
-    let manner = Manner { scale, form, known: None };
+    // A large figure says its currency, a list says it once.
+    let known = (form == Form::Long).then(|| answer.asked.currency.code());
+    let manner = Manner { scale, form, known };
     let mut value = shown(&figure.value, figure.interval.as_ref(), manner, notes);
     if figure.evidence.is_some() {
         value.href = links.rows(answer.question, &figure.id);
@@ -293,14 +300,14 @@ fn one_figure(
         );
     }
     FigureView {
-        id: figure.id.clone(),
         anchor: format!("{prefix}{}", figure.id),
         label: figure.label.clone(),
         meaning,
         word: links.word(&figure.id),
-        target: target.and_then(|target| against(&figure.value, target, scale, form)),
+        money: matches!(figure.value, Value::Money(_)),
+        target: target.and_then(|target| against(figure, target, &answer.asked, scale, form)),
         compared,
-        spark: super::draw::spark(figure),
+        spark: super::draw::spark(figure, &format!("t-{prefix}{}", figure.id)),
         value,
     }
 }
@@ -317,16 +324,30 @@ fn compare(now: &Value, other: &Value, with: &str, scale: Scale, form: Form) -> 
     Some(Compared { with: with.to_owned(), text, change, word })
 }
 
-fn against(value: &Value, target: &Value, scale: Scale, form: Form) -> Option<TargetView> {
+fn against(
+    figure: &Figure,
+    target: &Value,
+    asked: &Asked,
+    scale: Scale,
+    form: Form,
+) -> Option<TargetView> {
     let text = minus(&number::value(target, scale, form)?);
-    let (part, word) = number::against(value, target)?;
-    let (shape, class, verb) = match word {
-        "below target" => ("▼", "below", "short"),
-        "on target" => ("●", "on", ""),
-        _ => ("▲", "above", "more"),
+    let (part, word) = number::standing(&figure.value, target, asked)?;
+    let below = figure.value.number()? < target.number()?;
+    let (shape, class) = match word {
+        "below target" => ("▼", "below"),
+        "on target" => ("●", "on"),
+        "above target" => ("▲", "above"),
+        _ => ("◐", "off"),
     };
-    let gap = difference(value, target, scale, form).filter(|_| !verb.is_empty());
-    let gap = gap.map(|gap| format!("{gap} {verb}")).unwrap_or_default();
+    let more = match (below, class) {
+        (_, "on") => None,
+        (true, "off") => Some("to go"),
+        (true, _) => Some("short"),
+        (false, _) => Some("more"),
+    };
+    let gap = difference(&figure.value, target, scale, form);
+    let gap = gap.zip(more).map(|(gap, more)| format!("{gap} {more}")).unwrap_or_default();
     Some(TargetView { text, part, word, shape, class, gap })
 }
 
