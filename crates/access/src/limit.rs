@@ -1,8 +1,8 @@
 //! How many attempts are let through to a password check: per account and per address.
 //!
 //! After some free failures each further one doubles the time until the next attempt is looked at.
-//! A failure is forgiven every quarter of an hour. Counters are kept in memory, in tables of bounded
-//! size; failures in a row of an account are counted in the database besides.
+//! A failure is forgiven every quarter of an hour. Counters are kept in memory, in tables of
+//! bounded size; failures in a row of an account are counted in the database besides.
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -164,10 +164,16 @@ impl Access {
             }
             Ok((codes.clone(), Event::ended(Action::SecondFactor, id, "set-up")))
         });
-        if confirmed.is_ok() {
-            self.limits.right(&attempt);
+        match confirmed {
+            Ok(done) => {
+                self.limits.right(&attempt);
+                Ok(done)
+            }
+            Err(refusal) => {
+                let action = Action::SecondFactor;
+                self.refuse(&actor_of(caller), Some(address), action, id, refusal)
+            }
         }
-        confirmed
     }
 
     /// Takes the second factor away, for the password; every session ends and a new one begins.

@@ -1,7 +1,7 @@
 //! Passwords: which are taken, and how they are hashed and compared.
 //!
-//! Argon2id with the key of the installation mixed in. Few hashes are computed at once and few wait,
-//! so that many logins neither fill the memory nor slow the pages down.
+//! Argon2id with the key of the installation mixed in. Few hashes are computed at once and few
+//! wait, so that many logins neither fill the memory nor slow the pages down.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,7 @@
 //! Codes of an authenticator app, and recovery codes.
 //!
-//! The secret of a person is not stored: it is derived from the key of the installation and a random
-//! value in the database, so that neither alone makes a code.
+//! The secret of a person is not stored: it is derived from the key of the installation and a
+//! random value in the database, so that neither alone makes a code.
 
 use data_encoding::BASE32_NOPAD;
 use jiff::Timestamp;
