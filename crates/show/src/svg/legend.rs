@@ -24,8 +24,8 @@ pub(super) enum Swatch {
 /// A name and what stands before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key<'a> {
-    /// The place of the series in the chart.
-    pub(super) index: usize,
+    /// The place of the series in the chart; none for a key of several.
+    pub(super) index: Option<usize>,
     pub(super) name: &'a str,
     pub(super) class: &'a str,
     pub(super) color: &'a str,
@@ -49,7 +49,7 @@ impl Sheet<'_> {
             .iter()
             .zip(&hues)
             .map(|(one, (class, color))| Key {
-                index: one.index,
+                index: Some(one.index),
                 name: &one.series.name,
                 class,
                 color,
@@ -59,7 +59,13 @@ impl Sheet<'_> {
         let others = [(Role::Target, Swatch::Tick), (Role::Previous, Swatch::Outline)];
         for (role, swatch) in others {
             if let Some((index, series)) = self.role(role) {
-                keys.push(Key { index, name: &series.name, class: "", color: "", swatch });
+                keys.push(Key {
+                    index: Some(index),
+                    name: &series.name,
+                    class: "",
+                    color: "",
+                    swatch,
+                });
             }
         }
         self.keys(&keys, top)
@@ -76,7 +82,11 @@ impl Sheet<'_> {
         let others = format!("{n_grey} others");
         let mut shown: Vec<Key<'_>> = keys.iter().filter(|key| !grey(key)).copied().collect();
         if let Some(first) = keys.iter().find(grey) {
-            shown.push(if n_grey == 1 { *first } else { Key { name: &others, ..*first } });
+            shown.push(if n_grey == 1 {
+                *first
+            } else {
+                Key { index: None, name: &others, ..*first }
+            });
         }
         let room = self.width;
         let (mut left, mut row) = (0.0, top);
@@ -90,7 +100,8 @@ impl Sheet<'_> {
             let (x, y) = (left, row + 8.0);
             left += wide + 18.0;
             let space = if key.class.is_empty() { "" } else { " " };
-            let group = format!("class=\"key{space}{}\" data-series=\"{}\"", key.class, key.index);
+            let series = key.index.map(|index| format!(" data-series=\"{index}\""));
+            let group = format!("class=\"key{space}{}\"{}", key.class, series.unwrap_or_default());
             self.pen.group(&group, |pen| {
                 swatch(pen, key, x, y);
                 pen.text(x + 18.0, y + 4.0, Anchor::Start, Look::NAME, &name);

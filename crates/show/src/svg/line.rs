@@ -79,7 +79,7 @@ fn keys(sheet: &mut Sheet<'_>, lines: &[Line<'_>]) -> f64 {
     let named: Vec<Key<'_>> = lines
         .iter()
         .map(|line| Key {
-            index: line.index,
+            index: Some(line.index),
             name: &line.series.name,
             class: &line.class,
             color: line.color,
