@@ -54,6 +54,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     let set = ask.definitions.goals_of(&ask.period);
     let goals = if begun { goals(&set, &deals.figures) } else { Vec::new() };
     let periods = Periods::of(ask);
+    let undecided = undecided(ask, given);
 
     let mut answer = Answer::new(&QUESTION, ask);
     let found = || deals.figures.iter().chain(&money.figures);
@@ -64,10 +65,11 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     } else if given.frames.values().all(|frame| frame.n_rows() == 0) {
         common::nothing(ask)
     } else {
-        common::of_segment(ask, headline(ask, &answer.figures, &goals, &periods))
+        let text = headline(ask, &answer.figures, &goals, &periods, undecided.as_deref());
+        common::of_segment(ask, text)
     };
     if !goals.is_empty() {
-        answer.tables.push(goal_table(ask, &goals));
+        answer.tables.push(goal_table(&goals, undecided.as_deref()));
     }
     let trail = joined(&deals.trail, &money.trail);
     if trail.len() > 1 {
@@ -129,10 +131,14 @@ impl Goal<'_> {
         lower(&self.figure.label)
     }
 
-    /// Returns "is $1.3M short of $4M (marketing)".
+    fn is(&self) -> &'static str {
+        if self.figure.label.ends_with('s') { "are" } else { "is" }
+    }
+
+    /// Returns "won is $1.3M short of $4M (sales)".
     fn told(&self) -> String {
-        let is = if self.figure.label.ends_with('s') { "are" } else { "is" };
-        let (name, goal, owner) = (self.name(), said(self.target), self.owner);
+        let (name, is) = (self.name(), self.is());
+        let (goal, owner) = (said(self.target), self.owner);
         match self.gap.number() {
             Some(gap) if gap < 0.0 => {
                 format!("{name} {is} {} short of {goal} ({owner})", said(&absolute(&self.gap)))
@@ -144,10 +150,10 @@ impl Goal<'_> {
         }
     }
 
-    /// Returns "$2.69M of $4M marketing-sourced pipeline (marketing)".
+    /// Returns "won is at $2.69M of $4M (sales)".
     fn so_far(&self) -> String {
-        let value = said(&self.figure.value);
-        format!("{} is at {value} of {} ({})", self.name(), said(self.target), self.owner)
+        let (name, is, value) = (self.name(), self.is(), said(&self.figure.value));
+        format!("{name} {is} at {value} of {} ({})", said(self.target), self.owner)
     }
 }
 
@@ -175,23 +181,36 @@ fn goals<'a>(set: &'a [definition::Goal], figures: &'a [Figure]) -> Vec<Goal<'a>
     goals
 }
 
-fn headline(ask: &Ask, figures: &[Figure], goals: &[Goal<'_>], periods: &Periods) -> String {
+/// Says why the period cannot be judged yet; none where it can.
+fn undecided(ask: &Ask, given: &Given) -> Option<String> {
+    let Period { label, to, .. } = &ask.period;
+    if common::so_far(ask) {
+        let elapsed = Period::days(ask.period.from, ask.as_of).n_days();
+        let all = ask.period.n_days();
+        return Some(format!("{elapsed} of the {all} days of {label} have passed"));
+    }
+    let loaded = given.known_until.filter(|day| day < to)?;
+    Some(format!("{label} is loaded only until {loaded}"))
+}
+
+fn headline(
+    ask: &Ask,
+    figures: &[Figure],
+    goals: &[Goal<'_>],
+    periods: &Periods,
+    undecided: Option<&str>,
+) -> String {
     let period = &ask.period.label;
     let changed = changed(figures, periods);
     if goals.is_empty() {
         let text = no_goal(ask);
-        return match changed.filter(|_| !common::so_far(ask)) {
+        return match changed.filter(|_| undecided.is_none()) {
             Some(changed) => format!("{text} {changed}"),
-            None => format!("{text} {}", stands(figures, common::so_far(ask))),
+            None => format!("{text} {}", stands(figures, undecided.is_some())),
         };
     }
-    if common::so_far(ask) {
-        let elapsed = Period::days(ask.period.from, ask.as_of).n_days();
-        let all = ask.period.n_days();
-        let told = list(goals, Goal::so_far);
-        return format!(
-            "No verdict yet: {elapsed} of the {all} days of {period} have passed. So far, {told}."
-        );
+    if let Some(why) = undecided {
+        return format!("No verdict yet: {why}. So far, {}.", list(goals, Goal::so_far));
     }
     let (met, missed): (Vec<&Goal<'_>>, Vec<&Goal<'_>>) = goals.iter().partition(|goal| goal.met());
     let text = match (met.as_slice(), missed.as_slice()) {
@@ -277,7 +296,7 @@ fn list<'a, T>(goals: &'a [T], told: impl Fn(&'a T) -> String) -> String {
     }
 }
 
-fn goal_table(ask: &Ask, goals: &[Goal<'_>]) -> Table {
+fn goal_table(goals: &[Goal<'_>], undecided: Option<&str>) -> Table {
     let columns =
         [("actual", "Reached"), ("target", "Goal"), ("share", "Part of goal"), ("gap", "Gap")];
     let mut table =
@@ -297,11 +316,7 @@ fn goal_table(ask: &Ask, goals: &[Goal<'_>]) -> Table {
             }
             _ => Value::None("no part of such a goal".to_owned()),
         };
-        let gap = if common::so_far(ask) {
-            Value::None(format!("{} is not over", ask.period.label))
-        } else {
-            goal.gap.clone()
-        };
+        let gap = undecided.map_or_else(|| goal.gap.clone(), |why| Value::None(why.to_owned()));
         let entries =
             vec![actual, Entry::plain(goal.target.clone()), Entry::plain(share), Entry::plain(gap)];
         let label = format!("{} ({})", goal.figure.label, goal.owner);

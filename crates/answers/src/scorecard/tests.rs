@@ -109,13 +109,26 @@ fn a_period_that_is_not_over_is_not_judged() {
          (sales) and marketing-sourced pipeline is at $7k of $80k (marketing)."
     );
     let gap = entry(&answer, "goals", "won", "gap");
-    assert_eq!(gap, &Value::None("2026Q4 is not over".to_owned()));
+    assert_eq!(gap, &Value::None("15 of the 92 days of 2026Q4 have passed".to_owned()));
     let ends: Vec<_> = answer.charts[0].series[0].marks.last().copied().into_iter().collect();
     assert_eq!(ends, [domain::answer::Mark::Unfinished]);
     let ahead =
         answered_by(ENTRY, &ask_with("2027Q1", &goals_for("2027Q1", &[("won", "1")])), &company);
     assert_eq!(ahead.headline, "2027Q1 has not begun by 2026-10-15.");
     assert!(ahead.tables.is_empty() && ahead.figures.iter().all(|f| f.target.is_none()));
+}
+
+#[test]
+fn a_period_that_is_loaded_in_part_is_not_judged() {
+    let ask = ask_with("2026Q3", &goals_for("2026Q3", &[("won", "50000")]));
+    let mut given = steady().given(&needs(&ask));
+    given.known_until = Some(date(2026, 9, 10));
+    let answer = super::answer(&ask, &given);
+    assert_eq!(
+        answer.headline,
+        "No verdict yet: 2026Q3 is loaded only until 2026-09-10. So far, won is at $40k of $50k \
+         (sales)."
+    );
 }
 
 #[test]
