@@ -1,0 +1,48 @@
+"""A real mail server for the tests: aiosmtpd on a free port of this machine.
+
+    python mail_server.py
+
+prints its port, then a line of JSON for each message that it took: the envelope, and what Python's own
+e-mail package reads from it. A line on standard input with a number makes it refuse that many messages
+for now (451). It ends when its standard input does.
+"""
+
+import email
+import email.policy
+import json
+import sys
+
+from aiosmtpd.controller import Controller
+
+
+class Handler:
+    refuses = 0
+
+    async def handle_DATA(self, _server, _session, envelope):
+        if Handler.refuses > 0:
+            Handler.refuses -= 1
+            return "451 later"
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        part = lambda kind: message.get_body(preferencelist=(kind,)).get_content()
+        taken = {
+            "from": envelope.mail_from,
+            "to": envelope.rcpt_tos,
+            "fields": [name for name in message.keys()],
+            "header_to": message["To"],
+            "subject": message["Subject"],
+            "id": message["Message-ID"],
+            "text": part("plain").replace("\r\n", "\n"),
+            "html": part("html").replace("\r\n", "\n"),
+            "parts": [each.get_content_type() for each in message.walk()],
+            "defects": [str(defect) for each in message.walk() for defect in each.defects],
+        }
+        print(json.dumps(taken), flush=True)
+        return "250 taken"
+
+
+controller = Controller(Handler(), hostname="127.0.0.1", port=0)
+controller.start()
+print(controller.server.sockets[0].getsockname()[1], flush=True)
+for line in sys.stdin:
+    Handler.refuses = int(line)
+controller.stop()
