@@ -46,6 +46,8 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
         _ => (12.0, 2.0),
     };
     let start = y;
+    let zero = scale.at(0.0).floor() + 0.5;
+    let zero_line = format!("class=\"zero\" stroke=\"{}\"", LIGHT.axis);
     for at in 0..n_rows {
         let name = chart.points.get(at).map_or("", String::as_str);
         if sheet.narrow() {
@@ -75,12 +77,13 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
             let x = scale.at(x);
             sheet.mark(index, at, |pen| target_tick(pen, x, y - 3.0, y + high + 3.0));
         }
+        if sheet.narrow() && range.0 < 0.0 {
+            sheet.pen.line((zero, y - 3.0), (zero, y + high + 3.0), &zero_line);
+        }
         y += high + 12.0;
     }
-    let zero = scale.at(0.0).floor() + 0.5;
-    let attributes = format!("class=\"zero\" stroke=\"{}\"", LIGHT.axis);
     if !sheet.narrow() {
-        sheet.pen.line((zero, start - 2.0), (zero, y - 8.0), &attributes);
+        sheet.pen.line((zero, start - 2.0), (zero, y - 8.0), &zero_line);
     }
     y - 6.0
 }

@@ -43,7 +43,7 @@ pub const LIGHT: Theme = Theme {
     muted: "#5a6170",
     grid: "#e4e7ec",
     axis: "#8b919c",
-    series: ["#2a74bd", "#c97500", "#16503f", "#76308c", "#b3522c", "#7f8798"],
+    series: ["#2a74bd", "#c97500", "#16503f", "#76308c", "#b3522c", "#1395ec"],
     other: "#8b919c",
     total: "#6b7280",
     gain: "#2a74bd",
@@ -59,8 +59,8 @@ pub const DARK: Theme = Theme {
     muted: "#a3abb8",
     grid: "#2b3038",
     axis: "#757d8a",
-    series: ["#4a90f5", "#ea8833", "#8aeeda", "#b06aa0", "#f8df55", "#99a5bf"],
-    other: "#757d8a",
+    series: ["#4a90f5", "#ea8833", "#8aeeda", "#c074b0", "#f8df55", "#afb6f8"],
+    other: "#6a717d",
     total: "#8b93a1",
     gain: "#4a90f5",
     loss: "#ea8833",
@@ -146,8 +146,10 @@ mod tests {
     fn every_pair_of_hues_can_be_told_apart_with_every_kind_of_eyes() {
         for theme in [LIGHT, DARK] {
             for deficiency in DEFICIENCIES {
-                for (at, a) in theme.series.into_iter().enumerate() {
-                    for b in &theme.series[at + 1..] {
+                // Grey stands for the rest, so it counts as a hue.
+                let all: Vec<&str> = theme.series.into_iter().chain([theme.other]).collect();
+                for (at, a) in all.iter().enumerate() {
+                    for b in &all[at + 1..] {
                         let apart = seen(a, deficiency).distance(seen(b, deficiency));
                         assert!(apart > 0.06, "{a} and {b}: {apart}");
                     }

@@ -168,10 +168,11 @@ mod tests {
     #[test]
     fn positions_stay_within_the_ends() {
         let scale = Scale::linear((0.0, 10.0), 100.0, 200.0);
-        assert_eq!([scale.at(0.0), scale.at(5.0), scale.at(99.0)], [100.0, 150.0, 200.0]);
+        let at = |scale: Scale, values: [f64; 3]| values.map(|x| format!("{:.1}", scale.at(x)));
+        assert_eq!(at(scale, [0.0, 5.0, 99.0]), ["100.0", "150.0", "200.0"]);
         let scale = Scale::log((1.0, 100.0), 0.0, 100.0);
-        assert_eq!([scale.at(1.0), scale.at(10.0), scale.at(0.0)], [0.0, 50.0, 0.0]);
+        assert_eq!(at(scale, [1.0, 10.0, 0.0]), ["0.0", "50.0", "0.0"]);
         let scale = Scale::log_from_zero((1.0, 100.0), 0.0, 100.0);
-        assert_eq!([scale.at(0.0), scale.at(1.0), scale.at(100.0)], [0.0, 8.0, 100.0]);
+        assert_eq!(at(scale, [0.0, 1.0, 100.0]), ["0.0", "8.0", "100.0"]);
     }
 }

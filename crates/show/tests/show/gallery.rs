@@ -251,7 +251,7 @@ pub(crate) fn charts() -> Vec<Chart> {
     for (nth, month) in MONTHS[5..].iter().enumerate() {
         let n_known = 7 - nth;
         let values = (0..7)
-            .map(|at| (at < n_known).then(|| 0.04 + 0.05 * at as f64 + 0.012 * nth as f64))
+            .map(|at| (at < n_known).then_some(0.04 + 0.05 * at as f64 + 0.012 * nth as f64))
             .collect();
         let marks = (0..7)
             .map(|at| if at + 1 == n_known { Mark::Unfinished } else { Mark::Plain })
@@ -368,7 +368,7 @@ pub(crate) fn trend() -> Trend {
 }
 
 /// The page of the gallery.
-#[allow(dead_code, reason = "only the example writes the page")]
+#[cfg_attr(test, expect(dead_code, reason = "only the example writes the page"))]
 pub(crate) fn page() -> String {
     let link = |id: &str| Some(format!("/pipeline/rows/{id}?period=2026Q3&model=w_shaped"));
     let mut out = format!(
