@@ -44,7 +44,7 @@ for (const [name, where, role, { theme = 'light', width = 1440, height = 900, ta
     await guest.open(where);
     await guest.page.evaluate(() => document.fonts.ready);
     if (open) {
-      const trigger = await guest.page.$('main [data-definition], main [popovertarget]');
+      const trigger = await guest.page.$('main .term .word');
       claim(trigger, 'no definition to open');
       await trigger.hover();
       await guest.page.waitForTimeout(900);
