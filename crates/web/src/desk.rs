@@ -229,6 +229,7 @@ impl Desk {
                 // What is still asked of the old build is computed again under its own key.
                 self.cache.clear();
                 locked(&self.others).clear();
+                self.prepare();
             }
             Ok(None) => self.set(|standing| {
                 (standing.work, standing.fault, standing.looked) = (None, None, true);
@@ -237,6 +238,16 @@ impl Desk {
                 standing.fault = Some(Arc::new(failure.diagnostics));
                 (standing.work, standing.looked) = (None, true);
             }),
+        }
+    }
+
+    /// Answers what is asked first, before anybody asks.
+    fn prepare(&self) {
+        for entry in answers::QUESTIONS {
+            if !self.stopped() {
+                // What fails is told to whoever asks.
+                let _told: Result<Answered, Problem> = self.answer(entry, &Scope::default(), None);
+            }
         }
     }
 
@@ -366,15 +377,16 @@ impl Desk {
         }
     }
 
-    /// Answers a question, once for all who ask the same with the same rights.
+    /// Answers a question, once for all who ask the same with the same right to rows: `limit` is the
+    /// one segment that the caller sees. An answer depends on no other right.
     pub(crate) fn answer(
         &self,
         entry: &'static Entry,
         scope: &Scope,
-        sees: &str,
+        limit: Option<&str>,
     ) -> Result<Answered, Problem> {
         let (number, view) = self.view(scope.as_of)?;
-        let key = format!("{number}|{}|{sees}|{scope:?}", entry.question.id);
+        let key = format!("{number}|{}|{limit:?}|{scope:?}", entry.question.id);
         let answered = self.cache.get(&format!("answer|{key}"), weight, || {
             self.turns.take(|| {
                 let mut session = view.ask(entry, scope)?;

@@ -19,6 +19,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use crate::wire::Wire;
+
 /// How much the server takes on, and how long it waits.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -126,7 +128,7 @@ pub(crate) async fn serve(
         };
         let service = Service { handler: handler.clone(), peer };
         let connection =
-            graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+            graceful.watch(builder.serve_connection(Wire::new(TokioIo::new(stream)), service));
         tokio::spawn(async move {
             // A connection that breaks has no reader to be told.
             let _broken: Result<(), hyper::Error> = connection.await;

@@ -21,6 +21,7 @@ mod server;
 mod settings;
 mod site;
 mod visit;
+mod wire;
 
 pub use routes::table as routes_table;
 pub use server::{Server, interrupted};

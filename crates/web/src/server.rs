@@ -69,7 +69,8 @@ impl Server {
     pub fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
-            .max_blocking_threads(self.site.settings.limits.working + 64)
+            // Files that are sent to slow readers hold a thread each, besides those that work.
+            .max_blocking_threads(self.site.settings.limits.working + 480)
             .thread_name("web")
             .enable_all()
             .build()

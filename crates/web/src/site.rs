@@ -124,7 +124,7 @@ impl Site {
         about.sent = sent.to_owned();
         guard::no_secrets(&pairs, route.path == "/setup")?;
         let changes = !matches!(head.method, Method::GET | Method::HEAD);
-        let mut visit = Visit {
+        let visit = Visit {
             now: Timestamp::now(),
             address: from,
             method: head.method.clone(),
@@ -138,34 +138,34 @@ impl Site {
         if let Gate::Instant(handler) = route.gate {
             return handler(self, &visit);
         }
-        let permit = self.turn().await?;
-        // Who may not do it has no body read.
         let this = Arc::clone(self);
-        let (visit_back, caller, permit) = self
-            .work(permit, move || {
-                let caller = this.admit(&visit, changes)?;
-                visit.query = Query::read(&pairs, route.scoped, route.own)?;
-                Ok((visit, caller))
+        let (mut visit, caller) = self
+            .work(self.turn().await?, move || {
+                let caller = this.who(&visit)?;
+                let verdict = this.admit(&visit, caller.as_ref(), changes);
+                let query = verdict.and_then(|()| Query::read(&pairs, route.scoped, route.own));
+                Ok((visit, caller, query))
             })
             .await
-            .map(|((visit, caller), permit)| (visit, caller, permit))?;
-        visit = visit_back;
-        about.caller.clone_from(&caller);
+            .and_then(|(mut visit, caller, query)| {
+                about.caller.clone_from(&caller);
+                visit.query = query?;
+                Ok((visit, caller))
+            })?;
         if changes {
+            // Who may not do it has no body read, and whose body drips holds up nobody.
             visit.body = self.body(head, body, route).await?;
         }
         let this = Arc::clone(self);
-        let (reply, _) = self
-            .work(permit, move || match (&route.gate, &caller) {
-                (Gate::May(_, handler), Some(caller)) if changes => {
-                    crate::once::once(&this, &visit, caller, *handler)
-                }
-                (Gate::May(_, handler), Some(caller)) => handler(&this, &visit, caller),
-                (Gate::Anyone(handler) | Gate::Instant(handler), _) => handler(&this, &visit),
-                (Gate::May(..), None) => Err(Problem::fault("admitted without a caller")),
-            })
-            .await?;
-        Ok(reply)
+        let handle = move || match (&route.gate, &caller) {
+            (Gate::May(_, handler), Some(caller)) if changes => {
+                crate::once::once(&this, &visit, caller, *handler)
+            }
+            (Gate::May(_, handler), Some(caller)) => handler(&this, &visit, caller),
+            (Gate::Anyone(handler) | Gate::Instant(handler), _) => handler(&this, &visit),
+            (Gate::May(..), None) => Err(Problem::fault("admitted without a caller")),
+        };
+        self.work(self.turn().await?, handle).await
     }
 
     /// Waits for a turn, but not behind too many others.
@@ -194,8 +194,11 @@ impl Site {
         &self,
         permit: OwnedSemaphorePermit,
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-    ) -> Result<(T, OwnedSemaphorePermit), Problem> {
-        let done = tokio::task::spawn_blocking(move || work().map(|done| (done, permit)));
+    ) -> Result<T, Problem> {
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = permit;
+            work()
+        });
         match tokio::time::timeout(self.settings.limits.request, done).await {
             Ok(Ok(done)) => done,
             Ok(Err(panicked)) => Err(Problem::fault(panicked.to_string())),
@@ -244,37 +247,38 @@ impl Site {
         }
     }
 
-    /// Finds out who asks and whether they may; a refusal is written down.
-    fn admit(&self, visit: &Visit, changes: bool) -> Result<Option<Caller>, Problem> {
-        let Gate::May(permission, _) = visit.route.gate else {
-            if changes && let Err(problem) = guard::same_site(&visit.headers, &self.settings.origins)
-            {
-                self.refused(visit, None, &problem);
-                return Err(problem);
-            }
-            return Ok(None);
-        };
-        let bearer = visit.header(header::AUTHORIZATION).map(|value| {
-            let token = value.split_once(' ').filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
-            token.map_or("", |(_, token)| token.trim())
-        });
-        let found = match (bearer, cookie(&visit.headers, &self.settings.cookie)) {
+    /// Finds out who asks, where the route wants to know.
+    fn who(&self, visit: &Visit) -> Result<Option<Caller>, Problem> {
+        let Gate::May(..) = visit.route.gate else { return Ok(None) };
+        let found = match (bearer(visit), cookie(&visit.headers, &self.settings.cookie)) {
             (Some(token), _) => self.access.by_token(&Secret::new(token)),
             (None, Some(cookie)) => self.access.by_session(&Secret::new(cookie)),
             (None, None) => Err(Refusal::NotSignedIn),
         };
-        let caller = found.map_err(refusal)?;
+        found.map(Some).map_err(refusal)
+    }
+
+    /// Finds out whether they may; a refusal is written down.
+    fn admit(
+        &self,
+        visit: &Visit,
+        caller: Option<&Caller>,
+        changes: bool,
+    ) -> Result<(), Problem> {
         // Who holds a token sends it on purpose; a cookie is sent by the browser.
-        let refused = match bearer {
-            None if changes => guard::same_site(&visit.headers, &self.settings.origins).err(),
-            _ => None,
+        let by_token = caller.is_some() && bearer(visit).is_some();
+        let mut verdict = if changes && !by_token {
+            guard::same_site(&visit.headers, &self.settings.origins)
+        } else {
+            Ok(())
         };
-        let refused = refused.or_else(|| caller.need(permission).map_err(refusal).err());
-        if let Some(problem) = refused {
-            self.refused(visit, Some(&caller), &problem);
-            return Err(problem);
+        if let (Gate::May(permission, _), Some(caller)) = (&visit.route.gate, caller) {
+            verdict = verdict.and_then(|()| caller.need(*permission).map_err(refusal));
         }
-        Ok(Some(caller))
+        if let Err(problem) = &verdict {
+            self.refused(visit, caller, problem);
+        }
+        verdict
     }
 
     /// Writes a refusal down.
@@ -415,6 +419,13 @@ pub(crate) fn refusal(refusal: Refusal) -> Problem {
         _ => {}
     }
     problem
+}
+
+/// The token of the header `Authorization`; empty where it is of another kind.
+fn bearer(visit: &Visit) -> Option<&str> {
+    let value = visit.header(header::AUTHORIZATION)?;
+    let token = value.split_once(' ').filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
+    Some(token.map_or("", |(_, token)| token.trim()))
 }
 
 /// Returns the value of a cookie.

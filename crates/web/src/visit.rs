@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use access::{Address, Caller};
+use access::Address;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use domain::diagnostic::nearest;
@@ -157,11 +157,6 @@ pub(crate) fn address(socket: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -
         }
     }
     client
-}
-
-/// Says how a caller is known, for keys of what was computed.
-pub(crate) fn sees(caller: &Caller) -> String {
-    caller.sees()
 }
 
 #[cfg(test)]

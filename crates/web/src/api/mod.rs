@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::pages::about;
 use crate::pages::answers::{answer, find};
-use crate::pages::rows::{closing, open, page_of, slice};
+use crate::pages::rows::{Opened, closing, open, page_of, slice};
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::routes::Outcome;
@@ -66,25 +66,25 @@ pub(crate) fn rows(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
         let what = format!("parameter `page_size` is larger than {PAGE_MOST}");
         return Err(Problem::bad("parameter", what).hint("Ask for several pages.").place("page_size"));
     }
-    let opened = open(site, visit, caller)?;
-    let n_rows = opened.rows.n_rows();
+    let Opened { figure, rows } = open(site, visit, caller)?;
+    let n_rows = rows.n_rows();
     let page = page_of(visit.query.page, n_rows, size)?;
     let pages = n_rows.div_ceil(size).max(1);
     Ok(ok(json!({
         "question": visit.part("question"),
-        "figure": opened.figure,
-        "label": opened.label,
-        "value": opened.value,
-        "part": if opened.per { "per" } else { "figure" },
-        "divided": opened.has_per,
-        "evidence": opened.evidence,
-        "closing": closing(&opened.evidence, &opened.rows, &opened.value),
+        "figure": figure.id,
+        "label": figure.label,
+        "value": figure.value,
+        "part": if figure.per { "per" } else { "figure" },
+        "divided": figure.has_per,
+        "evidence": figure.evidence,
+        "closing": closing(&figure.evidence, &rows, &figure.value),
         "page": page,
         "page_size": size,
         "pages": pages,
         "n_rows": n_rows,
         "next_page": (page < pages).then_some(page + 1),
-        "rows": show::json::frame(&slice(&opened.rows, (page - 1) * size, size)),
+        "rows": show::json::frame(&slice(&rows, (page - 1) * size, size)),
     })))
 }
 

@@ -100,9 +100,9 @@ fn operation(route: &Route, shape: &Shape) -> Value {
         }
     }
     if route.scoped {
-        let wanted = |name: &&str| !(matches!(**name, "page" | "sort") && route.own.is_empty());
-        let names = crate::query::SCOPE.iter().filter(wanted);
-        parameters.extend(names.map(|name| parameter(name)));
+        // Only rows have pages and an order.
+        let wanted = |name: &&str| !(["page", "sort"].contains(name) && route.own.is_empty());
+        parameters.extend(crate::query::SCOPE.iter().copied().filter(wanted).map(parameter));
     }
     parameters.extend(route.own.iter().map(|name| parameter(name)));
     let changes = route.method != Method::GET;

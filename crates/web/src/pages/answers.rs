@@ -12,7 +12,7 @@ use crate::query::{Query, not_one_of};
 use crate::reply::Reply;
 use crate::routes::Outcome;
 use crate::site::Site;
-use crate::visit::{Visit, sees};
+use crate::visit::Visit;
 
 /// Finds a question; one that does not exist is an address that does not exist.
 pub(crate) fn find(name: &str) -> Result<&'static Entry, Problem> {
@@ -37,7 +37,7 @@ pub(crate) fn answer(
         }
         scope.segment = Some(only.clone());
     }
-    site.desk.answer(entry, &scope, &sees(caller))
+    site.desk.answer(entry, &scope, caller.segment.as_deref())
 }
 
 /// The start page: the scorecard.

@@ -7,7 +7,9 @@ use access::{Caller, Event, Permission};
 use axum::http::StatusCode;
 use domain::answer::{self, Evidence, Measure};
 use domain::answer::Table;
-use domain::{Answer, Cell, Column, Currency, Frame, Value};
+use domain::{Answer, Cell, Column, Currency, Filter, Frame, Period, Rows, Value};
+use jiff::civil::Date;
+use project::View;
 use show::html::{self, RowsPage};
 
 use super::answers::{answer as asked, find};
@@ -25,10 +27,10 @@ const PAGE: usize = 100;
 /// Rows that are written to a file at a time.
 const CHUNK: usize = 4_096;
 
-/// A figure that is opened.
-pub(crate) struct Opened {
+/// A figure that is to be opened.
+pub(crate) struct Figure {
     pub(crate) answered: Answered,
-    pub(crate) figure: String,
+    pub(crate) id: String,
     pub(crate) label: String,
     pub(crate) meaning: String,
     pub(crate) value: Value,
@@ -36,19 +38,24 @@ pub(crate) struct Opened {
     pub(crate) evidence: Evidence,
     pub(crate) has_per: bool,
     pub(crate) per: bool,
+}
+
+/// A figure with its rows.
+pub(crate) struct Opened {
+    pub(crate) figure: Figure,
     pub(crate) rows: Arc<Frame>,
 }
 
-/// Finds the figure that an address names, and its rows.
-pub(crate) fn open(site: &Site, visit: &Visit, caller: &Caller) -> Result<Opened, Problem> {
+/// Finds the figure that an address names.
+pub(crate) fn figure(site: &Site, visit: &Visit, caller: &Caller) -> Result<Figure, Problem> {
     let entry = find(visit.part("question"))?;
     let answered = asked(site, entry, &visit.query, caller)?;
-    let figure = visit.part("figure").to_owned();
+    let id = visit.part("figure").to_owned();
     let answer = Arc::clone(&answered.answer);
     let openable = answer.openable();
-    let Some((_, value, evidence)) = openable.iter().find(|(id, ..)| *id == figure) else {
-        let near = openable.iter().map(|(id, ..)| id.as_str());
-        let near = domain::diagnostic::nearest(&figure, near);
+    let Some((_, value, evidence)) = openable.iter().find(|(known, ..)| *known == id) else {
+        let near = openable.iter().map(|(known, ..)| known.as_str());
+        let near = domain::diagnostic::nearest(&id, near);
         let problem = Problem::not_found();
         return Err(match near {
             Some(near) => problem.hint(format!("Did you mean the figure `{near}`?")),
@@ -69,44 +76,49 @@ pub(crate) fn open(site: &Site, visit: &Visit, caller: &Caller) -> Result<Opened
         Some(denominator) if per => (**denominator).clone(),
         _ => (*evidence).clone(),
     };
-    let rows = site.desk.rows(&answered, &shown)?;
-    let rows = sorted(site, &answered, rows, visit, &shown)?;
-    let (label, meaning) = words(&answer, &figure);
-    Ok(Opened {
-        figure,
+    let (label, meaning) = words(&answer, &id);
+    Ok(Figure {
+        id,
         label,
         meaning,
         value: (*value).clone(),
         has_per: evidence.per.is_some(),
         evidence: shown,
         per,
-        rows,
         answered,
     })
 }
 
+/// Finds the figure that an address names, and its rows.
+pub(crate) fn open(site: &Site, visit: &Visit, caller: &Caller) -> Result<Opened, Problem> {
+    let figure = figure(site, visit, caller)?;
+    let rows = site.desk.rows(&figure.answered, &figure.evidence)?;
+    let rows = sorted(site, &figure.answered, rows, visit, &figure.evidence)?;
+    Ok(Opened { figure, rows })
+}
+
 /// The page of the rows.
 pub(crate) fn page(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
-    let opened = open(site, visit, caller)?;
-    let n_rows = opened.rows.n_rows();
+    let Opened { figure, rows: all } = open(site, visit, caller)?;
+    let n_rows = all.n_rows();
     let page = page_of(visit.query.page, n_rows, PAGE)?;
-    let rows = slice(&opened.rows, (page - 1) * PAGE, PAGE);
-    let closing = closing(&opened.evidence, &opened.rows, &opened.value);
+    let rows = slice(&all, (page - 1) * PAGE, PAGE);
+    let closing = closing(&figure.evidence, &all, &figure.value);
     let question = visit.part("question");
     let page = RowsPage {
         question,
-        figure: &opened.figure,
-        label: &opened.label,
-        value: &opened.value,
-        meaning: &opened.meaning,
-        asked: &opened.answered.answer.asked,
+        figure: &figure.id,
+        label: &figure.label,
+        value: &figure.value,
+        meaning: &figure.meaning,
+        asked: &figure.answered.answer.asked,
         rows: &rows,
         n_rows,
         page,
         page_size: PAGE,
         closing: &closing,
-        has_per: opened.has_per,
-        per: opened.per,
+        has_per: figure.has_per,
+        per: figure.per,
         sort: visit.query.sort.as_deref(),
     };
     Ok(Reply::page(html::rows_page(&shell(site, visit, caller), &page)))
@@ -135,22 +147,76 @@ pub(crate) fn slice(rows: &Frame, from: usize, n: usize) -> Frame {
 
 /// The rows as CSV, written while they are sent.
 pub(crate) fn csv(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
+    let figure = figure(site, visit, caller)?;
+    let name = file_name(site, &figure.answered.answer, &figure.id, "csv");
+    if figure.evidence.rows.relation == "touches" && visit.query.sort.is_none() {
+        let months = Months::of(site, &figure)?;
+        if months.n_rows > LARGE {
+            allow(site, visit, caller, months.n_rows)?;
+            let writing = move |out: &mut dyn Write| months.write(out);
+            return Ok(Reply::written(CSV, Box::new(writing)).file(&name));
+        }
+    }
     let opened = open(site, visit, caller)?;
-    let n = opened.rows.n_rows();
-    allow(site, visit, caller, n)?;
-    let name = file_name(site, &opened.answered.answer, &opened.figure, "csv");
-    let rows = Arc::clone(&opened.rows);
-    let writing = move |out: &mut dyn Write| write_csv(&rows, out);
-    Ok(Reply::written("text/csv; charset=utf-8; header=present", Box::new(writing)).file(&name))
+    allow(site, visit, caller, opened.rows.n_rows())?;
+    let rows = opened.rows;
+    let writing = move |out: &mut dyn Write| write_csv(&rows, true, out);
+    Ok(Reply::written(CSV, Box::new(writing)).file(&name))
 }
 
-fn write_csv(rows: &Frame, out: &mut dyn Write) -> io::Result<()> {
+/// Rows of CSV with a line of headings.
+const CSV: &str = "text/csv; charset=utf-8; header=present";
+/// From so many touches on, a file is read and written month by month.
+const LARGE: usize = 50_000;
+
+/// Touches, month by month: of millions of them only those of a month are held at a time.
+struct Months {
+    view: View,
+    rows: Rows,
+    currency: Currency,
+    first: Date,
+    last: Date,
+    n_rows: usize,
+}
+
+impl Months {
+    /// Looks which days there are, and how many rows.
+    fn of(site: &Site, figure: &Figure) -> Result<Self, Problem> {
+        let view = figure.answered.view.clone();
+        let rows = figure.evidence.rows.clone();
+        let currency = figure.answered.answer.asked.currency;
+        let days = Rows { columns: vec!["day".to_owned()], ..rows.clone() };
+        let days = site.desk.in_turn(|| view.built().fetch(&days, currency));
+        let days = days.map_err(|error| Problem::fault(error.to_string()))?;
+        let known = days.days("day");
+        let first = known.iter().flatten().min().copied().unwrap_or(view.as_of());
+        let last = known.iter().flatten().max().copied().unwrap_or(first);
+        Ok(Self { view, rows, currency, first, last, n_rows: days.n_rows() })
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut from = self.first;
+        loop {
+            let to = from.last_of_month().min(self.last);
+            let month = Filter::within("day", &Period::days(from, to));
+            let rows = self.view.built().fetch(&self.rows.clone().only(month), self.currency);
+            let rows = rows.map_err(|error| io::Error::other(error.to_string()))?;
+            write_csv(&rows, from == self.first, out)?;
+            match to.tomorrow() {
+                Ok(next) if to < self.last => from = next,
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+fn write_csv(rows: &Frame, headed: bool, out: &mut dyn Write) -> io::Result<()> {
     let mut from = 0;
     loop {
         let part = show::csv::frame(&slice(rows, from, CHUNK));
         // The headings stand in the first part only.
         let part = match part.split_once("\r\n") {
-            Some((_, rest)) if from > 0 => rest,
+            Some((_, rest)) if from > 0 || !headed => rest,
             _ => &part,
         };
         out.write_all(part.as_bytes())?;
@@ -163,16 +229,15 @@ fn write_csv(rows: &Frame, out: &mut dyn Write) -> io::Result<()> {
 
 /// The rows as a workbook.
 pub(crate) fn xlsx(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
-    let opened = open(site, visit, caller)?;
-    let n = opened.rows.n_rows();
-    allow(site, visit, caller, n)?;
-    let answer = &opened.answered.answer;
+    let Opened { figure, rows } = open(site, visit, caller)?;
+    allow(site, visit, caller, rows.n_rows())?;
+    let answer = &figure.answered.answer;
     let mut about = about(answer);
-    about.push(("Figure".to_owned(), format!("{} ({})", opened.label, opened.figure)));
-    about.push(("Rows".to_owned(), closing(&opened.evidence, &opened.rows, &opened.value)));
-    let bytes = site.desk.in_turn(|| show::xlsx::frame(&opened.rows, &about));
+    about.push(("Figure".to_owned(), format!("{} ({})", figure.label, figure.id)));
+    about.push(("Rows".to_owned(), closing(&figure.evidence, &rows, &figure.value)));
+    let bytes = site.desk.in_turn(|| show::xlsx::frame(&rows, &about));
     let bytes = bytes.map_err(|error| unwritable(&error))?;
-    let name = file_name(site, answer, &opened.figure, "xlsx");
+    let name = file_name(site, answer, &figure.id, "xlsx");
     Ok(Reply::new(XLSX, bytes).file(&name))
 }
 
@@ -192,7 +257,7 @@ pub(crate) fn table_csv(site: &Site, visit: &Visit, caller: &Caller) -> Outcome 
     allow(site, visit, caller, table.rows.len())?;
     let text = show::csv::table(table, &answered.answer);
     let name = file_name(site, &answered.answer, &table.id, "csv");
-    let mut reply = Reply::new("text/csv; charset=utf-8; header=present", text);
+    let mut reply = Reply::new(CSV, text);
     reply.marked = false;
     Ok(reply.file(&name))
 }

@@ -389,6 +389,7 @@ fn methods_and_lengths_of_smugglers() {
         let bytes = format!("POST /login HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n");
         let told = server.raw(bytes.as_bytes());
         assert_eq!(told.status, 400, "{head}");
+        assert_eq!(told.header("x-content-type-options"), "nosniff", "{head}");
         assert!(!told.text().contains("ok\n"), "{head}: a second answer");
     }
 }
