@@ -95,7 +95,7 @@
     const copy = make("button", { type: "button", class: "plain" }, "Copy link");
     copy.addEventListener("click", async () => {
       try {
-        await navigator.clipboard.writeText(location.href);
+        await navigator.clipboard.writeText(new URL(asks.dataset.link || location.href, location.href).href);
         say("Link copied");
         copy.textContent = "Copied";
       } catch {
@@ -118,7 +118,7 @@
   };
   const find = () => {
     const box = dialog("Find a page or figure");
-    const input = make("input", { type: "search", "aria-label": "Find a page or figure", placeholder: "Find a page or figure", autocomplete: "off" });
+    const input = make("input", { type: "text", "aria-label": "Find a page or figure", placeholder: "Find a page or figure", autocomplete: "off" });
     const list = make("ul");
     const places = pages.map((link) => [link.textContent, "page", link.href]);
     for (const figure of all(".figure[aria-label]")) places.push([figure.getAttribute("aria-label"), "figure", `#${figure.id}`]);

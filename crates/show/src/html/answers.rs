@@ -153,6 +153,8 @@ fn select(
 #[template(path = "question.html")]
 struct Question {
     around: Around,
+    /// The address that shows the same tomorrow: nothing in it is left to a default.
+    link: String,
     asks: String,
     headline: (String, String),
     controls: ControlsView,
@@ -179,6 +181,7 @@ fn question(shell: &Shell, page: &QuestionPage<'_>, title: &str, all_lead: bool)
     let part = Part::of(answer, &Links::of(shell), "", None, all_lead);
     written(&Question {
         around: Around::of(shell, title, answer),
+        link: lasting(shell, answer),
         asks: part.asks,
         headline: part.headline,
         controls: controls(shell, page.controls, Some(answer)),
@@ -189,6 +192,26 @@ fn question(shell: &Shell, page: &QuestionPage<'_>, title: &str, all_lead: bool)
         caveats: part.caveats,
         help: markdown::html(body(page.help)),
     })
+}
+
+/// The address of a page with everything in it that was asked for.
+fn lasting(shell: &Shell, answer: &Answer) -> String {
+    let asked = &answer.asked;
+    let (from, to) = (asked.period.from.to_string(), asked.period.to.to_string());
+    let (currency, as_of) = (asked.currency.to_string(), asked.as_of.to_string());
+    // A period that has no name is said by its days.
+    let own_days = asked.period.label.contains(' ') || shell.scope.from.is_some();
+    let days = match own_days {
+        true => [("period", ""), ("from", &*from), ("to", &*to)],
+        false => [("period", &*asked.period.label), ("from", ""), ("to", "")],
+    };
+    let rest = [
+        ("segment", asked.segment.as_deref().unwrap_or_default()),
+        ("model", &*asked.model),
+        ("currency", &*currency),
+        ("as_of", &*as_of),
+    ];
+    shell.scope.link_with(&shell.here, &[&days[..], &rest[..]].concat())
 }
 
 /// The explanation without its first line, which is the question that stands above already.

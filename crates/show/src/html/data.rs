@@ -224,7 +224,10 @@ struct BuildView {
 #[template(path = "health.html")]
 struct HealthView {
     around: Around,
-    headline: String,
+    /// The newest day of which anything is loaded.
+    known: String,
+    /// What the headline says besides.
+    rest: String,
     lede: String,
     sources: Vec<SourceView>,
     loads: Vec<LoadView>,
@@ -267,10 +270,6 @@ pub fn health_page(shell: &Shell, page: &Health) -> String {
     });
     let refused: u64 = page.quarantine.iter().map(|reason| reason.n_rows).sum();
     let worst = page.sources.iter().filter(|source| source.status != Status::Good).count();
-    let known = page.known_until.map_or_else(
-        || "Nothing is loaded yet".to_owned(),
-        |day| format!("Facts are known until {day}"),
-    );
     let rest = match worst {
         0 => String::new(),
         1 => "; 1 source is worth a look".to_owned(),
@@ -316,7 +315,8 @@ pub fn health_page(shell: &Shell, page: &Health) -> String {
     });
     written(&HealthView {
         around: Around::new(shell, "Data health"),
-        headline: format!("{known}{rest}."),
+        known: page.known_until.map(|day| day.to_string()).unwrap_or_default(),
+        rest,
         lede: format!("{books} {aside}").trim().to_owned(),
         sources: sources.collect(),
         loads: loads.collect(),

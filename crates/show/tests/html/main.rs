@@ -397,6 +397,21 @@ fn comparisons_are_those_that_were_asked_for() {
 }
 
 #[test]
+fn the_link_that_is_copied_leaves_nothing_to_a_default() {
+    let answer = sample::pipeline();
+    let controls = controls();
+    let mut shell = shell();
+    shell.scope = Scope::default();
+    let page = QuestionPage { answer: &answer, controls: &controls, help: "" };
+    let text = question_page(&shell, &page);
+    let page = read("question", &text);
+    let link = page.descendants().find_map(|node| node.attribute("data-link")).unwrap();
+    for part in ["/pipeline?period=2026Q3", "&model=", "&currency=USD", "&as_of=2026-"] {
+        assert!(link.contains(part), "{part} in {link}");
+    }
+}
+
+#[test]
 fn a_figure_says_value_unit_range_target_and_what_is_short_of_it() {
     let answer = sample::pipeline();
     let controls = controls();
