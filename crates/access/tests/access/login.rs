@@ -44,6 +44,35 @@ fn a_stranger_cannot_tell_a_wrong_password_from_an_account_that_is_not_there() {
 }
 
 #[test]
+fn a_wrong_password_takes_as_long_as_an_account_that_is_not_there() {
+    let cost = access::HashCost { memory_kib: 8_192, passes: 3, lanes: 1 };
+    let company = Company::with(Settings { hash_cost: cost, ..settings() });
+    let timed = |email: &str, address: &str| {
+        let start = std::time::Instant::now();
+        assert_eq!(fails(&company, email, "not the password", address), Refusal::LoginRefused);
+        let taken = start.elapsed();
+        company.pass(Duration::from_mins(20));
+        taken
+    };
+    // The machine may be busy with something else: one quiet round in five is enough, as a
+    // difference that is there would show in each.
+    let quiet = (0..5).any(|round| {
+        let (mut wrong, mut unknown): (Vec<Duration>, Vec<Duration>) = (0..11)
+            .map(|n| {
+                let address = format!("10.{round}.{n}.1");
+                let nobody = format!("nobody{n}@acorn.com");
+                (timed("ada@acorn.com", &address), timed(&nobody, &address))
+            })
+            .unzip();
+        wrong.sort_unstable();
+        unknown.sort_unstable();
+        let (wrong, unknown) = (wrong[5].as_secs_f64(), unknown[5].as_secs_f64());
+        (wrong / unknown - 1.0).abs() < 0.1
+    });
+    assert!(quiet, "the medians differ by more than a tenth");
+}
+
+#[test]
 fn a_thousand_wrong_passwords_in_a_minute_reach_the_hash_thirty_times_at_most() {
     let company = Company::new();
     let live = company.sign_in("ada@acorn.com");
