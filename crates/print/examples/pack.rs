@@ -2,15 +2,10 @@
 //!
 //! `cargo run -p print --example pack -- pack.pdf`
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "an example that people run"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "an example that people run")]
 
 #[path = "../../show/tests/show/sample.rs"]
-#[expect(dead_code, reason = "shared with tests, which use all of it")]
+#[expect(dead_code, clippy::assigning_clones, reason = "shared with tests, which use all of it")]
 mod sample;
 
 use std::time::Instant;

@@ -20,7 +20,7 @@ use crate::figure::{self, Reasons};
 use crate::sheet::{Color, GREY, HAIR, INK, Later, Node, SIDE, Sheet};
 use crate::table::{Cell, Grid, Row};
 use crate::text::{Face, Fonts};
-use crate::{Pack, PrintError};
+use crate::{Link, Pack, PrintError};
 
 /// The one color besides black and grey.
 const ACCENT: Color = Color(0x0b, 0x5f, 0x6f);
@@ -45,7 +45,7 @@ pub fn board(pack: &Pack<'_>) -> Result<Vec<u8>, PrintError> {
         reference.fill(&mut sheet, caveats);
     }
     book.definitions(&mut sheet);
-    book.foot(&mut sheet, &first.asked);
+    foot(&mut sheet, &first.asked);
     let outline = book.outline;
     finish(pack, &first.asked, sheet, outline)
 }
@@ -118,7 +118,7 @@ impl Reference {
         let text = format!("{}{}", self.text, page + 1);
         let line = sheet.fonts.line(Face::Regular, 8.5, &text);
         let x = if self.right { self.at.0 - line.width } else { self.at.0 };
-        sheet.fill(self.later, (x, self.at.1), line, ACCENT, page);
+        sheet.fill(&self.later, (x, self.at.1), line, ACCENT, page);
     }
 }
 
@@ -216,7 +216,12 @@ impl Book<'_> {
         );
         sheet.y += 7.0;
         let node = sheet.tag(Some(section), heading(1, &headline));
-        let size = if headline.chars().count() > 330 { 14.0 } else { 17.0 };
+        let size = match headline.chars().count() {
+            0..=120 => 19.0,
+            121..=230 => 16.5,
+            231..=420 => 14.5,
+            _ => 12.0,
+        };
         paragraph(
             sheet,
             node,
@@ -362,30 +367,29 @@ impl Book<'_> {
         sheet.y += 8.0;
         section
     }
+}
 
-    /// Writes the foot of every page.
-    fn foot(&self, sheet: &mut Sheet<'_>, asked: &Asked) {
-        let count = sheet.n_pages();
-        let left = [
-            visible(&asked.company).into_owned(),
-            visible(&asked.period.label).into_owned(),
-            format!("as of {}", asked.as_of),
-            format!("definitions {}", visible(&asked.definitions)),
-        ];
-        let left = left.join(" · ");
-        for page in 0..count {
-            let number = format!("page {} of {count}", page + 1);
-            let number = sheet.fonts.line(Face::Regular, 7.5, &number);
-            let room = sheet.measure() - number.width - 20.0;
-            let y = sheet.height - 32.0;
-            let x = sheet.width - SIDE - number.width;
-            // A company of a very long name shows its beginning here and the whole on the cover.
-            if let Some(line) = sheet.fonts.wrap(Face::Regular, 7.5, &left, room).into_iter().next()
-            {
-                sheet.decorate_on(page, SIDE, y, line, GREY);
-            }
-            sheet.decorate_on(page, x, y, number, GREY);
+/// Writes the foot of every page.
+fn foot(sheet: &mut Sheet<'_>, asked: &Asked) {
+    let count = sheet.n_pages();
+    let left = [
+        visible(&asked.company).into_owned(),
+        visible(&asked.period.label).into_owned(),
+        format!("as of {}", asked.as_of),
+        format!("definitions {}", visible(&asked.definitions)),
+    ];
+    let left = left.join(" · ");
+    for page in 0..count {
+        let number = format!("page {} of {count}", page + 1);
+        let number = sheet.fonts.line(Face::Regular, 7.5, &number);
+        let room = sheet.measure() - number.width - 20.0;
+        let y = sheet.height - 32.0;
+        let x = sheet.width - SIDE - number.width;
+        // A company of a very long name shows its beginning here and the whole on the cover.
+        if let Some(line) = sheet.fonts.wrap(Face::Regular, 7.5, &left, room).into_iter().next() {
+            sheet.decorate_on(page, SIDE, y, line, GREY);
         }
+        sheet.decorate_on(page, x, y, number, GREY);
     }
 }
 
@@ -493,12 +497,7 @@ fn headline(answer: &Answer) -> &str {
 }
 
 /// Turns a table of an answer into one on paper.
-fn grid(
-    table: &Table,
-    answer: &Answer,
-    link: Option<&dyn Fn(&Answer, &str) -> Option<String>>,
-    reasons: &mut Reasons,
-) -> Grid {
+fn grid(table: &Table, answer: &Answer, link: Option<Link<'_>>, reasons: &mut Reasons) -> Grid {
     let mut grid = Grid { headings: vec![visible(&table.of).into_owned()], ..Grid::default() };
     let mut scales = Vec::new();
     for (at, column) in table.columns.iter().enumerate() {

@@ -6,6 +6,7 @@ use krilla::tagging::Tag;
 use show::number::{self, Form, Scale};
 use show::visible::visible;
 
+use crate::Link;
 use crate::sheet::{Color, GREY, INK, Node, SIDE, Sheet, To};
 use crate::table::{Cell, Grid, Row};
 use crate::text::Face;
@@ -82,7 +83,7 @@ pub(crate) fn leading(
     sheet: &mut Sheet<'_>,
     parent: Node,
     answer: &Answer,
-    link: Option<&dyn Fn(&Answer, &str) -> Option<String>>,
+    link: Option<Link<'_>>,
     reasons: &mut Reasons,
     accent: Color,
 ) {
@@ -97,7 +98,7 @@ fn one_row(
     parent: Node,
     answer: &Answer,
     figures: &[&Figure],
-    link: Option<&dyn Fn(&Answer, &str) -> Option<String>>,
+    link: Option<Link<'_>>,
     reasons: &mut Reasons,
     accent: Color,
 ) {
@@ -230,24 +231,11 @@ fn beside(figure: &Figure, answer: &Answer, reasons: &mut Reasons) -> Vec<Beside
 }
 
 /// The figures that do not lead, with what they are compared with.
-pub(crate) fn further(
-    answer: &Answer,
-    link: Option<&dyn Fn(&Answer, &str) -> Option<String>>,
-    reasons: &mut Reasons,
-) -> Grid {
+pub(crate) fn further(answer: &Answer, link: Option<Link<'_>>, reasons: &mut Reasons) -> Grid {
     let before = visible(&answer.asked.previous.label).into_owned();
     let before = if before.chars().count() <= 12 { before } else { "Period before".to_owned() };
-    let headings = [
-        "Figure",
-        "Value",
-        "Range",
-        &before,
-        "Change",
-        "Year ago",
-        "Target",
-        "Of target",
-        "Status",
-    ];
+    let headings =
+        ["Figure", "Value", "Range", &before, "Change", "Year ago", "Target", "Standing"];
     let mut grid = Grid {
         title: "Further figures".to_owned(),
         headings: headings.iter().map(|&heading| heading.to_owned()).collect(),
@@ -270,7 +258,7 @@ pub(crate) fn further(
         let change = figure.previous.as_ref().and_then(|p| number::change(&figure.value, p));
         let against =
             figure.target.as_ref().and_then(|t| number::standing(&figure.value, t, &answer.asked));
-        let (part, word) = against.unwrap_or_default();
+        let standing = against.map(|(part, word)| format!("{part}, {word}")).unwrap_or_default();
         grid.rows.push(Row {
             strong: false,
             cells: vec![
@@ -281,8 +269,7 @@ pub(crate) fn further(
                 Cell::same(change.unwrap_or_default()),
                 year_ago,
                 target,
-                Cell::same(part),
-                Cell::same(word),
+                Cell::same(standing),
             ],
         });
     }

@@ -40,6 +40,9 @@ impl Paper {
     }
 }
 
+/// Returns the address at which a figure of an answer opens, where there is one.
+pub type Link<'a> = &'a dyn Fn(&Answer, &str) -> Option<String>;
+
 /// What a board pack is made of.
 #[derive(Clone, Copy)]
 pub struct Pack<'a> {
@@ -54,7 +57,7 @@ pub struct Pack<'a> {
     /// The size of a page.
     pub paper: Paper,
     /// The address at which a figure opens, where there is one.
-    pub link: Option<&'a dyn Fn(&Answer, &str) -> Option<String>>,
+    pub link: Option<Link<'a>>,
 }
 
 impl<'a> Pack<'a> {

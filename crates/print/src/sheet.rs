@@ -235,7 +235,7 @@ impl<'a> Sheet<'a> {
     /// Fills such a place with a line and a link to a page.
     pub(crate) fn fill(
         &mut self,
-        later: Later,
+        later: &Later,
         at: (f32, f32),
         line: Line,
         color: Color,
@@ -401,7 +401,7 @@ fn draw(surface: &mut Surface<'_>, ink: &Ink, fonts: &Fonts) {
             }
         }
         Ink::Rule { x, y, to, width, color } => {
-            path(surface, &[(*x, *y), (*to, *y)], *width, *color)
+            path(surface, &[(*x, *y), (*to, *y)], *width, *color);
         }
         Ink::Stroke { points, width, color } => path(surface, points, *width, *color),
         Ink::Dot { x, y, radius, color } => {

@@ -231,13 +231,13 @@ impl Grid {
         let cells: Vec<Node> = (0..head.len())
             .map(|_| sheet.tag(Some(row), Tag::TH(TableHeaderScope::Column)))
             .collect();
-        self.draw_head(sheet, setting, &head, head_height, &cells);
+        draw_head(sheet, setting, &head, head_height, &cells);
         let count = rows.len();
         for (at, ((cells, row), height)) in
             rows.into_iter().zip(&self.rows).zip(heights).enumerate()
         {
             if sheet.need(height + 2.0) {
-                self.draw_head(sheet, setting, &head, head_height, &[]);
+                draw_head(sheet, setting, &head, head_height, &[]);
             }
             draw_row(sheet, setting, table, row, cells, height);
             if at + 1 < count {
@@ -256,36 +256,35 @@ impl Grid {
         sheet.rule(SIDE, y, to, 0.7, GREY);
         sheet.y += 6.0;
     }
+}
 
-    /// Draws the headings; as decoration where they are a repetition.
-    fn draw_head(
-        &self,
-        sheet: &mut Sheet<'_>,
-        setting: &Setting,
-        head: &[Vec<Line>],
-        height: f32,
-        cells: &[Node],
-    ) {
-        let bottom = sheet.y + height - 4.5;
-        let mut x = SIDE;
-        for (at, (lines, width)) in head.iter().zip(&setting.widths).enumerate() {
-            let n = lines.len();
-            for (number, line) in lines.iter().enumerate() {
-                let y = bottom - (n - 1 - number) as f32 * setting.line_height();
-                let left = if at == 0 { x } else { x + width - line.width };
-                match cells.get(at) {
-                    Some(&cell) => sheet.text(cell, left, y, line.clone(), GREY),
-                    None => {
-                        sheet.decorate(left, y, line.clone(), GREY, ArtifactType::PaginationOther)
-                    }
+/// Draws the headings; as decoration where they are a repetition.
+fn draw_head(
+    sheet: &mut Sheet<'_>,
+    setting: &Setting,
+    head: &[Vec<Line>],
+    height: f32,
+    cells: &[Node],
+) {
+    let bottom = sheet.y + height - 4.5;
+    let mut x = SIDE;
+    for (at, (lines, width)) in head.iter().zip(&setting.widths).enumerate() {
+        let n = lines.len();
+        for (number, line) in lines.iter().enumerate() {
+            let y = bottom - (n - 1 - number) as f32 * setting.line_height();
+            let left = if at == 0 { x } else { x + width - line.width };
+            match cells.get(at) {
+                Some(&cell) => sheet.text(cell, left, y, line.clone(), GREY),
+                None => {
+                    sheet.decorate(left, y, line.clone(), GREY, ArtifactType::PaginationOther);
                 }
             }
-            x += width + setting.gap;
         }
-        sheet.y += height;
-        let (y, to) = (sheet.y, end(setting));
-        sheet.rule(SIDE, y, to, 0.7, GREY);
+        x += width + setting.gap;
     }
+    sheet.y += height;
+    let (y, to) = (sheet.y, end(setting));
+    sheet.rule(SIDE, y, to, 0.7, GREY);
 }
 
 fn face(strong: bool) -> Face {

@@ -158,14 +158,12 @@ impl Fonts {
     }
 
     fn run(&self, wanted: Face, drawn: Option<Face>, text: &str) -> Run {
-        match drawn {
-            Some(face) => self.shape(face, text),
-            None => {
-                self.missing.borrow_mut().extend(text.chars());
-                let face = if wanted == Face::Regular { Face::Regular } else { Face::Semibold };
-                self.boxes(face, text)
-            }
+        if let Some(face) = drawn {
+            return self.shape(face, text);
         }
+        self.missing.borrow_mut().extend(text.chars());
+        let face = if wanted == Face::Regular { Face::Regular } else { Face::Semibold };
+        self.boxes(face, text)
     }
 
     fn boxes(&self, face: Face, text: &str) -> Run {

@@ -1,13 +1,13 @@
 //! The pack, read back: the same bytes, every figure in it, strange names as text, no row cut.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test that calls them"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test that calls them")]
 
 #[path = "../../show/tests/show/sample.rs"]
-#[expect(dead_code, reason = "shared with other tests, which use all of it")]
+#[expect(
+    dead_code,
+    clippy::assigning_clones,
+    reason = "shared with other tests, which use all of it"
+)]
 mod sample;
 
 use domain::answer::{Entry, Table, TableColumn, TableRow};
