@@ -13,7 +13,8 @@ use crate::output::Output;
 
 /// Read the audit log, or check that nobody changed it
 ///
-/// Each row is chained to the one before; the newest is written down outside the database every day.
+/// Each row is chained to the one before; the newest is written down outside the database every
+/// day.
 ///
 /// Example: throughline audit --verify
 #[derive(Args, Debug)]
@@ -39,7 +40,8 @@ pub(crate) fn run(audit: &Audit, common: &Common, output: &Output) -> Outcome {
                 if output.json() {
                     output.data(json!({ "whole": true, "rows": rows }), &[]);
                 } else {
-                    output.result(&format!("the audit log is whole: {rows} rows\n"));
+                    let s = if rows == 1 { "" } else { "s" };
+                    output.result(&format!("the audit log is whole: {rows} row{s}\n"));
                 }
                 Ok(EXIT_OK)
             }

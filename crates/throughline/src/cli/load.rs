@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use access::{Action, Event};
 use clap::Args;
 use domain::{Definitions, Diagnostic, Level};
 use intake::preset::Shape;
@@ -17,6 +18,7 @@ use project::Project;
 use serde_json::{Value, json};
 
 use super::Common;
+use super::user::note;
 use crate::error::{EXIT_FOUND, EXIT_OK, Failure, Kind, Outcome};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -60,6 +62,14 @@ pub(crate) fn run(load: &Load, common: &Common, output: &Output) -> Outcome {
     let recorded_at = recorded_at(load.known_on, &definitions)?;
     let settings = settings(&project, &definitions, load.strict)?;
     let done = load_paths(&project, &settings, &load.paths, recorded_at, load.dry_run, output)?;
+    if let Some(LoadReport { load_id: Some(id), rows, .. }) = &done.report
+        && !load.dry_run
+    {
+        let (read, loaded, quarantined) = (rows.read, rows.loaded, rows.quarantined);
+        let outcome = format!("done read={read} loaded={loaded} quarantined={quarantined}");
+        note(&project, &Event::ended(Action::Load, format!("load {id}"), outcome))
+            .map_err(|failure| failure.hint(format!("Load {id} is kept; its audit row is not.")))?;
+    }
     report(&done, load.dry_run, output)
 }
 

@@ -3,7 +3,8 @@
 use std::io::Read as _;
 
 use access::{
-    Access, Account, AccountState, Actor, NewAccount, OneTime, Refusal, Role, Settings, SystemClock,
+    Access, Account, AccountState, Actor, Event, NewAccount, OneTime, Refusal, Role, Settings,
+    SystemClock,
 };
 use clap::{Args, Subcommand};
 use domain::{Column, Frame};
@@ -75,8 +76,8 @@ enum Action {
         /// E-mail address
         email: String,
     },
-    /// Forget password, second factor, sessions and tokens, and write a link for a new password that
-    /// ends after half an hour
+    /// Forget password, second factor, sessions and tokens, and write a link for a new password
+    /// that ends after half an hour
     Reset {
         /// E-mail address
         email: String,
@@ -179,6 +180,15 @@ pub(crate) fn open(project: &Project) -> Result<Access, Failure> {
     }
     Access::open(project.root(), settings, SystemClock::start())
         .map_err(|error| Failure::new(Kind::World, "access", error.to_string()).hint(error.hint()))
+}
+
+/// Writes what was done on the console to the audit log, where there is one: a company that nobody
+/// signs in to has none.
+pub(crate) fn note(project: &Project, event: &Event) -> Result<(), Failure> {
+    if !project.root().join(".throughline").join("state.sqlite").is_file() {
+        return Ok(());
+    }
+    told(open(project)?.record_console(event))
 }
 
 /// Tells of a refusal, if there is one.

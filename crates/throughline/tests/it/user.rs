@@ -130,6 +130,28 @@ fn the_audit_log_is_read_and_a_row_that_was_changed_is_named() {
     company.run(&["audit", "--verify", "--json"]).fails(1, "from row 2 on");
 }
 
+#[test]
+fn a_load_is_a_row_of_the_log_once_somebody_can_sign_in() {
+    let company = Company::new();
+    let deal =
+        |n: u32| format!("Deal Nr;Phase;Value;Curr;Start\n{n};Won;12.500,00;EUR;03.02.2026\n");
+    company.write("first.csv", deal(1));
+    let draft = company.run(&["load", "--explain", "first.csv"]).content();
+    company.write("mappings/crm.toml", &draft.stdout);
+    company.run(&["load", "first.csv"]).content();
+    assert!(!company.path().join(".throughline/state.sqlite").exists(), "no accounts, no log");
+    company.run(&["user", "add", "ada@acme.com", "--role", "administrator"]).content();
+    company.write("more.csv", deal(2));
+    company.run(&["load", "more.csv", "--dry-run"]).content();
+    company.run(&["load", "more.csv"]).content();
+    company.run(&["load", "more.csv"]).content();
+    let log = company.run(&["audit", "--json"]).content().data();
+    let rows = log["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2, "what changed nothing is no row: {log}");
+    assert_eq!((&rows[0]["action"], &rows[0]["object"]), (&"load".into(), &"load 2".into()));
+    assert_eq!(rows[0]["outcome"], "done read=1 loaded=1 quarantined=0");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_key_that_is_gone_or_open_to_others_stops_with_what_to_do() {
