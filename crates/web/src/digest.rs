@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use access::{AccountState, Action, Actor, Event, Permissions};
+use access::{AccountState, Action, Actor, Event};
 use domain::Answer;
 use jiff::Timestamp;
 use mail::{Reader, Schedule};

@@ -415,13 +415,13 @@ fn a_thousand_wrong_passwords() {
 
 fn one_password_on_many_accounts() {
     let server = start_with(loaded(), clock(), |_| {});
+    let caller = administrator(&server);
     let mut last = 0;
     for n in 0..120 {
         let form = format!("email=person{n}@fennmark.example&password=Spring2026now&next=/");
         last = server.post("/login", "", &form).status;
     }
     assert_eq!(last, 429);
-    let caller = administrator(&server);
     let rows = server.access.audit(access::Actor::Caller(&caller), None, 1_000).unwrap();
     assert!(rows.iter().any(|row| row.action == "password-spraying"));
 }

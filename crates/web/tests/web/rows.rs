@@ -56,7 +56,7 @@ fn rows_are_paged_and_sorted_and_the_file_has_all_of_them_in_that_order() {
     // The file.
     let told = server.get(&format!("/pipeline/rows/{name}.csv?period=all&sort=-id"), &cookie);
     let named = told.header("content-disposition");
-    assert!(named.starts_with("attachment; filename=\"Fennmark Industrial pipeline"), "{named}");
+    assert!(named.starts_with("attachment; filename=\"Fennmark Industrial _sample_ pipeline"), "{named}");
     assert!(named.contains("as of 2026-09-30.csv"), "{named}");
     let mut file = csv::Reader::from_reader(&*told.body);
     let records: Vec<csv::StringRecord> = file.records().map(Result::unwrap).collect();

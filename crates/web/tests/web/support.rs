@@ -142,7 +142,7 @@ pub(crate) fn start_with(
     let log: Arc<Mutex<Vec<String>>> = Arc::default();
     let lines = Arc::clone(&log);
     settings.log = Arc::new(move |line| lines.lock().unwrap().push(line.json()));
-    settings.sample_company = Some(sample::COMPANY.to_owned());
+    settings.sample_company = Some(format!("{} (sample)", sample::COMPANY));
     change(&mut settings);
     let server = Server::new(project, Arc::clone(&access), settings, listener).unwrap();
     let computed = Box::new(server.counter());

@@ -55,7 +55,7 @@ fn changed_definitions_are_noticed_and_broken_ones_are_told_while_the_last_good_
     assert!(told.contains("has a fault"));
     assert_eq!(asked(), before);
     std::fs::write(&file, text.replace(sample::COMPANY, "Renamed Ltd")).unwrap();
-    let after = wait(|| Some(asked()).filter(|now| now["company"] == "Renamed Ltd"));
+    let after = wait(|| Some(asked()).filter(|now| now["company"] == "Renamed Ltd (sample)"));
     assert_ne!(after["definitions"], before["definitions"]);
 }
 
