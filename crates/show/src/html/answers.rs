@@ -1,5 +1,7 @@
 //! Pages of answers: a question, the scorecard, the board pack as page and as file.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use data_encoding::BASE64;
 use domain::Answer;
@@ -274,6 +276,8 @@ struct Pack {
     controls: Option<ControlsView>,
     files: Vec<(String, &'static str)>,
     parts: Vec<Part>,
+    /// What the notes of several answers say alike, once.
+    caveats: Vec<String>,
     words: Vec<(String, String)>,
 }
 
@@ -303,15 +307,35 @@ fn pack(company: &str, page: &Board<'_>, links: &Links<'_>) -> Pack {
         let all_lead = answer.question == "scorecard";
         Part::of(answer, links, &prefix, Some(PACK_COLUMNS), all_lead)
     };
+    let mut parts: Vec<Part> = page.answers.iter().map(part).collect();
+    let caveats = shared_caveats(&mut parts);
     Pack {
         company: company.to_owned(),
         period: first.map(|answer| answer.asked.period.label.clone()).unwrap_or_default(),
         asked: first.map(|answer| view::asked(&answer.asked)).unwrap_or_default(),
         controls: None,
         files: Vec::new(),
-        parts: page.answers.iter().map(part).collect(),
+        parts,
+        caveats,
         words: view::meanings(page.answers, page.words),
     }
+}
+
+/// Takes the notes that several parts have in common out of them.
+fn shared_caveats(parts: &mut [Part]) -> Vec<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut order = Vec::new();
+    for caveat in parts.iter().flat_map(|part| &part.caveats) {
+        let count = counts.entry(caveat.clone()).or_default();
+        *count += 1;
+        if *count == 2 {
+            order.push(caveat.clone());
+        }
+    }
+    for part in parts {
+        part.caveats.retain(|caveat| !order.contains(caveat));
+    }
+    order
 }
 
 /// The board pack as a page.
