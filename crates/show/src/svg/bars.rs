@@ -99,7 +99,7 @@ fn bar(
 ) {
     let Some(x) = one.series.value(at) else {
         let look = Look::MUTED;
-        let x = scale.at(0.0) + 6.0;
+        let x = (scale.at(0.0) + 6.0).min(sheet.width - width("–", look.size, false));
         sheet.pen.text(x, top + thick / 2.0 + 4.0, Anchor::Start, look, "–");
         return;
     };

@@ -81,7 +81,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>) -> f64 {
     grid(sheet, (&x_axis, &x_scale), (&y_axis, &y_scale), area);
     let names = (across.name.clone(), one.series.name.clone());
     let look = Look::MUTED;
-    let y_name = fit(&names.1, 11.0, false, right);
+    let y_name = fit(&names.1, 11.0, false, right - 20.0);
     sheet.pen.text(0.0, 11.0, Anchor::Start, look, &format!("↑ {y_name}"));
     let x_name = fit(&names.0, 11.0, false, right - 20.0);
     sheet.pen.text(right + 8.0, bottom + 34.0, Anchor::End, look, &format!("{x_name} →"));

@@ -10,9 +10,17 @@ const SHORT_FROM: f64 = 100_000.0;
 
 /// Writes a value: `$1.2M`, `54%`, `12 d`, `4,120`, `CHF 90K`.
 pub(super) fn value(x: f64, unit: &str) -> String {
+    let size = x.abs();
     let text = match unit {
-        "count" if x.abs() < SHORT_FROM && x.fract() == 0.0 => number::number(x.abs(), 0),
-        _ => number::point(x.abs(), unit),
+        "count" if size < SHORT_FROM && x.fract() == 0.0 => number::number(size, 0),
+        // Absurd sizes are short too, so that their labels are no wider than others.
+        "share" if size >= SHORT_FROM / 100.0 => {
+            number::point(size * 100.0, "count").map(|x| x + "%")
+        }
+        "days" if size >= SHORT_FROM => number::point(size, "count").map(|x| x + " d"),
+        "months" if size >= SHORT_FROM => number::point(size, "count").map(|x| x + " mo"),
+        "number" if size >= SHORT_FROM => number::point(size, "count"),
+        _ => number::point(size, unit),
     };
     let text = text.unwrap_or_default();
     let sign = if x < 0.0 { MINUS } else { "" };
@@ -158,6 +166,8 @@ mod tests {
         assert_eq!(value(12.0, "days"), "12 d");
         assert_eq!(value(4_120.0, "count"), "4,120");
         assert_eq!(value(412_000.0, "count"), "412K");
+        assert_eq!(value(7.0e13, "days"), "70T d");
+        assert_eq!(value(1234.5, "share"), "123K%");
         assert_eq!(signed(3.0, "count"), "+3");
         assert_eq!(signed(0.0, "count"), "0");
     }
