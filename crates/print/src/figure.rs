@@ -150,7 +150,7 @@ fn one_row(
             .map(|size| fonts.line(Face::Semibold, size, &cell.short))
             .find(|line| line.width <= room)
             .unwrap_or_else(|| fonts.line(Face::Semibold, 6.0, &cell.short));
-        let address = link.and_then(|link| link(answer, &figure.id));
+        let address = address(figure, answer, link);
         let value = if address.is_some() { sheet.tag(Some(node), Tag::Link) } else { node };
         let (wide, whole) = (code.width, code.width + line.width);
         if wide > 0.0 {
@@ -175,6 +175,12 @@ fn one_row(
         }
     }
     sheet.y = top + height;
+}
+
+/// Where the rows of a figure are shown; `None` for one without rows.
+fn address(figure: &Figure, answer: &Answer, link: Option<Link<'_>>) -> Option<String> {
+    figure.evidence.as_ref()?;
+    link.and_then(|link| link(answer, &figure.id))
 }
 
 /// The same figure in the periods up to this one; `None` where fewer than three are known.
@@ -247,7 +253,7 @@ pub(crate) fn further(answer: &Answer, link: Option<Link<'_>>, reasons: &mut Rea
             value.map_or_else(Cell::default, |value| reasons.value(value, scale, answer, code))
         };
         let mut value = write(Some(&figure.value), true);
-        value.link = link.and_then(|link| link(answer, &figure.id));
+        value.link = address(figure, answer, link);
         let (previous, year_ago, target) = (
             write(figure.previous.as_ref(), false),
             write(figure.year_ago.as_ref(), false),

@@ -146,7 +146,7 @@ fn written(
     definitions: &Definitions,
     board: &Board,
 ) -> Result<Vec<u8>, Failure> {
-    let simulated = definitions.company == sample::COMPANY;
+    let simulated = definitions.company.starts_with(sample::COMPANY);
     let words = print::words(definitions);
     match format {
         Format::Pdf => {

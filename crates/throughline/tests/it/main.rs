@@ -15,5 +15,6 @@ mod company;
 mod method;
 mod program;
 mod real_input;
+mod report;
 mod sources;
 mod user;
