@@ -230,6 +230,9 @@ struct HealthView {
     rest: String,
     lede: String,
     sources: Vec<SourceView>,
+    /// Whether any source says its newest day, and how many rows it brought.
+    has_days: bool,
+    has_rows: bool,
     loads: Vec<LoadView>,
     quarantine: Vec<QuarantineView>,
     caveats: Vec<String>,
@@ -242,9 +245,9 @@ fn count(n: u64) -> String {
 
 pub(super) const fn status(status: Status) -> (&'static str, &'static str, &'static str) {
     match status {
-        Status::Good => ("good", "●", "good"),
-        Status::Watch => ("watch", "▲", "worth a look"),
-        Status::Bad => ("bad", "■", "not as it should be"),
+        Status::Good => ("good", "●", "fresh"),
+        Status::Watch => ("watch", "▲", "aging"),
+        Status::Bad => ("bad", "■", "old"),
     }
 }
 
@@ -272,8 +275,8 @@ pub fn health_page(shell: &Shell, page: &Health) -> String {
     let worst = page.sources.iter().filter(|source| source.status != Status::Good).count();
     let rest = match worst {
         0 => String::new(),
-        1 => "; 1 source is worth a look".to_owned(),
-        n => format!("; {n} sources are worth a look"),
+        1 => "; 1 source is not fresh".to_owned(),
+        n => format!("; {n} sources are not fresh"),
     };
     let books = if page.loads.is_empty() {
         ""
@@ -298,6 +301,8 @@ pub fn health_page(shell: &Shell, page: &Health) -> String {
             .and_then(|n| n.checked_add(load.n_quarantined))
             == Some(load.n_read),
     });
+    let has_days = page.sources.iter().any(|source| source.newest.is_some());
+    let has_rows = page.sources.iter().any(|source| source.n_read > 0);
     let sources = page.sources.iter().map(|source| {
         let (class, shape, word) = status(source.status);
         SourceView {
@@ -319,6 +324,8 @@ pub fn health_page(shell: &Shell, page: &Health) -> String {
         rest,
         lede: format!("{books} {aside}").trim().to_owned(),
         sources: sources.collect(),
+        has_days,
+        has_rows,
         loads: loads.collect(),
         quarantine: quarantine(&page.quarantine),
         caveats: page.caveats.iter().map(|caveat| sentence(caveat)).collect(),
