@@ -1,4 +1,5 @@
-//! Workbooks and tables as CSV, read back: numbers are the same numbers, text is text, nothing is cut in silence.
+//! Workbooks, and tables as CSV, read back: numbers are the same numbers, text is text, nothing is
+//! cut in silence.
 
 #![expect(
     clippy::unwrap_used,
