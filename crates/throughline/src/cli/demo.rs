@@ -1,6 +1,6 @@
 //! `throughline demo`: a company with known truth, from its exports to its answers.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -39,7 +39,7 @@ pub(crate) struct Demo {
     /// Without the dirt of real CRMs: duplicates, merges, re-opened and back-dated deals
     #[arg(long)]
     clean: bool,
-    /// Do not start the web page at the end (there is none yet, so nothing is started in any case)
+    /// Do not serve the pages at the end
     #[arg(long)]
     no_serve: bool,
 }
@@ -78,6 +78,10 @@ pub(crate) fn run(demo: &Demo, common: &Common, output: &Output) -> Outcome {
             output.result(&show::text::answer(answer, output.style()));
         }
         output.result(&next(&folder.display().to_string(), &drops));
+        // Where nobody watches, a command that never ends would be a trap.
+        if !demo.no_serve && std::io::stdout().is_terminal() {
+            return super::serve::sample(folder, output);
+        }
     }
     Ok(EXIT_OK)
 }
@@ -153,7 +157,8 @@ fn next(folder: &str, drops: &[(Date, PathBuf)]) -> String {
         "{} is simulated; its truth is in {folder}/exports/truth-2026-09-30.json. Go on with:\n\
          \x20 throughline -C {folder} open pipeline marketing_sourced_pipeline\n\
          {earlier}\
-         \x20 throughline -C {folder} ask attribution --model markov --json\n",
+         \x20 throughline -C {folder} ask attribution --model markov --json\n\
+         \x20 throughline -C {folder} serve\n",
         sample::COMPANY
     )
 }

@@ -5,6 +5,7 @@ mod audit;
 mod build;
 mod check;
 mod demo;
+mod digest;
 mod init;
 mod journey_file;
 mod load;
@@ -13,6 +14,7 @@ mod method;
 mod open;
 mod quarantine;
 mod report;
+mod serve;
 mod user;
 
 use std::ffi::OsString;
@@ -78,8 +80,10 @@ enum Command {
     Open(open::Open),
     Method(method::Method),
     Report(report::Report),
+    Serve(serve::Serve),
     User(user::User),
     Audit(audit::Audit),
+    Digest(digest::Digest),
     Demo(demo::Demo),
 }
 
@@ -114,8 +118,10 @@ impl Command {
             Self::Open(open) => open::run(open, common, output),
             Self::Method(method) => method::run(method, common, output),
             Self::Report(report) => report::run(report, common, output),
+            Self::Serve(serve) => serve::run(serve, common, output),
             Self::User(user) => user::run(user, common, output),
             Self::Audit(audit) => audit::run(audit, common, output),
+            Self::Digest(digest) => digest::run(digest, common, output),
             Self::Demo(demo) => demo::run(demo, common, output),
         }
     }
