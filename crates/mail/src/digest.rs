@@ -229,7 +229,7 @@ fn line(figure: &Figure, answer: &Answer) -> Line {
         beside.extend(change.map(|change| format!("{change} against {when}")));
     }
     if let Some(target) = &figure.target
-        && let Some((part, word)) = number::against(&figure.value, target)
+        && let Some((part, word)) = number::standing(&figure.value, target, &answer.asked)
         && let Some(target) = written(target, scale)
     {
         beside.push(format!("{word} ({part} of {target})"));

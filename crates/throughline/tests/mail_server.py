@@ -10,6 +10,7 @@ for now (451). It ends when its standard input does.
 import email
 import email.policy
 import json
+import socket
 import sys
 
 from aiosmtpd.controller import Controller
@@ -40,9 +41,12 @@ class Handler:
         return "250 taken"
 
 
-controller = Controller(Handler(), hostname="127.0.0.1", port=0)
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+controller = Controller(Handler(), hostname="127.0.0.1", port=port)
 controller.start()
-print(controller.server.sockets[0].getsockname()[1], flush=True)
+print(port, flush=True)
 for line in sys.stdin:
     Handler.refuses = int(line)
 controller.stop()

@@ -31,6 +31,14 @@ fn text_and_html_say_the_same() {
 }
 
 #[test]
+fn a_period_that_is_not_over_has_no_verdict() {
+    let mut answer = answer("Acme");
+    answer.asked.as_of = answer.asked.period.from;
+    let text = digest(&[answer], &links()).text;
+    assert!(text.contains("so far (67% of USD 4M)") && !text.contains("below target"), "{text}");
+}
+
+#[test]
 fn the_link_shows_the_same_page_later() {
     let page = "https://throughline.acme.example/pages/pipeline?period=2026Q3\
                 &segment=mid+market+%26+more&model=w_shaped&currency=USD&as_of=2026-10-02";
