@@ -1,6 +1,8 @@
 //! Writes pages to look at: `cargo run -p show --example pages -- FOLDER`, then open them with a
 //! server of files in that folder.
 
+#![expect(clippy::disallowed_methods, reason = "it writes files to look at")]
+
 #[path = "../tests/show/sample.rs"]
 mod sample;
 

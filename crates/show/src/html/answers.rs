@@ -203,9 +203,10 @@ fn lasting(shell: &Shell, answer: &Answer) -> String {
     let (currency, as_of) = (asked.currency.to_string(), asked.as_of.to_string());
     // A period that has no name is said by its days.
     let own_days = asked.period.label.contains(' ') || shell.scope.from.is_some();
-    let days = match own_days {
-        true => [("period", ""), ("from", &*from), ("to", &*to)],
-        false => [("period", &*asked.period.label), ("from", ""), ("to", "")],
+    let days = if own_days {
+        [("period", ""), ("from", &*from), ("to", &*to)]
+    } else {
+        [("period", &*asked.period.label), ("from", ""), ("to", "")]
     };
     let rest = [
         ("segment", asked.segment.as_deref().unwrap_or_default()),

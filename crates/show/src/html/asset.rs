@@ -76,8 +76,8 @@ fn styles(fonts: &[(&str, String)]) -> String {
     })
 }
 
-/// All styles with the fonts in them, for a file that stands alone. The fonts for Greek and Cyrillic
-/// are left out unless they are wanted.
+/// All styles with the fonts in them, for a file that stands alone. The fonts for Greek and
+/// Cyrillic are left out unless they are wanted.
 pub(super) fn styles_alone(all_scripts: bool) -> String {
     let fonts: Vec<(&str, String)> = FONTS
         .iter()

@@ -423,10 +423,16 @@ fn a_figure_says_value_unit_range_target_and_what_is_short_of_it() {
         text_of(node).split_whitespace().collect::<Vec<_>>().join(" ")
     };
     let figures = ["marketing_sourced_pipeline", "win_rate", "payback"].map(figure);
-    insta::assert_snapshot!(figures.join("\n"), @r#"
-Marketing-sourced pipelineA sentence that says what the word means here. USD 1.24M (USD 1,240,300.49) ▼ below target 83% of 1.5M, 260K short +13% up from 1.1M in 2026Q2 +27% up from 980K a year ago
-Win rate of marketing-sourced dealsA sentence that says what the word means here. Its range holds the true value with 95% probability (Wilson). 3 of 5 range 23–88% +30 pts up from 30% in 2026Q2
-Payback of the spendA sentence that says what the word means here. –1 no margin is set
+    let figures = figures.join("\n").replace(". ", ".\n").replace(" short ", " short\n");
+    insta::assert_snapshot!(figures, @r#"
+Marketing-sourced pipelineA sentence that says what the word means here.
+USD 1.24M (USD 1,240,300.49) ▼ below target 83% of 1.5M, 260K short
++13% up from 1.1M in 2026Q2 +27% up from 980K a year ago
+Win rate of marketing-sourced dealsA sentence that says what the word means here.
+Its range holds the true value with 95% probability (Wilson).
+3 of 5 range 23–88% +30 pts up from 30% in 2026Q2
+Payback of the spendA sentence that says what the word means here.
+–1 no margin is set
 "#);
     let exact = page.descendants().find(|node| node.attribute("value") == Some("1240300.49"));
     assert!(exact.is_some(), "the exact amount stands behind the short one");
