@@ -53,7 +53,7 @@ fn every_format_is_written_whole_and_the_same_again() {
     let left: Vec<String> = fs::read_dir(company.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".part"))
+        .filter(|name| name.starts_with(".again") || name.starts_with(".board"))
         .collect();
     assert!(left.is_empty(), "{left:?}");
 
