@@ -1,21 +1,27 @@
 // A real identity provider for the tests: oidc-provider on a free port of this machine. It signs in
 // whoever comes, as `NAME@acme.example`, and ends when its standard input does.
 //
-//     node provider.mjs '{"redirects": ["http://…/login/oidc/callback"], "inToken": false}'
+//     echo '{"redirects": ["http://…/login/oidc/callback"], "inToken": false}' | node provider.mjs
 //
-// prints its issuer once it is ready. THROUGHLINE_NODE is the folder with the packages of the tests.
+// prints its issuer at once and serves when it has read the line; "inToken" tells e-mail address and
+// name in the token too. A login `x+carla` is another person who claims carla's address.
+// THROUGHLINE_NODE is the folder with the packages of the tests.
 import http from "node:http";
 import path from "node:path";
+import readline from "node:readline";
 import { randomBytes } from "node:crypto";
 import { pathToFileURL } from "node:url";
 
-const wanted = JSON.parse(process.argv[2]);
 const library = path.join(process.env.THROUGHLINE_NODE, "node_modules/oidc-provider/lib/index.js");
 const { Provider } = await import(pathToFileURL(library));
 
 const server = http.createServer();
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
 const issuer = `http://127.0.0.1:${server.address().port}`;
+console.log(issuer);
+
+const lines = readline.createInterface({ input: process.stdin });
+const wanted = JSON.parse(await new Promise((line) => lines.once("line", line)));
 
 const provider = new Provider(issuer, {
   clients: [{
@@ -35,13 +41,11 @@ const provider = new Provider(issuer, {
     accountId: name,
     claims: () => ({
       sub: name,
-      email: `${name}@acme.example`,
+      email: `${name.split("+").pop()}@acme.example`,
       email_verified: !name.startsWith("unverified"),
       name: `Person ${name}`,
     }),
   }),
 });
 server.on("request", provider.callback());
-process.stdin.resume();
-process.stdin.on("end", () => process.exit());
-console.log(issuer);
+lines.on("close", () => process.exit());

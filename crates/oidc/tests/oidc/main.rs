@@ -9,5 +9,6 @@
 
 mod liar;
 mod lies;
+mod provider;
 mod real;
 mod settings;
