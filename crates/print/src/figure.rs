@@ -56,10 +56,10 @@ impl Reasons {
     }
 }
 
-/// How many figures are shown large: four, or two rows of them where that is nearly all.
-fn n_leading(answer: &Answer) -> usize {
-    let n = answer.figures.len();
-    if n <= 2 * LEADING { n } else { LEADING }
+/// The figures that are shown large, the same as on the page: four, or two rows where that is all.
+fn lead(answer: &Answer) -> Vec<usize> {
+    let all = answer.figures.len() <= 2 * LEADING;
+    show::html::leading(answer, if all { 2 * LEADING } else { LEADING })
 }
 
 /// What stands below a leading figure.
@@ -87,7 +87,9 @@ pub(crate) fn leading(
     reasons: &mut Reasons,
     accent: Color,
 ) {
-    let figures: Vec<&Figure> = answer.figures.iter().take(n_leading(answer)).collect();
+    let lead = lead(answer);
+    let figures = answer.figures.iter().enumerate().filter(|(at, _)| lead.contains(at));
+    let figures: Vec<&Figure> = figures.map(|(_, figure)| figure).collect();
     for row in figures.chunks(LEADING) {
         one_row(sheet, parent, answer, row, link, reasons, accent);
     }
@@ -247,7 +249,9 @@ pub(crate) fn further(answer: &Answer, link: Option<Link<'_>>, reasons: &mut Rea
         headings: headings.iter().map(|&heading| heading.to_owned()).collect(),
         rows: Vec::new(),
     };
-    for figure in answer.figures.iter().skip(n_leading(answer)) {
+    let lead = lead(answer);
+    let figures = answer.figures.iter().enumerate().filter(|(at, _)| !lead.contains(at));
+    for (_, figure) in figures {
         let scale = scale(figure);
         let mut write = |value: Option<&Value>, code: bool| {
             value.map_or_else(Cell::default, |value| reasons.value(value, scale, answer, code))

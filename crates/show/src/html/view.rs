@@ -246,7 +246,7 @@ pub(super) fn figures(answer: &Answer, links: &Links<'_>, prefix: &str, all_lead
 
 /// Which figures are shown large: those with a target, the first one, then quotients (a share, a
 /// cost for each), since they say more than one amount beside another, then money.
-fn leading(answer: &Answer, most: usize) -> Vec<usize> {
+pub fn leading(answer: &Answer, most: usize) -> Vec<usize> {
     let figures = || answer.figures.iter().enumerate();
     if answer.figures.len() <= most {
         return figures().map(|(at, _)| at).collect();
