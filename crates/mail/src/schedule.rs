@@ -1,8 +1,8 @@
 //! When the next digest is due, and what happens then.
 //!
 //! A week is named after the ISO week of the day on which its digest is due, so a change of day or
-//! hour never sends a second one. A program that was off at the hour sends within a day of it; after
-//! that the week is left out. Everything that must survive a restart is in the [`Ledger`].
+//! hour never sends a second one. A program that was off at the hour sends within a day of it;
+//! after that the week is left out. Everything that must survive a restart is in the [`Ledger`].
 
 use std::path::Path;
 use std::time::Duration;
@@ -92,8 +92,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Opens the ledger in a folder. `zone` is the company's. Digests that were due before the first
-    /// call are not sent.
+    /// Opens the ledger in a folder. `zone` is the company's. Digests that were due before the
+    /// first call are not sent.
     pub fn open(
         folder: &Path,
         settings: Settings,

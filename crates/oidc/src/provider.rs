@@ -66,7 +66,8 @@ pub struct Identity {
 pub struct Begun {
     /// Where to send the browser.
     pub redirect: String,
-    /// The value of a cookie for this browser, for ten minutes, sent along from other sites (`Lax`).
+    /// The value of a cookie for this browser, for ten minutes, sent along from other sites
+    /// (`Lax`).
     pub cookie: String,
 }
 
