@@ -57,13 +57,11 @@ for (const where of ['/', '/pipeline', '/pipeline?by=owner,program', '/attributi
 }
 
 await check('rows run nothing, page by page', async () => {
-  for (const [question, figure] of [['pipeline', 'created'], ['pipeline', 'won'], ['pipeline', 'pipeline_created']]) {
-    const response = await guest.context.request.get(`${base}/${question}/rows/${figure}?${ALL}`);
-    if (response.status() === 404) continue;
-    for (let number = 1; number < 40; number += 1) {
+  for (const [question, figure] of [['pipeline', 'opportunities_created'], ['pipeline', 'won'], ['programs', 'spend']]) {
+    for (let number = 1; number < 12; number += 1) {
       await guest.open(`/${question}/rows/${figure}?${ALL}&page=${number}`);
       await inspect(`${question} ${figure} page ${number}`);
-      if (!(await page.$(`main a[href*="page=${number + 1}"]`))) break;
+      if (!(await page.$('main a[rel=next]'))) break;
     }
   }
 });
@@ -81,21 +79,20 @@ await check('what an address says runs nothing', async () => {
       const response = await guest.context.request.get(`${base}${where}`, { maxRedirects: 0 });
       claim(response.status() < 500, `${where}: ${response.status()}`);
     }
-    guest.expect(400);
+    guest.expect(400, 404, 414);
     await guest.open(`/pipeline?segment=${encodeURIComponent(text)}`);
     await inspect('an address');
-    guest.expect(404);
     await guest.open(`/pipeline/rows/${encodeURIComponent(text)}`);
     await inspect('an address');
   }
-  guest.expect(null);
+  guest.expect();
 });
 
 await check('a hostile text that is typed into a form runs nothing', async () => {
   const other = await visitor(null);
   for (const text of hostile.slice(0, 6)) {
     await other.open('/login');
-    other.expect(null);
+    other.expect(400, 401, 422, 429);
     await other.page.evaluate((text) => {
       const field = document.querySelector('input[name=email]');
       field.type = 'text';
@@ -103,7 +100,6 @@ await check('a hostile text that is typed into a form runs nothing', async () =>
       document.querySelector('input[name=password]').value = 'not the password of anybody';
       document.querySelector('form[action^="/login"]').noValidate = true;
     }, text);
-    for (const status of [400, 401, 422, 429]) other.faults.length = status && 0;
     await Promise.all([other.page.waitForNavigation(), other.page.evaluate(() => document.querySelector('form[action^="/login"]').submit())]);
     equal(await other.page.evaluate(() => window.__xss ?? null), null, 'a script of data');
   }

@@ -14,7 +14,15 @@ function focused(page) {
     };
     const marked = [element, ...element.querySelectorAll('rect, path, circle, polygon, use')].map(look).join('; ');
     const style = getComputedStyle(element);
-    const outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1.5;
+    let outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1.5;
+    if (!outlined && element.closest('svg')) {
+      // A mark of a chart shows the focus by its own stroke.
+      const looks = () => [...element.querySelectorAll('rect, path, circle, polygon, line, use')].map(look).join('; ');
+      const with_focus = looks();
+      element.blur();
+      outlined = looks() !== with_focus;
+      element.focus();
+    }
     const hit = document.elementFromPoint(
       Math.min(Math.max(box.left + box.width / 2, 0), innerWidth - 1), Math.min(Math.max(box.top + box.height / 2, 0), innerHeight - 1));
     const covered = hit && hit !== element && !element.contains(hit) && !hit.contains(element) && box.width > 0
@@ -35,6 +43,8 @@ async function walk(page, most = 900) {
   for (let n = 0; n < most; n += 1) {
     await page.keyboard.press('Tab');
     const here = await focused(page);
+    // A field for a day is several stops.
+    if (here && here.id === steps.at(-1)?.id) continue;
     if (!here || seen.has(here.id)) break;
     seen.add(here.id);
     steps.push(here);
@@ -100,7 +110,7 @@ await check('a definition opens on focus, says something, and closes on Escape',
     await word.focus();
     await page.waitForTimeout(400);
     const texts = await shown();
-    claim(texts.length === 1 && texts[0].length > 20, `shown: ${JSON.stringify(texts)}`);
+    claim(texts.length === 1 && texts[0].length > 20, `shown for ${await word.textContent()}: ${JSON.stringify(texts)}`);
     await page.keyboard.press('Escape');
     await page.waitForTimeout(300);
     equal(await shown(), [], 'after Escape');
@@ -170,7 +180,7 @@ await check('`?` shows the shortcuts in a dialog that keeps the focus, and Escap
   await page.keyboard.press('?');
   await page.waitForTimeout(200);
   const text = await page.evaluate(() => document.querySelector('dialog[open]')?.textContent ?? '');
-  claim(/search/i.test(text), `dialog: ${text.slice(0, 80)}`);
+  claim(/find/i.test(text) && /g p/.test(text), `dialog: ${text.slice(0, 80)}`);
   equal(await page.evaluate(() => Boolean(document.activeElement.closest('dialog'))), true, 'the focus is in the dialog');
   await page.keyboard.press('Escape');
   await page.waitForTimeout(100);
@@ -212,7 +222,7 @@ await check('targets are 24 pixels or stand apart', async () => {
   const small = await page.evaluate(() => [...document.querySelectorAll('button, select, input:not([type=hidden]), summary')]
     .filter((element) => element.checkVisibility()).map((element) => [element, element.getBoundingClientRect()])
     .filter(([element, box]) => box.width > 0 && (box.height < 23.5 || box.width < 23.5) && !['checkbox', 'radio'].includes(element.type))
-    .map(([element, box]) => `${element.tagName}.${element.getAttribute('class')} ${Math.round(box.width)}x${Math.round(box.height)}`));
+    .map(([element, box]) => `${element.tagName}.${element.getAttribute('class')} ${element.textContent} ${Math.round(box.width)}x${Math.round(box.height)}`));
   equal([...new Set(small)].slice(0, 5), [], 'small targets');
 });
 

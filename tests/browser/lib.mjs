@@ -116,10 +116,10 @@ export async function visitor(role, options = {}) {
     } catch { /* a browser without that measure */ }
   });
   const page = await context.newPage();
-  let expectedStatus = null;
+  let expected = [];
   page.on('console', (message) => {
     if (message.type() !== 'error' && message.type() !== 'warning') return;
-    const refused = expectedStatus !== null && message.text().includes(`${expectedStatus}`);
+    const refused = expected.some((status) => message.text().includes(`status of ${status}`));
     if (!refused) faults.push(`console ${message.type()}: ${message.text()}`);
   });
   page.on('pageerror', (error) => faults.push(`script error: ${error.message}`));
@@ -131,14 +131,15 @@ export async function visitor(role, options = {}) {
   });
   page.on('response', (response) => {
     const [status, url] = [response.status(), response.url()];
-    if (status >= 400 && status !== expectedStatus) faults.push(`status ${status}: ${url}`);
+    if (status >= 400 && !expected.includes(status)) faults.push(`status ${status}: ${url}`);
   });
   const client = await context.newCDPSession(page);
   await client.send('Network.enable');
   client.on('Network.loadingFinished', (event) => { bytes.n += event.encodedDataLength; });
   return {
     context, page, faults, bytes, client,
-    expect(status) { expectedStatus = status; },
+    // Which refusals are meant to come now.
+    expect(...statuses) { expected = statuses; },
     async open(where) {
       const response = await page.goto(new URL(where, base).href, { waitUntil: 'load' });
       return response;

@@ -40,7 +40,7 @@ for (const [name, where, role, { theme = 'light', width = 1440, height = 900, ta
   if (wanted && !wanted.includes(name)) continue;
   await check(name, async () => {
     const guest = await visitor(role, { theme, width, height, context: { deviceScaleFactor: width < 500 ? 2 : 1 } });
-    guest.expect(status ?? null);
+    guest.expect(status);
     await guest.open(where);
     await guest.page.evaluate(() => document.fonts.ready);
     if (open) {

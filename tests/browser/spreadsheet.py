@@ -6,7 +6,6 @@
 
 import csv
 import datetime
-import io
 import json
 import sys
 from decimal import Decimal, InvalidOperation
@@ -19,8 +18,8 @@ INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u202a\u202b\u202c\u202d\u202e\
 
 
 def records(path):
-    text = path.read_text(encoding="utf-8-sig", newline="")
-    return list(csv.reader(io.StringIO(text, newline="")))
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file))
 
 
 def written(value):
@@ -45,7 +44,6 @@ def number(text):
 
 def same(left, right):
     """Whether the cell of a CSV and of a workbook say the same."""
-    right = written(right)
     if isinstance(right, (int, float)):
         stated = number(left)
         return stated is not None and abs(stated - Decimal(repr(right))) <= abs(stated) * Decimal("1e-12") + Decimal("0.000001")
@@ -69,15 +67,20 @@ def pairs(folder):
                 if word.lower() not in said.lower():
                     faults.append(f"{pair['link']}: About does not say {word}: {said[:300]}")
         data = next(sheet for sheet in book if sheet not in about)
-        head = next((at for at, row in enumerate(data.iter_rows(values_only=True), 1) if same_head(rows[0], row)), None)
-        if head is None:
-            first = [list(row)[:6] for row in data.iter_rows(max_row=6, values_only=True)]
-            faults.append(f"{pair['link']}: no row of the sheet is the head {rows[0][:8]}; it begins {first}")
-            continue
-        body = list(data.iter_rows(min_row=head + 1, values_only=True))
-        while body and all(cell is None for cell in body[-1]):
-            body.pop()
-        columns = match(rows[0], [written(cell) for cell in next(data.iter_rows(min_row=head, max_row=head, values_only=True))])
+        lines = [[written(cell) for cell in row] for row in data.iter_rows(values_only=True)]
+        head = next((at for at, line in enumerate(lines) if same_head(rows[0], line)), None)
+        if head is not None:
+            columns = match(rows[0], lines[head])
+        else:
+            # The workbook has words for people where the CSV has identifiers: the same columns in the same order.
+            # The CSV says on each row what the workbook says once, in About.
+            ends = rows[0].index("period")
+            head = next((at for at, line in enumerate(lines) if sum(cell != "" for cell in line) == ends - 1), None)
+            if head is None:
+                faults.append(f"{pair['link']}: no row of the sheet is a head of {ends - 1} columns: {lines[:3]}")
+                continue
+            columns = {name: (at, at - 1) for at, name in enumerate(rows[0][:ends]) if at > 0}
+        body = lines[head + 1 :]
         if len(body) < len(rows) - 1:
             faults.append(f"{pair['link']}: {len(rows) - 1} rows in CSV, {len(body)} in XLSX")
         for at, (left, right) in enumerate(zip(rows[1:], body), 1):
