@@ -181,8 +181,24 @@ fn pieces(bytes: &[u8]) -> [&[u8]; 3] {
 
 fn fate(what: &str, error: &SmtpError) -> Fate {
     let code = error.status().map(|code| code.to_string());
-    let answered = code.map_or_else(String::new, |code| format!(" (it answered {code})"));
+    let more = match code {
+        Some(code) => format!(" (it answered {code})"),
+        None if untrusted(error) => " (its certificate is not trusted)".to_owned(),
+        None => String::new(),
+    };
     let slow = if error.is_timeout() { " in time" } else { "" };
-    let why = format!("the mail server {what}{slow}{answered}");
+    let why = format!("the mail server {what}{slow}{more}");
     if error.is_permanent() || error.is_client() { Fate::Refused(why) } else { Fate::Again(why) }
+}
+
+/// True where the TLS library did not believe what the server sent.
+fn untrusted(error: &SmtpError) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(cause) = cause.downcast_ref::<std::io::Error>() {
+            return cause.kind() == std::io::ErrorKind::InvalidData;
+        }
+        source = cause.source();
+    }
+    false
 }

@@ -2,6 +2,7 @@
 
     python mail_server.py
 
+takes messages in the clear; with CERTIFICATE KEY USER PASSWORD behind it only after STARTTLS and a login. It
 prints its port, then a line of JSON for each message that it took: the envelope, and what Python's own
 e-mail package reads from it. A line on standard input with a number makes it refuse that many messages
 for now (451). It ends when its standard input does.
@@ -11,9 +12,11 @@ import email
 import email.policy
 import json
 import socket
+import ssl
 import sys
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
 
 class Handler:
@@ -44,7 +47,18 @@ class Handler:
 with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = free.getsockname()[1]
-controller = Controller(Handler(), hostname="127.0.0.1", port=port)
+secrets = {}
+if len(sys.argv) > 1:
+    certificate, key, user, password = sys.argv[1:]
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+
+    def login(_server, _session, _envelope, _mechanism, data):
+        right = (data.login.decode(), data.password.decode()) == (user, password)
+        return AuthResult(success=right, handled=right)
+
+    secrets = {"tls_context": context, "require_starttls": True, "auth_required": True, "authenticator": login}
+controller = Controller(Handler(), hostname="127.0.0.1", port=port, **secrets)
 controller.start()
 print(port, flush=True)
 for line in sys.stdin:

@@ -41,10 +41,11 @@ fn python() -> Option<PathBuf> {
 }
 
 impl MailServer {
-    fn start(python: &Path) -> Self {
+    fn start(python: &Path, secrets: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mail_server.py");
         let mut process = Command::new(python)
             .arg(script)
+            .args(secrets)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -149,7 +150,7 @@ fn check(message: &Value, to: &str, asked: &Value, elsewhere: &str) {
 #[test]
 fn each_reader_gets_their_own_figures_once_a_week_whatever_fails_in_between() {
     let Some(python) = python() else { return };
-    let mut mail = MailServer::start(&python);
+    let mut mail = MailServer::start(&python, &[]);
     let served = Served::apart();
     let folder = served.folder.clone();
     let run = |args: &[&str]| run_with(args, &[], &folder);
@@ -217,4 +218,56 @@ fn each_reader_gets_their_own_figures_once_a_week_whatever_fails_in_between() {
     let preview = run(&["digest", "preview"]).content().stdout;
     assert!(preview.contains(&headline(&all)[..40]), "{preview}");
     mail.takes_no_more();
+}
+
+/// Makes a certificate for this machine, or says that the test is skipped.
+fn certificate(folder: &Path) -> Option<(String, String)> {
+    let file = |name: &str| folder.join(name).to_str().expect("a path that is text").to_owned();
+    let (certificate, key) = (file("certificate.pem"), file("key.pem"));
+    let about = "[req]\ndistinguished_name = name\nx509_extensions = more\nprompt = no\n\
+                 [name]\nCN = localhost\n\
+                 [more]\nsubjectAltName = DNS:localhost\nbasicConstraints = critical,CA:FALSE\n";
+    std::fs::write(file("certificate.conf"), about).expect("a file can be written");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-config", &file("certificate.conf")])
+        .args(["-keyout", &key, "-out", &certificate])
+        .output();
+    if made.is_ok_and(|made| made.status.success()) {
+        return Some((certificate, key));
+    }
+    eprintln!("skipped: no openssl to make a certificate with");
+    None
+}
+
+#[test]
+fn a_password_goes_only_to_a_server_that_proves_who_it_is() {
+    let Some(python) = python() else { return };
+    let outside = tempfile::tempdir().unwrap();
+    let company = outside.path().join("small");
+    let small = ["demo", "--scale", "1000", "--no-serve", "--dir", "small"];
+    run_with(&small, &[], outside.path()).content();
+    let Some((certificate, key)) = certificate(&company) else { return };
+    let private = MailServer::start(&python, &[&certificate, &key, "throughline", "correct horse"]);
+    let clear = MailServer::start(&python, &[]);
+    let send = |port: u16, trust: &str, password: &str| {
+        let settings = format!(
+            "[digest]\nenabled = true\nbase_url = \"https://numbers.fennmark.example\"\n\
+             host = \"localhost\"\nport = {port}\nsecurity = \"starttls\"\n{trust}\n\
+             user = \"throughline\"\npassword_env = \"MAIL_PASSWORD\"\n\
+             from = \"throughline@fennmark.example\"\n\
+             recipient_domains = [\"fennmark.example\"]\nquestions = [\"pipeline\"]\n"
+        );
+        std::fs::write(company.join("server.toml"), settings).unwrap();
+        let args = ["digest", "send", "--to", "ceo@fennmark.example"];
+        run_with(&args, &[("MAIL_PASSWORD", password)], &company)
+    };
+    let trust = "certificate_file = \"certificate.pem\"";
+    send(clear.port, trust, "correct horse").fails(4, "could not be reached");
+    send(private.port, "", "correct horse").fails(4, "its certificate is not trusted");
+    send(private.port, trust, "battery staple").fails(4, "it answered 535");
+    send(private.port, trust, "").fails(4, "the variable `MAIL_PASSWORD` is empty");
+    send(private.port, trust, "correct horse").content();
+    assert_eq!(private.take(1)[0]["to"], serde_json::json!(["ceo@fennmark.example"]));
+    clear.takes_no_more();
 }
