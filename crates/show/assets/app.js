@@ -202,8 +202,11 @@
   };
   for (const chart of all("svg.chart")) {
     const marks = all(".point, .slice", chart);
-    // The same words stand in the label; a second tooltip would lie over ours.
-    for (const mark of marks) all(":scope > title", mark).forEach((title) => title.remove());
+    // The words of a title become the label; a second tooltip would lie over ours.
+    for (const mark of marks) for (const title of all(":scope > title", mark)) {
+      mark.setAttribute("aria-label", title.textContent);
+      title.remove();
+    }
     const markOf = (event) => event.target.closest && event.target.closest(".point, .slice");
     chart.addEventListener("pointermove", (event) => {
       const mark = markOf(event);

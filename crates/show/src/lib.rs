@@ -6,6 +6,7 @@
 //! by way of [`visible::visible`], so that it can neither steer a terminal nor hide.
 
 pub mod chart;
+pub mod closing;
 pub mod csv;
 pub mod diagnostic;
 pub mod html;

@@ -131,10 +131,8 @@ impl<'a> Sheet<'a> {
         let said = escaped(said);
         let data = format!("class=\"point\" data-series=\"{index}\" data-point=\"{at}\"");
         match &link {
-            // What has the focus carries its name itself; a title alone is not read everywhere.
             Some(link) => {
-                let link = escaped(link);
-                self.pen.write(format_args!("<a {data} href=\"{link}\" aria-label=\"{said}\">"));
+                self.pen.write(format_args!("<a {data} href=\"{}\">", escaped(link)));
             }
             None => self.pen.write(format_args!("<g {data}>")),
         }

@@ -1,10 +1,11 @@
 //! `throughline open`: the rows that make a figure.
 
 use clap::Args;
-use domain::answer::{self, Evidence};
-use domain::{Answer, Cell, Frame, Measure, Value};
+use domain::answer::Evidence;
+use domain::{Answer, Frame, Measure, Value};
 use project::{Project, Session};
 use serde_json::json;
+use show::closing::{closing, exact};
 use show::number;
 
 use super::Common;
@@ -107,7 +108,10 @@ fn text(
 ) -> String {
     let table =
         show::text::frame(rows, output.style(), if output.style().full { None } else { Some(40) });
-    let closing = closing(shown, rows, value, open.per);
+    let mut closing = closing(shown, rows, value);
+    if open.per {
+        closing = format!("What the figure is divided by: {closing}");
+    }
     let quotient = if shown.per.is_some() {
         format!(
             "Divided by other rows: open them with `--per`. {figure} = {}\n",
@@ -119,35 +123,6 @@ fn text(
     format!("{table}\n{closing}\n{quotient}")
 }
 
-/// Says how the rows make the figure.
-fn closing(shown: &Evidence, rows: &Frame, value: &Value, per: bool) -> String {
-    let n = rows.n_rows();
-    let count = format!("{n} row{}", if n == 1 { "" } else { "s" });
-    let currency = match value {
-        Value::Money(money) => money.currency,
-        _ => domain::Currency::USD,
-    };
-    let currency = first_currency(rows).unwrap_or(currency);
-    let part = answer::measure(rows, &shown.measure, currency);
-    let part = part.map_or_else(|error| error.to_string(), |part| plain(&part));
-    let what = match &shown.measure {
-        Measure::Count => format!("{count}."),
-        Measure::CountDistinct(column) => format!("{count}, {part} different values of {column}."),
-        Measure::Sum(column) => format!("{count}, sum of {column} = {part}."),
-        Measure::Share(column) => format!("{count}, {column} is true in {part}."),
-        Measure::Mean(column) => format!("{count}, mean of {column} = {part}."),
-        Measure::Median(column) => format!("{count}, median of {column} = {part}."),
-    };
-    if per { format!("What the figure is divided by: {what}") } else { what }
-}
-
-fn first_currency(rows: &Frame) -> Option<domain::Currency> {
-    rows.columns().iter().find_map(|column| match column {
-        domain::Column::Money(values) => values.iter().flatten().next().map(|m| m.currency),
-        _ => None,
-    })
-}
-
 /// Writes a value; a share of sums (of money, say) as a percentage, since its parts are minor
 /// units.
 fn whole(evidence: &Evidence, value: &Value) -> String {
@@ -155,21 +130,9 @@ fn whole(evidence: &Evidence, value: &Value) -> String {
     match evidence.measure {
         Measure::Sum(_) if share => {
             let scale = number::Scale::of([value]);
-            number::value(value, scale, number::Form::Long).unwrap_or_else(|| plain(value))
+            number::value(value, scale, number::Form::Long).unwrap_or_else(|| exact(value))
         }
-        _ => plain(value),
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Money(money) => money.to_string(),
-        Value::Share { of, total } => format!("{of} of {total}"),
-        Value::None(reason) => reason.clone(),
-        other => match answer::cell(other) {
-            Cell::Null => String::new(),
-            cell => cell.to_string(),
-        },
+        _ => exact(value),
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::pages::about;
 use crate::pages::answers::{answer, find};
-use crate::pages::rows::{Opened, closing, open, page_of, slice};
+use crate::pages::rows::{Opened, open, page_of, slice};
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::routes::Outcome;
@@ -78,7 +78,7 @@ pub(crate) fn rows(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
         "part": if figure.per { "per" } else { "figure" },
         "divided": figure.has_per,
         "evidence": figure.evidence,
-        "closing": closing(&figure.evidence, &rows, &figure.value),
+        "closing": show::closing::closing(&figure.evidence, &rows, &figure.value),
         "page": page,
         "page_size": size,
         "pages": pages,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use access::{Caller, Event, Permission};
 use axum::http::StatusCode;
-use domain::answer::{self, Evidence, Measure};
-use domain::answer::Table;
-use domain::{Answer, Cell, Column, Currency, Filter, Frame, Period, Rows, Value};
+use domain::answer::{Evidence, Table};
+use domain::{Answer, Cell, Currency, Filter, Frame, Period, Rows, Value};
 use jiff::civil::Date;
 use project::View;
+use show::closing::closing;
 use show::html::{self, RowsPage};
 
 use super::answers::{answer as asked, find};
@@ -357,42 +357,6 @@ pub(crate) fn words(answer: &Answer, id: &str) -> (String, String) {
         }
     }
     (id.to_owned(), String::new())
-}
-
-/// Says how the rows make the figure.
-pub(crate) fn closing(evidence: &Evidence, rows: &Frame, value: &Value) -> String {
-    let n = rows.n_rows();
-    let count = format!("{n} row{}", if n == 1 { "" } else { "s" });
-    let money = rows.columns().iter().find_map(|column| match column {
-        Column::Money(values) => values.iter().flatten().next().map(|money| money.currency),
-        _ => None,
-    });
-    let currency = money.unwrap_or(match value {
-        Value::Money(money) => money.currency,
-        _ => Currency::USD,
-    });
-    let part = answer::measure(rows, &evidence.measure, currency);
-    let part = part.map_or_else(|error| error.to_string(), |part| plain(&part));
-    match &evidence.measure {
-        Measure::Count => format!("{count}."),
-        Measure::CountDistinct(column) => format!("{count}, {part} different values of {column}."),
-        Measure::Sum(column) => format!("{count}, sum of {column} = {part}."),
-        Measure::Share(column) => format!("{count}, {column} is true in {part}."),
-        Measure::Mean(column) => format!("{count}, mean of {column} = {part}."),
-        Measure::Median(column) => format!("{count}, median of {column} = {part}."),
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Money(money) => money.to_string(),
-        Value::Share { of, total } => format!("{of} of {total}"),
-        Value::None(reason) => reason.clone(),
-        other => match answer::cell(other) {
-            Cell::Null => String::new(),
-            cell => cell.to_string(),
-        },
-    }
 }
 
 /// The rows in the order that an address asks for; what has no value comes last.

@@ -1,0 +1,72 @@
+//! The sentence below the rows of a figure: how they make it.
+
+use domain::answer::{self, Evidence};
+use domain::{Cell, Column, Currency, Frame, Measure, Value};
+
+use crate::number::grouped;
+
+/// Says how rows make the part of a figure that its evidence names: `21 rows, sum of amount = USD
+/// 1,163,959.61.`
+pub fn closing(evidence: &Evidence, rows: &Frame, value: &Value) -> String {
+    let n = rows.n_rows();
+    let count = format!("{} row{}", grouped(&n.to_string()), if n == 1 { "" } else { "s" });
+    let money = rows.columns().iter().find_map(|column| match column {
+        Column::Money(values) => values.iter().flatten().next().map(|money| money.currency),
+        _ => None,
+    });
+    let currency = money.unwrap_or(match value {
+        Value::Money(money) => money.currency,
+        _ => Currency::USD,
+    });
+    let part = answer::measure(rows, &evidence.measure, currency);
+    let part = part.map_or_else(|error| error.to_string(), |part| exact(&part));
+    match &evidence.measure {
+        Measure::Count => format!("{count}."),
+        Measure::CountDistinct(column) => format!("{count}, {part} different values of {column}."),
+        Measure::Sum(column) => format!("{count}, sum of {column} = {part}."),
+        Measure::Share(column) => format!("{count}, {column} is true in {part}."),
+        Measure::Mean(column) => format!("{count}, mean of {column} = {part}."),
+        Measure::Median(column) => format!("{count}, median of {column} = {part}."),
+    }
+}
+
+/// Writes a value with all its digits: `USD 1,163,959.61`, `3 of 5`, `0.25`.
+pub fn exact(value: &Value) -> String {
+    match value {
+        Value::Money(money) => {
+            format!("{} {}", money.currency_code(), grouped(&money.amount_text()))
+        }
+        Value::Share { of, total } => {
+            format!("{} of {}", grouped(&of.to_string()), grouped(&total.to_string()))
+        }
+        Value::None(reason) => reason.clone(),
+        Value::Count(count) => grouped(&count.to_string()),
+        other => match answer::cell(other) {
+            Cell::Null => String::new(),
+            cell => cell.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Money, Rows};
+
+    use super::*;
+
+    #[test]
+    fn the_rows_of_a_figure_end_with_what_they_come_to() {
+        let usd = |minor| Money::from_minor(minor, Currency::USD);
+        let amounts = [100_000_000, 16_395_961].map(|minor| Some(usd(minor)));
+        let rows = Frame::new(vec![("amount", Column::Money(amounts.to_vec()))]).unwrap();
+        let of = |measure| Evidence::new(Rows::of("opportunities"), measure);
+        let sum = of(Measure::Sum("amount".to_owned()));
+        assert_eq!(
+            closing(&sum, &rows, &Value::Money(usd(116_395_961))),
+            "2 rows, sum of amount = USD 1,163,959.61."
+        );
+        assert_eq!(closing(&of(Measure::Count), &rows, &Value::Count(2)), "2 rows.");
+        assert_eq!(exact(&Value::Share { of: 3, total: 5 }), "3 of 5");
+        assert_eq!(exact(&Value::None("no rows".to_owned())), "no rows");
+    }
+}
