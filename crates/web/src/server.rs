@@ -68,7 +68,7 @@ impl Server {
     /// Serves until `stop` is done and open requests are, or have had their time.
     pub fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(4)
             // Files that are sent to slow readers hold a thread each, besides those that work.
             .max_blocking_threads(self.site.settings.limits.working + 480)
             .thread_name("web")

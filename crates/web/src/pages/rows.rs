@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use access::{Caller, Event, Permission};
 use axum::http::StatusCode;
-use domain::answer::{Evidence, Table};
+use domain::answer::{Evidence, Measure, Table};
 use domain::{Answer, Cell, Currency, Filter, Frame, Period, Rows, Value};
 use jiff::civil::Date;
 use project::View;
@@ -103,6 +103,7 @@ pub(crate) fn page(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     let n_rows = all.n_rows();
     let page = page_of(visit.query.page, n_rows, PAGE)?;
     let rows = slice(&all, (page - 1) * PAGE, PAGE);
+    let rows = measured_first(&rows, &figure.evidence.measure);
     let closing = closing(&figure.evidence, &all, &figure.value);
     let question = visit.part("question");
     let page = RowsPage {
@@ -122,6 +123,27 @@ pub(crate) fn page(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
         sort: visit.query.sort.as_deref(),
     };
     Ok(Reply::page(html::rows_page(&shell(site, visit, caller), &page)))
+}
+
+/// Puts the column that makes the figure where it is seen without scrolling: after what names a row.
+fn measured_first(rows: &Frame, measure: &Measure) -> Frame {
+    let measured = match measure {
+        Measure::Count => return rows.clone(),
+        Measure::CountDistinct(column)
+        | Measure::Sum(column)
+        | Measure::Share(column)
+        | Measure::Mean(column)
+        | Measure::Median(column) => column.as_str(),
+    };
+    let mut names: Vec<&str> = rows.names().iter().map(|name| &**name).collect();
+    // Stable: the others keep their order.
+    names.sort_by_key(|name| match *name {
+        "id" => 0,
+        "name" => 1,
+        name if name == measured => 2,
+        _ => 3,
+    });
+    rows.select(&names)
 }
 
 /// Checks that there is such a page.
