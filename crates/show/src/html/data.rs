@@ -185,7 +185,7 @@ struct SourceView {
     name: String,
     class: &'static str,
     shape: &'static str,
-    word: &'static str,
+    word: String,
     loaded: Option<Instant>,
     newest: String,
     n_read: u64,
@@ -275,8 +275,8 @@ pub fn health_page(shell: &Shell, page: &Health) -> String {
     let worst = page.sources.iter().filter(|source| source.status != Status::Good).count();
     let rest = match worst {
         0 => String::new(),
-        1 => "; 1 source is not fresh".to_owned(),
-        n => format!("; {n} sources are not fresh"),
+        1 => "; 1 source is older than two weeks".to_owned(),
+        n => format!("; {n} sources are older than two weeks"),
     };
     let books = if page.loads.is_empty() {
         ""
@@ -305,6 +305,13 @@ pub fn health_page(shell: &Shell, page: &Health) -> String {
     let has_rows = page.sources.iter().any(|source| source.n_read > 0);
     let sources = page.sources.iter().map(|source| {
         let (class, shape, word) = status(source.status);
+        let days =
+            page.now.zip(source.loaded_at).map(|(now, at)| now.duration_since(at).as_hours() / 24);
+        // Old or not is for the reader to say: a company may load every quarter.
+        let word = match days {
+            Some(days) if source.status != Status::Good => format!("{days} days old"),
+            _ => word.to_owned(),
+        };
         SourceView {
             name: source.name.clone(),
             class,
