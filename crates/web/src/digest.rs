@@ -11,7 +11,7 @@ use mail::{Reader, Schedule};
 use crate::site::Site;
 
 /// How often it is looked whether something is due.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_mins(1);
 
 /// Looks every minute, on a thread of its own, until the server stops.
 pub(crate) fn watch(site: &Arc<Site>, schedule: Arc<Schedule>) {
