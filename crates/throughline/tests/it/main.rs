@@ -12,9 +12,14 @@
 mod as_of;
 mod cli;
 mod company;
+mod digest;
 mod method;
 mod program;
+#[path = "../../../oidc/tests/oidc/provider.rs"]
+mod provider;
 mod real_input;
 mod report;
+mod served;
+mod sign_in;
 mod sources;
 mod user;
