@@ -26,9 +26,9 @@ fn symbol(money: Money) -> String {
 }
 
 fn rounded(amount: f64) -> String {
-    let scaled = [(1e9, "B"), (1e6, "M"), (1e3, "k")]
+    let scaled = [(1e9, "B"), (1e6, "M"), (1e3, "K")]
         .into_iter()
-        // 999,600 is 1M, not 1000k.
+        // 999,600 is 1M, not 1000K.
         .find(|(unit, _)| amount >= unit * 0.9995);
     match scaled {
         Some((unit, letter)) if amount / unit < 9.95 => {
@@ -45,7 +45,7 @@ fn rounded(amount: f64) -> String {
 /// they have the same unit, so that a reader who divides one by the other finds the share beside
 /// them.
 pub(crate) fn part_of(part: Money, whole: Money) -> (String, String) {
-    const SCALES: [(f64, &str); 3] = [(1e9, "B"), (1e6, "M"), (1e3, "k")];
+    const SCALES: [(f64, &str); 3] = [(1e9, "B"), (1e6, "M"), (1e3, "K")];
     let major = |money: Money| Value::Money(money).number().unwrap_or(0.0);
     let scale = |amount: f64| SCALES.into_iter().find(|(unit, _)| amount >= unit * 0.9995);
     let digits = |amount: f64, unit: f64| match amount / unit {
@@ -169,13 +169,13 @@ mod tests {
             (0, "USD", "$0"),
             (350, "USD", "$3.50"),
             (99_940, "USD", "$999"),
-            (99_960, "USD", "$1k"),
+            (99_960, "USD", "$1K"),
             (420_000_000, "USD", "$4.2M"),
             (400_000_000, "USD", "$4M"),
             (994_999_999, "USD", "$9.9M"),
             (995_000_001, "USD", "$10M"),
             (99_960_000, "USD", "$1M"),
-            (-12_500_000, "EUR", "-€125k"),
+            (-12_500_000, "EUR", "-€125K"),
             (123_456_789_000, "CHF", "CHF 1.2B"),
             (1_260_000, "JPY", "¥1.3M"),
         ];
@@ -189,13 +189,13 @@ mod tests {
         //   part         whole        said
         let table = [
             (104_000_000, 116_400_000, ("$1.04M", "$1.16M")),
-            (260_000, 600_000, ("$2.6k", "$6.0k")),
-            (3_600_000, 7_400_000, ("$36k", "$74k")),
-            (60_000_000, 100_000_000, ("$600k", "$1M")),
-            (9_040_000, 116_400_000, ("$90.4k", "$1.16M")),
+            (260_000, 600_000, ("$2.6K", "$6.0K")),
+            (3_600_000, 7_400_000, ("$36K", "$74K")),
+            (60_000_000, 100_000_000, ("$600K", "$1M")),
+            (9_040_000, 116_400_000, ("$90.4K", "$1.16M")),
             (100_000_000, 200_000_000, ("$1M", "$2M")),
-            (5_000, 200_000, ("$50", "$2k")),
-            (0, 200_000, ("$0", "$2k")),
+            (5_000, 200_000, ("$50", "$2K")),
+            (0, 200_000, ("$0", "$2K")),
             (99_960_000, 99_970_000, ("$1M", "$1M")),
         ];
         for (part, whole, said) in table {

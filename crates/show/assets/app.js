@@ -25,11 +25,10 @@
     time.textContent = new Intl.DateTimeFormat(undefined, style).format(at);
   }
 
-  // A definition closes with Escape and opens again when it is left and met anew.
+  // A definition closes with Escape and opens again when it is met anew.
   for (const term of all(".term")) {
     const again = () => term.classList.remove("shut");
-    term.addEventListener("pointerleave", again);
-    term.addEventListener("focusout", again);
+    for (const event of ["pointerenter", "pointerleave", "focusin", "focusout"]) term.addEventListener(event, again);
   }
 
   // Tables sort by the values that stand behind the text; the row of the whole stays last.

@@ -68,7 +68,7 @@ fn headlines_read_well_for_none_one_few_and_many() {
         (vec![ours(1, "sales", april)], "No pipeline was created in 2026Q3. No deal was won."),
         (
             vec![one("marketing")],
-            "Marketing sourced the one deal created in 2026Q3 ($10k of $10k), and none of its \
+            "Marketing sourced the one deal created in 2026Q3 ($10K of $10K), and none of its \
              deals closed in the period. No deal was won.",
         ),
         (
@@ -78,8 +78,8 @@ fn headlines_read_well_for_none_one_few_and_many() {
         ),
         (
             [many(2, "sales", july), closed(many(3, "marketing", july), 1)].concat(),
-            "Marketing sourced 3 of the 5 deals created in 2026Q3 ($30k of $50k), and 1 of its \
-             3 closed deals was won, too few to judge. One deal was won ($10k), sourced by \
+            "Marketing sourced 3 of the 5 deals created in 2026Q3 ($30K of $50K), and 1 of its \
+             3 closed deals was won, too few to judge. One deal was won ($10K), sourced by \
              marketing.",
         ),
         (
@@ -90,7 +90,7 @@ fn headlines_read_well_for_none_one_few_and_many() {
                 many(3, "marketing", april),
             ]
             .concat(),
-            "Marketing sourced $60k of the $120k pipeline created in 2026Q3 (50%), up from 25% \
+            "Marketing sourced $60K of the $120K pipeline created in 2026Q3 (50%), up from 25% \
              in 2026Q2, and none of its deals closed in the period. No deal was won.",
         ),
         (
@@ -100,9 +100,9 @@ fn headlines_read_well_for_none_one_few_and_many() {
                 many(10, "marketing", april),
             ]
             .concat(),
-            "Marketing sourced $600k of the $1M pipeline created in 2026Q3 (60%), down from \
+            "Marketing sourced $600K of the $1M pipeline created in 2026Q3 (60%), down from \
              100% in 2026Q2, and its deals win as often as sales' own (27% against 25%, \
-             difference within chance). Of the $260k won, marketing sourced $160k (62%).",
+             difference within chance). Of the $260K won, marketing sourced $160K (62%).",
         ),
         (
             [
@@ -111,9 +111,9 @@ fn headlines_read_well_for_none_one_few_and_many() {
                 many(2, "sales", april),
             ]
             .concat(),
-            "Marketing sourced $500k of the $1M pipeline created in 2026Q3 (50%), by count 50 of \
+            "Marketing sourced $500K of the $1M pipeline created in 2026Q3 (50%), by count 50 of \
              100 deals against 0 of 2 in 2026Q2, and its deals win more often than sales' own (80% \
-             against 10%). Of the $450k won, marketing sourced $400k (89%).",
+             against 10%). Of the $450K won, marketing sourced $400K (89%).",
         ),
     ];
     for (deals, expected) in table {
@@ -140,9 +140,9 @@ fn a_period_ahead_has_nothing_to_compare_and_one_that_runs_is_told_so_far() {
     let runs = answered_by(ENTRY, &ask_with("2026Q4", &goal("2026Q4")), &company);
     assert_eq!(
         runs.headline,
-        "Marketing sourced $48k of the $48k pipeline created in 2026Q4 so far (100%), and none \
+        "Marketing sourced $48K of the $48K pipeline created in 2026Q4 so far (100%), and none \
          of its deals closed in the period. No deal was won. Marketing-sourced pipeline is so far \
-         $2k short of its target of $50k."
+         $2K short of its target of $50K."
     );
     let ask = Ask { segment: Some("small".to_owned()), ..ask("2027Q1") };
     let text = answered_by(ENTRY, &ask, &company).headline;

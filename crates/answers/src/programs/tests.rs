@@ -146,7 +146,7 @@ fn headlines_read_well_without_spend_and_with_little() {
     let one = Company { spend: vec![spend(120_000), before], ..Company::default() };
     assert_eq!(
         told(&one),
-        "$1.2k was spent outside any program in 2026Q3, up from $1 in 2026Q2. It cannot be set \
+        "$1.2K was spent outside any program in 2026Q3, up from $1 in 2026Q2. It cannot be set \
          against leads, deals or customers. Under W-shaped credit, no gross profit is credited to \
          marketing yet."
     );
@@ -158,9 +158,9 @@ fn headlines_read_well_without_spend_and_with_little() {
          no deals won ($0)."
     );
     let both = Company { leads: leads.clone(), ..one };
-    assert!(told(&both).contains(". Blended, whoever sourced them, a lead cost $1.2k. Under"));
+    assert!(told(&both).contains(". Blended, whoever sourced them, a lead cost $1.2K. Under"));
     let late = Company { leads, spend: vec![spend(120_000)], ..Company::default() };
-    assert!(told(&late).starts_with("$1.2k was spent outside any program in 2026Q3. It cannot"));
+    assert!(told(&late).starts_with("$1.2K was spent outside any program in 2026Q3. It cannot"));
     assert!(told(&late).ends_with(
         " It cannot be set against leads, deals or customers: spend is recorded only from \
          2026-08-01."

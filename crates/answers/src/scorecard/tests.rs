@@ -63,20 +63,20 @@ fn headlines_read_well_for_every_number_of_goals_met_and_missed() {
         answered_by(ENTRY, &ask_with("2026Q3", &goals_for("2026Q3", goals)), &steady()).headline
     };
     // Pipeline created is 85,000, marketing's 80,000 of 8 deals, won 40,000.
-    let since = " Since 2026Q2, pipeline created rose from $75k to $85k and won stayed at $40k.";
+    let since = " Since 2026Q2, pipeline created rose from $75K to $85K and won stayed at $40K.";
     let table: &[(&[(&str, &str)], &str)] = &[
         (&[], "No goal is set for 2026Q3, so there is no verdict."),
-        (&[("won", "40000")], "On plan in 2026Q3: won is at its goal of $40k (sales)."),
-        (&[("won", "50000")], "Behind plan in 2026Q3: won is $10k short of $50k (sales)."),
+        (&[("won", "40000")], "On plan in 2026Q3: won is at its goal of $40K (sales)."),
+        (&[("won", "50000")], "Behind plan in 2026Q3: won is $10K short of $50K (sales)."),
         (
             &[("won", "39000"), ("marketing_sourced_opportunities", "5")],
-            "On plan in 2026Q3 on all 2 goals: won is $1k above $39k (sales) and \
+            "On plan in 2026Q3 on all 2 goals: won is $1K above $39K (sales) and \
              marketing-sourced deals are 3 above 5 (marketing).",
         ),
         (
             &[("won", "50000"), ("pipeline_created", "170000")],
-            "Behind plan in 2026Q3 on all 2 goals: pipeline created is $85k short of $170k \
-             (marketing and sales) and won is $10k short of $50k (sales).",
+            "Behind plan in 2026Q3 on all 2 goals: pipeline created is $85K short of $170K \
+             (marketing and sales) and won is $10K short of $50K (sales).",
         ),
         (
             &[
@@ -86,10 +86,10 @@ fn headlines_read_well_for_every_number_of_goals_met_and_missed() {
                 ("marketing_sourced_won", "41000"),
                 ("marketing_influenced_pipeline", "81000"),
             ],
-            "Behind plan in 2026Q3 on 4 of 5 goals: pipeline created is $85k short of $170k \
-             (marketing and sales), marketing-sourced pipeline is $10k short of $90k (marketing), \
-             marketing-sourced won is $1k short of $41k (marketing) and 1 more; won is $20k above \
-             $20k (sales).",
+            "Behind plan in 2026Q3 on 4 of 5 goals: pipeline created is $85K short of $170K \
+             (marketing and sales), marketing-sourced pipeline is $10K short of $90K (marketing), \
+             marketing-sourced won is $1K short of $41K (marketing) and 1 more; won is $20K above \
+             $20K (sales).",
         ),
     ];
     for (goals, expected) in table {
@@ -105,8 +105,8 @@ fn a_period_that_is_not_over_is_not_judged() {
     let answer = answered_by(ENTRY, &ask_with("2026Q4", &text), &company);
     assert_eq!(
         answer.headline,
-        "No verdict yet: 15 of the 92 days of 2026Q4 have passed. So far, won is at $0 of $1k \
-         (sales) and marketing-sourced pipeline is at $7k of $80k (marketing)."
+        "No verdict yet: 15 of the 92 days of 2026Q4 have passed. So far, won is at $0 of $1K \
+         (sales) and marketing-sourced pipeline is at $7K of $80K (marketing)."
     );
     let gap = entry(&answer, "goals", "won", "gap");
     assert_eq!(gap, &Value::None("15 of the 92 days of 2026Q4 have passed".to_owned()));
@@ -126,7 +126,7 @@ fn a_period_that_is_loaded_in_part_is_not_judged() {
     let answer = super::answer(&ask, &given);
     assert_eq!(
         answer.headline,
-        "No verdict yet: 2026Q3 is loaded only until 2026-09-10. So far, won is at $40k of $50k \
+        "No verdict yet: 2026Q3 is loaded only until 2026-09-10. So far, won is at $40K of $50K \
          (sales)."
     );
 }

@@ -43,7 +43,7 @@ pub(super) fn chart(chart: &Chart, answer: &Answer, links: &Links<'_>, prefix: &
         let address = links.rows(answer.question, figure);
         (!address.is_empty()).then_some(address)
     };
-    let anchor = format!("{prefix}{}", chart.id);
+    let anchor = format!("{prefix}chart-{}", chart.id);
     let drawn = |width: f64, id: &str| {
         svg::chart(chart, &Canvas { width, link: &link, id: &format!("{id}-{anchor}") })
     };

@@ -434,7 +434,7 @@ pub(super) fn table(
     }
     let title = with_unit(&table.title, if money { &currency } else { "" });
     let view = TableView {
-        anchor: format!("{prefix}{}", table.id),
+        anchor: format!("{prefix}table-{}", table.id),
         title,
         of: table.of.clone(),
         columns: table.columns.iter().map(|column| column.label.clone()).collect(),
