@@ -377,8 +377,8 @@ impl Desk {
         }
     }
 
-    /// Answers a question, once for all who ask the same with the same right to rows: `limit` is the
-    /// one segment that the caller sees. An answer depends on no other right.
+    /// Answers a question, once for all who ask the same with the same right to rows: `limit` is
+    /// the one segment that the caller sees. An answer depends on no other right.
     pub(crate) fn answer(
         &self,
         entry: &'static Entry,

@@ -125,7 +125,7 @@ pub(crate) fn page(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     Ok(Reply::page(html::rows_page(&shell(site, visit, caller), &page)))
 }
 
-/// Puts the column that makes the figure where it is seen without scrolling: after what names a row.
+/// Puts the column that makes the figure where it is seen without scrolling: after the name.
 fn measured_first(rows: &Frame, measure: &Measure) -> Frame {
     let measured = match measure {
         Measure::Count => return rows.clone(),
