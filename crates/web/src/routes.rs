@@ -190,6 +190,15 @@ impl Routes {
         Self { paths }
     }
 
+    /// The methods that a path takes; `None` where there is no such path.
+    pub(crate) fn allow(&self, path: &str) -> Option<String> {
+        let mut allow: Vec<&str> = self.paths.at(path).ok()?.value.keys().copied().collect();
+        if allow.contains(&"GET") {
+            allow.push("HEAD");
+        }
+        Some(allow.join(", "))
+    }
+
     /// Finds the route, with the parameters of the path.
     pub(crate) fn find(
         &self,
@@ -199,17 +208,13 @@ impl Routes {
         let found = self.paths.at(path).map_err(|_| Problem::not_found())?;
         let wanted = if *method == Method::HEAD { "GET" } else { method.as_str() };
         let Some(route) = found.value.get(wanted) else {
-            let mut allow: Vec<&str> = found.value.keys().copied().collect();
-            if allow.contains(&"GET") {
-                allow.push("HEAD");
-            }
             let mut problem = Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method",
                 "this address does not take this method",
             )
             .hint("Go to the page and use the form or link on it.");
-            problem.allow = Some(allow.join(", "));
+            problem.allow = self.allow(path);
             return Err(problem);
         };
         let parts = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));

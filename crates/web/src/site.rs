@@ -111,7 +111,12 @@ impl Site {
         from: std::net::IpAddr,
         about: &mut About,
     ) -> Outcome {
-        guard::request(&head.method, &head.headers)?;
+        guard::request(&head.method, &head.headers).map_err(|mut problem| {
+            if problem.allow.is_some() {
+                problem.allow = self.routes.allow(head.uri.path()).or(problem.allow.take());
+            }
+            problem
+        })?;
         let sent = head.uri.path_and_query().map_or("/", |sent| sent.as_str());
         if sent.len() > self.settings.limits.path {
             guard::path(sent, self.settings.limits.path)?;

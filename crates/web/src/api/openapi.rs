@@ -168,7 +168,10 @@ fn parameters() -> Value {
         json!({ "name": name, "in": "query", "description": what, "schema": schema })
     };
     let text = || json!({ "type": "string", "maxLength": 100 });
-    let day = || json!({ "type": "string", "format": "date" });
+    // A form without scripts sends the fields that were left empty.
+    let day = || {
+        json!({ "anyOf": [{ "type": "string", "format": "date" }, { "type": "string", "maxLength": 0 }] })
+    };
     let number = |most: u64| json!({ "type": "integer", "minimum": 1, "maximum": most });
     let list = |known: &[&str]| {
         json!({ "type": "array", "uniqueItems": true, "items": { "type": "string", "enum": known } })
@@ -181,7 +184,8 @@ fn parameters() -> Value {
         parameter
     };
     let dimensions: Vec<&str> = ::answers::DIMENSIONS.iter().map(|(name, ..)| *name).collect();
-    let models: Vec<&str> = domain::definition::check::MODELS.to_vec();
+    let mut models: Vec<&str> = domain::definition::check::MODELS.to_vec();
+    models.push("");
     json!({
         "period": query("period", "A fiscal period: 2026, 2026Q3, 2026-09, a day, DAY..DAY or all; \
             without one the last complete quarter.", text()),
@@ -193,14 +197,14 @@ fn parameters() -> Value {
         "model": query("model", "Attribution model; without one the one in force.",
             json!({ "type": "string", "enum": models })),
         "currency": query("currency", "Currency of amounts; without one that of reports.",
-            json!({ "type": "string", "pattern": "^[A-Za-z]{3}$" })),
+            json!({ "type": "string", "pattern": "^([A-Za-z]{3})?$" })),
         "as_of": query("as_of", "Nothing learned after this day is used.", day()),
         "by": listed(query("by", "Dimensions by which tables are broken down.", list(&dimensions))),
         "page": query("page", "Page of the rows, from 1.", number(1_000_000_000)),
         "sort": query("sort", "Column by which rows are sorted, `-` before it for descending.",
             text()),
         "part": query("part", "`per`: the rows that the figure is divided by.",
-            json!({ "type": "string", "enum": ["per"] })),
+            json!({ "type": "string", "enum": ["per", ""] })),
         "page_size": query("page_size", "Rows on a page.", number(1_000)),
         "IdempotencyKey": {
             "name": "Idempotency-Key",
