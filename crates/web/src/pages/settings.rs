@@ -84,7 +84,7 @@ fn refused(site: &Site, visit: &Visit, caller: &Caller, refused: Refusal) -> Out
     }
     // The password that was asked for again does not fit: the session stays as it is.
     let status = match problem.status {
-        StatusCode::UNAUTHORIZED => StatusCode::FORBIDDEN,
+        StatusCode::UNAUTHORIZED => StatusCode::UNPROCESSABLE_ENTITY,
         status => status,
     };
     draw(site, visit, caller, |page| page.problem = Some(written(&problem)), status)
