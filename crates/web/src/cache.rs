@@ -135,10 +135,14 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..32 {
                 scope.spawn(|| {
-                    let made = cache.get("key", |_: &u64| 8, || {
-                        std::thread::sleep(std::time::Duration::from_millis(20));
-                        Ok::<_, ()>(7)
-                    });
+                    let made = cache.get(
+                        "key",
+                        |_: &u64| 8,
+                        || {
+                            std::thread::sleep(std::time::Duration::from_millis(20));
+                            Ok::<_, ()>(7)
+                        },
+                    );
                     assert_eq!(*made.unwrap(), 7);
                 });
             }

@@ -32,7 +32,8 @@ pub(crate) fn watch(site: &Arc<Site>, schedule: Arc<Schedule>) {
 
 fn run(site: &Site, schedule: &Schedule) {
     let Ok(accounts) = site.access.accounts(Actor::Console) else { return };
-    let wanted = |account: &&access::Account| account.digest && account.state == AccountState::Active;
+    let wanted =
+        |account: &&access::Account| account.digest && account.state == AccountState::Active;
     let accounts: Vec<access::Account> = accounts.iter().filter(wanted).cloned().collect();
     let readers: Vec<Reader> = accounts
         .iter()
@@ -44,7 +45,8 @@ fn run(site: &Site, schedule: &Schedule) {
         .collect();
     let sent = schedule.run_due(Timestamp::now(), &readers, &mut |reader| {
         let account = accounts.iter().find(|account| account.id.as_str() == reader.account);
-        account.map_or_else(|| Err("no such account".to_owned()), |one| answers(site, schedule, one))
+        account
+            .map_or_else(|| Err("no such account".to_owned()), |one| answers(site, schedule, one))
     });
     match sent {
         Ok(events) => {

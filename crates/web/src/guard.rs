@@ -24,13 +24,10 @@ const SECRETS: [&str; 9] = [
 /// Refuses methods that no route has and bodies without a stated length.
 pub(crate) fn request(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     if !METHODS.contains(method) {
-        let mut problem = Problem::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method",
-            "this method is not known here",
-        )
-        .hint("Read with GET.")
-        .close();
+        let mut problem =
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this method is not known here")
+                .hint("Read with GET.")
+                .close();
         problem.allow = Some("GET, HEAD, POST, PATCH, DELETE".to_owned());
         return Err(problem);
     }
@@ -47,8 +44,9 @@ pub(crate) fn request(method: &Method, headers: &HeaderMap) -> Result<(), Proble
 pub(crate) fn path(path: &str, most: usize) -> Result<String, Problem> {
     if path.len() > most {
         let what = format!("the address is longer than {most} characters");
-        return Err(Problem::new(StatusCode::URI_TOO_LONG, "address-too-long", what)
-            .hint("Shorten it."));
+        return Err(
+            Problem::new(StatusCode::URI_TOO_LONG, "address-too-long", what).hint("Shorten it.")
+        );
     }
     let refuse = || Err(Problem::bad("path", "this address is not well formed"));
     if !path.starts_with('/') || path.contains("//") || path.contains('\\') {
@@ -88,8 +86,10 @@ pub(crate) fn no_secrets(query: &[(String, String)], link: bool) -> Result<(), P
     };
     if query.iter().any(|(name, value)| secret(name) || value.starts_with("tl_")) {
         return Err(Problem::bad("token-in-address", "a secret does not belong in an address")
-            .hint("Send the token in the Authorization header: `Authorization: Bearer tl_…`. \
-                   Revoke the one that was sent here."));
+            .hint(
+                "Send the token in the Authorization header: `Authorization: Bearer tl_…`. \
+                   Revoke the one that was sent here.",
+            ));
     }
     Ok(())
 }

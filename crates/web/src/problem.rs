@@ -33,7 +33,11 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// Makes a problem.
-    pub(crate) fn new(status: StatusCode, code: impl Into<String>, what: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: impl Into<String>,
+        what: impl Into<String>,
+    ) -> Self {
         Self {
             status,
             code: code.into(),

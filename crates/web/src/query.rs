@@ -218,7 +218,10 @@ mod tests {
             assert_eq!(problem.status.as_u16(), 400);
             format!("{}. {}", problem.what, problem.hint.unwrap_or_default())
         };
-        assert_eq!(told("peroid=1"), "parameter `peroid` is not known here. Did you mean `period`?");
+        assert_eq!(
+            told("peroid=1"),
+            "parameter `peroid` is not known here. Did you mean `period`?"
+        );
         assert_eq!(
             told("as_of=2026-13-01"),
             "parameter `as_of` `2026-13-01` is not a day. For example 2026-09-30."

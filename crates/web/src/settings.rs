@@ -120,7 +120,9 @@ impl Settings {
             None if listen.ip().is_loopback() => format!("http://{listen}"),
             None => {
                 return Err(Failure::usage(
-                    format!("{listen} can be reached from other machines, and no base address is set"),
+                    format!(
+                        "{listen} can be reached from other machines, and no base address is set"
+                    ),
                     "Say with `--base-url https://…` (or `base_url` in server.toml) by which \
                      address people reach the server through https; a proxy in front of it holds \
                      the certificate.",
@@ -208,7 +210,9 @@ impl ServerFile {
     pub fn read(root: &Path) -> Result<Self, Failure> {
         let text = match std::fs::read_to_string(root.join("server.toml")) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
             Err(error) => {
                 let what = format!("server.toml cannot be read: {error}");
                 return Err(Failure::new(Kind::World, "file", what));
@@ -243,7 +247,8 @@ impl ServerFile {
                         let all = value.as_array()?.iter();
                         all.map(|one| one.as_str()?.parse().ok()).collect::<Option<Vec<_>>>()
                     };
-                    file.trusted_proxies = addresses().ok_or_else(|| kind("a list of addresses"))?;
+                    file.trusted_proxies =
+                        addresses().ok_or_else(|| kind("a list of addresses"))?;
                 }
                 "second_factor" => {
                     file.second_factor = Some(match value.as_str() {

@@ -264,12 +264,7 @@ impl Site {
     }
 
     /// Finds out whether they may; a refusal is written down.
-    fn admit(
-        &self,
-        visit: &Visit,
-        caller: Option<&Caller>,
-        changes: bool,
-    ) -> Result<(), Problem> {
+    fn admit(&self, visit: &Visit, caller: Option<&Caller>, changes: bool) -> Result<(), Problem> {
         // Who holds a token sends it on purpose; a cookie is sent by the browser.
         let by_token = caller.is_some() && bearer(visit).is_some();
         let mut verdict = if changes && !by_token {
@@ -291,8 +286,7 @@ impl Site {
         let object = format!("{} {}", visit.route.method, visit.route.path);
         let event = Event::refused(access::Action::Refuse, object, &problem.code);
         // The refusal stands also where it cannot be written down.
-        let _written: Result<(), Refusal> =
-            self.access.record(caller, Some(visit.address), &event);
+        let _written: Result<(), Refusal> = self.access.record(caller, Some(visit.address), &event);
     }
 
     /// How a problem is told: as JSON, as a page, or by going to the login.

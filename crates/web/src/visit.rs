@@ -73,7 +73,8 @@ impl Visit {
             return Err(unsupported("application/json"));
         }
         let value: Value = serde_json::from_slice(&self.body).map_err(|error| {
-            let what = format!("the body is not JSON: line {}, column {}", error.line(), error.column());
+            let what =
+                format!("the body is not JSON: line {}, column {}", error.line(), error.column());
             Problem::bad("json", what).hint("Send one JSON object in UTF-8.")
         })?;
         let Value::Object(members) = value else {

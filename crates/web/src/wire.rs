@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 /// The headers of an answer that nobody of ours has written.
-const HEADERS: &[u8] = b"content-security-policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'\r\n\
+const HEADERS: &[u8] =
+    b"content-security-policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'\r\n\
     x-content-type-options: nosniff\r\n\
     referrer-policy: no-referrer\r\n\
     cross-origin-opener-policy: same-origin\r\n\
@@ -86,18 +87,12 @@ impl<T: Write + Unpin> Write for Wire<T> {
         }
     }
 
-    fn poll_flush(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.drain(context))?;
         Pin::new(&mut self.inner).poll_flush(context)
     }
 
-    fn poll_shutdown(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.drain(context))?;
         Pin::new(&mut self.inner).poll_shutdown(context)
     }

@@ -124,7 +124,10 @@ fn sample_company() -> String {
 fn address(text: &str) -> Result<SocketAddr, Failure> {
     let found = text.to_socket_addrs().ok().and_then(|mut all| all.next());
     found.ok_or_else(|| {
-        Failure::usage(format!("`{text}` is not an address and port"), "For example 127.0.0.1:7117.")
+        Failure::usage(
+            format!("`{text}` is not an address and port"),
+            "For example 127.0.0.1:7117.",
+        )
     })
 }
 

@@ -46,9 +46,7 @@ pub(crate) fn change(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     }
     preferences.shortcuts = flag(&sent, "shortcuts")?.unwrap_or(preferences.shortcuts);
     preferences.digest = flag(&sent, "digest")?.unwrap_or(preferences.digest);
-    site.access
-        .change_profile(caller, &name, &preferences, visit.address)
-        .map_err(refusal)?;
+    site.access.change_profile(caller, &name, &preferences, visit.address).map_err(refusal)?;
     Ok(ok(about(caller, name.trim(), &preferences)))
 }
 

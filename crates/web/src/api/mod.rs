@@ -64,7 +64,9 @@ pub(crate) fn rows(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     let size = visit.query.own_number("page_size")?.unwrap_or(PAGE);
     if size > PAGE_MOST {
         let what = format!("parameter `page_size` is larger than {PAGE_MOST}");
-        return Err(Problem::bad("parameter", what).hint("Ask for several pages.").place("page_size"));
+        return Err(Problem::bad("parameter", what)
+            .hint("Ask for several pages.")
+            .place("page_size"));
     }
     let Opened { figure, rows } = open(site, visit, caller)?;
     let n_rows = rows.n_rows();
@@ -126,7 +128,9 @@ pub(crate) fn health(site: &Site, _visit: &Visit, caller: &Caller) -> Outcome {
     let known_until = loads.iter().map(|load| calendar.day(load.recorded_at)).max();
     let reasons: Vec<Value> = about::shown_reasons(site, ground, caller)?
         .iter()
-        .map(|reason| json!({ "rule": reason.rule, "reason": reason.reason, "rows": reason.n_rows }))
+        .map(
+            |reason| json!({ "rule": reason.rule, "reason": reason.reason, "rows": reason.n_rows }),
+        )
         .collect();
     let caveats: Vec<Value> = ground
         .view

@@ -164,18 +164,12 @@ fn parameter(name: &str) -> Value {
 }
 
 fn parameters() -> Value {
-    let query = |name: &str, what: &str, schema: Value| {
-        json!({ "name": name, "in": "query", "description": what, "schema": schema })
-    };
+    let query = |name: &str, what: &str, schema: Value| json!({ "name": name, "in": "query", "description": what, "schema": schema });
     let text = || json!({ "type": "string", "maxLength": 100 });
     // A form without scripts sends the fields that were left empty.
-    let day = || {
-        json!({ "anyOf": [{ "type": "string", "format": "date" }, { "type": "string", "maxLength": 0 }] })
-    };
+    let day = || json!({ "anyOf": [{ "type": "string", "format": "date" }, { "type": "string", "maxLength": 0 }] });
     let number = |most: u64| json!({ "type": "integer", "minimum": 1, "maximum": most });
-    let list = |known: &[&str]| {
-        json!({ "type": "array", "uniqueItems": true, "items": { "type": "string", "enum": known } })
-    };
+    let list = |known: &[&str]| json!({ "type": "array", "uniqueItems": true, "items": { "type": "string", "enum": known } });
     let listed = |mut parameter: Value| {
         if let Value::Object(members) = &mut parameter {
             members.insert("style".to_owned(), json!("form"));
@@ -240,7 +234,8 @@ fn name_of(status: &str) -> &'static str {
 fn responses() -> Value {
     let wait = json!({ "Retry-After": { "schema": { "type": "integer", "minimum": 0 },
         "description": "Seconds after which it is worth another try." } });
-    let body = json!({ "application/json": { "schema": { "$ref": "#/components/schemas/Failure" } } });
+    let body =
+        json!({ "application/json": { "schema": { "$ref": "#/components/schemas/Failure" } } });
     let plain = |what: &str| json!({ "description": what, "content": body });
     let later = |what: &str| json!({ "description": what, "headers": wait, "content": body });
     json!({

@@ -146,7 +146,10 @@ pub(super) fn all() -> Value {
                 ("id", text.clone()),
                 ("label", text.clone()),
                 ("value", of("Value")),
-                ("interval", json!({ "type": "object", "required": ["low", "high", "level", "method"] })),
+                (
+                    "interval",
+                    json!({ "type": "object", "required": ["low", "high", "level", "method"] }),
+                ),
                 ("previous", of("Value")),
                 ("year_ago", of("Value")),
                 ("target", of("Value")),
@@ -164,8 +167,11 @@ pub(super) fn all() -> Value {
             ("title", text.clone()),
             ("form", text.clone()),
             ("points", list(&text)),
-            ("series", json!({ "type": "array", "items": {
-                "type": "object", "required": ["name", "values"] } })),
+            (
+                "series",
+                json!({ "type": "array", "items": {
+                "type": "object", "required": ["name", "values"] } }),
+            ),
             ("unit", text.clone()),
         ]),
     );
@@ -175,13 +181,22 @@ pub(super) fn all() -> Value {
             ("id", text.clone()),
             ("title", text.clone()),
             ("of", text.clone()),
-            ("columns", list(&with(
-                &[("id", text.clone()), ("label", text.clone())], &["id", "label"], None))),
-            ("rows", list(&object(&[
-                ("id", text.clone()),
-                ("label", text.clone()),
-                ("entries", list(&with(&[("value", of("Value"))], &["value"], None))),
-            ]))),
+            (
+                "columns",
+                list(&with(
+                    &[("id", text.clone()), ("label", text.clone())],
+                    &["id", "label"],
+                    None,
+                )),
+            ),
+            (
+                "rows",
+                list(&object(&[
+                    ("id", text.clone()),
+                    ("label", text.clone()),
+                    ("entries", list(&with(&[("value", of("Value"))], &["value"], None))),
+                ])),
+            ),
         ]),
     );
     add(
@@ -194,16 +209,31 @@ pub(super) fn all() -> Value {
             ("figures", list(&of("Figure"))),
             ("charts", list(&of("Chart"))),
             ("tables", list(&of("Table"))),
-            ("caveats", list(&with(
-                &[("code", text.clone()), ("text", text.clone())], &["code", "text"], None))),
+            (
+                "caveats",
+                list(&with(
+                    &[("code", text.clone()), ("text", text.clone())],
+                    &["code", "text"],
+                    None,
+                )),
+            ),
         ]),
     );
     add(
         "Rows",
         object(&[
-            ("columns", list(&object(&[("name", text.clone()), ("kind", json!({
+            (
+                "columns",
+                list(&object(&[
+                    ("name", text.clone()),
+                    (
+                        "kind",
+                        json!({
                 "type": "string", "enum": ["text", "integer", "number", "boolean", "day", "instant",
-                "decimal", "money"] }))]))),
+                "decimal", "money"] }),
+                    ),
+                ])),
+            ),
             ("rows", json!({ "type": "array", "items": { "type": "array" } })),
         ]),
     );
@@ -230,14 +260,23 @@ pub(super) fn all() -> Value {
         "Definitions",
         object(&[
             ("definitions", text.clone()),
-            ("groups", list(&object(&[("name", text.clone()), ("words", list(&object(&[
-                ("id", text.clone()),
-                ("name", text.clone()),
-                ("meaning", text.clone()),
-                ("rule", or_null(&text)),
-                ("here", list(&text)),
-                ("used_in", list(&text)),
-            ])))]))),
+            (
+                "groups",
+                list(&object(&[
+                    ("name", text.clone()),
+                    (
+                        "words",
+                        list(&object(&[
+                            ("id", text.clone()),
+                            ("name", text.clone()),
+                            ("meaning", text.clone()),
+                            ("rule", or_null(&text)),
+                            ("here", list(&text)),
+                            ("used_in", list(&text)),
+                        ])),
+                    ),
+                ])),
+            ),
         ]),
     );
     add(
@@ -253,23 +292,32 @@ pub(super) fn all() -> Value {
             ("loaded", count.clone()),
             ("known", count.clone()),
             ("quarantined", count.clone()),
-            ("reasons", list(&object(&[
-                ("rule", text.clone()), ("reason", text.clone()), ("rows", count.clone())]))),
+            (
+                "reasons",
+                list(&object(&[
+                    ("rule", text.clone()),
+                    ("reason", text.clone()),
+                    ("rows", count.clone()),
+                ])),
+            ),
             ("caveats", list(&object(&[("code", text.clone()), ("text", text.clone())]))),
         ]),
     );
     add(
         "Loads",
-        object(&[("loads", list(&object(&[
-            ("load", count.clone()),
-            ("recorded_at", instant.clone()),
-            ("message", or_null(&text)),
-            ("read", count.clone()),
-            ("loaded", count.clone()),
-            ("known", count.clone()),
-            ("quarantined", count.clone()),
-            ("files", list(&text)),
-        ])))]),
+        object(&[(
+            "loads",
+            list(&object(&[
+                ("load", count.clone()),
+                ("recorded_at", instant.clone()),
+                ("message", or_null(&text)),
+                ("read", count.clone()),
+                ("loaded", count.clone()),
+                ("known", count.clone()),
+                ("quarantined", count.clone()),
+                ("files", list(&text)),
+            ])),
+        )]),
     );
     accounts(&mut add, &text, &flag, &instant, &role);
     Value::Object(schemas)
@@ -294,8 +342,14 @@ fn accounts(
             ("role", role.clone()),
             ("segment", or_null(text)),
             ("permissions", list(text)),
-            ("preferences", object(&[
-                ("theme", theme.clone()), ("shortcuts", flag.clone()), ("digest", flag.clone())])),
+            (
+                "preferences",
+                object(&[
+                    ("theme", theme.clone()),
+                    ("shortcuts", flag.clone()),
+                    ("digest", flag.clone()),
+                ]),
+            ),
         ]),
     );
     add(
@@ -329,8 +383,11 @@ fn accounts(
             &[
                 ("name", name.clone()),
                 ("role", role.clone()),
-                ("days", json!({ "anyOf": [
-                    { "type": "integer", "minimum": 1, "maximum": 365 }, { "type": "null" }] })),
+                (
+                    "days",
+                    json!({ "anyOf": [
+                    { "type": "integer", "minimum": 1, "maximum": 365 }, { "type": "null" }] }),
+                ),
             ],
             &["name"],
         ),

@@ -47,10 +47,8 @@ pub(crate) fn invite(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
         segment,
         by_provider: flag(&sent, "by_provider")?.unwrap_or(false),
     };
-    let (account, invitation) = site
-        .access
-        .invite(Actor::Caller(caller), &new, Some(visit.address))
-        .map_err(refusal)?;
+    let (account, invitation) =
+        site.access.invite(Actor::Caller(caller), &new, Some(visit.address)).map_err(refusal)?;
     let with = |invitation: Option<&OneTime>| {
         let mut shown = user(&account);
         if let Value::Object(members) = &mut shown {
@@ -90,10 +88,8 @@ pub(crate) fn change(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
             .map_err(refusal)?;
     }
     if let Some(disabled) = disabled {
-        account = site
-            .access
-            .set_disabled(actor, &id, disabled, Some(visit.address))
-            .map_err(refusal)?;
+        account =
+            site.access.set_disabled(actor, &id, disabled, Some(visit.address)).map_err(refusal)?;
     }
     Ok(ok(user(&account)))
 }

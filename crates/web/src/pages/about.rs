@@ -6,7 +6,8 @@ use access::Caller;
 use domain::Definitions;
 use lake::store::LoadEntry;
 use show::html::{
-    self, BuildRow, Choice, Health, LoadRow, QuarantineReason, SourceHealth, Status, Word, WordGroup,
+    self, BuildRow, Choice, Health, LoadRow, QuarantineReason, SourceHealth, Status, Word,
+    WordGroup,
 };
 
 use super::{name_of, shell};
@@ -38,7 +39,12 @@ pub(crate) fn health(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
             || "beginning".to_owned(),
             |(name, done, of)| format!("{name}: {done} of {of}"),
         );
-        builds.push(BuildRow { as_of: None, snapshot: ground.snapshot.0, definitions: String::new(), state });
+        builds.push(BuildRow {
+            as_of: None,
+            snapshot: ground.snapshot.0,
+            definitions: String::new(),
+            state,
+        });
     }
     let page = Health {
         now: Some(visit.now),
@@ -116,34 +122,38 @@ pub(crate) fn shown_reasons(
 /// Refused rows by reason, most first.
 pub(crate) fn reasons(site: &Site, ground: &Ground) -> Result<Vec<QuarantineReason>, Problem> {
     let key = format!("reasons|{}", ground.number);
-    let found = site.desk.cache.get(&key, |found: &Vec<QuarantineReason>| found.len() * 400, || {
-        let rows =
-            ground.lake.quarantine(None).map_err(|error| Problem::fault(error.to_string()))?;
-        let texts = |name: &str, row: usize| {
-            rows.texts(name).get(row).cloned().flatten().map(|text| text.to_string())
-        };
-        let mut reasons: BTreeMap<String, QuarantineReason> = BTreeMap::new();
-        for row in 0..rows.n_rows() {
-            let rule = texts("rule", row).unwrap_or_default();
-            let reason = reasons.entry(rule.clone()).or_insert_with(|| {
-                let file = texts("file", row).unwrap_or_default();
-                let file = file.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-                let line = rows.integers("line").get(row).copied().flatten();
-                QuarantineReason {
-                    rule,
-                    reason: texts("message", row).unwrap_or_default(),
-                    n_rows: 0,
-                    money: None,
-                    example: Some(line.map_or(file.clone(), |line| format!("{file}:{line}"))),
-                    hint: texts("hint", row),
-                }
-            });
-            reason.n_rows += 1;
-        }
-        let mut reasons: Vec<QuarantineReason> = reasons.into_values().collect();
-        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.n_rows));
-        Ok::<_, Problem>(reasons)
-    })?;
+    let found = site.desk.cache.get(
+        &key,
+        |found: &Vec<QuarantineReason>| found.len() * 400,
+        || {
+            let rows =
+                ground.lake.quarantine(None).map_err(|error| Problem::fault(error.to_string()))?;
+            let texts = |name: &str, row: usize| {
+                rows.texts(name).get(row).cloned().flatten().map(|text| text.to_string())
+            };
+            let mut reasons: BTreeMap<String, QuarantineReason> = BTreeMap::new();
+            for row in 0..rows.n_rows() {
+                let rule = texts("rule", row).unwrap_or_default();
+                let reason = reasons.entry(rule.clone()).or_insert_with(|| {
+                    let file = texts("file", row).unwrap_or_default();
+                    let file = file.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+                    let line = rows.integers("line").get(row).copied().flatten();
+                    QuarantineReason {
+                        rule,
+                        reason: texts("message", row).unwrap_or_default(),
+                        n_rows: 0,
+                        money: None,
+                        example: Some(line.map_or(file.clone(), |line| format!("{file}:{line}"))),
+                        hint: texts("hint", row),
+                    }
+                });
+                reason.n_rows += 1;
+            }
+            let mut reasons: Vec<QuarantineReason> = reasons.into_values().collect();
+            reasons.sort_by_key(|reason| std::cmp::Reverse(reason.n_rows));
+            Ok::<_, Problem>(reasons)
+        },
+    )?;
     Ok((*found).clone())
 }
 
@@ -179,7 +189,9 @@ pub(crate) fn words(
                 name: figure.label.clone(),
                 meaning: figure.meaning.to_string(),
                 rule: figure.evidence.as_ref().map(rule),
-                here: goals.map(|goal| format!("Goal for {}: {}", goal.period, goal.value)).collect(),
+                here: goals
+                    .map(|goal| format!("Goal for {}: {}", goal.period, goal.value))
+                    .collect(),
                 used_in: vec![used.clone()],
             });
         }
@@ -269,7 +281,12 @@ fn company(definitions: &Definitions) -> Vec<WordGroup> {
             here.push(format!("Also written: {}", stage.also.join(", ")));
         }
         let state = stage.state.id();
-        word(format!("stage-{}", stage.id), &stage.name, format!("A stage of a deal that is {state}."), here)
+        word(
+            format!("stage-{}", stage.id),
+            &stage.name,
+            format!("A stage of a deal that is {state}."),
+            here,
+        )
     });
     let channels = definitions.channels.iter().map(|channel| {
         let rules = definitions.rules.iter().filter(|rule| rule.channel == channel.id);

@@ -55,7 +55,11 @@ pub(crate) fn page(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
 
 fn line(diagnostic: &domain::Diagnostic) -> String {
     let place = diagnostic.place.as_ref().map_or_else(String::new, |place| {
-        if place.line > 0 { format!("{}:{}: ", place.file, place.line) } else { format!("{}: ", place.file) }
+        if place.line > 0 {
+            format!("{}:{}: ", place.file, place.line)
+        } else {
+            format!("{}: ", place.file)
+        }
     });
     let hint = diagnostic.hint.as_ref().map_or_else(String::new, |hint| format!(". {hint}"));
     format!("{place}{}{hint}", diagnostic.message)

@@ -57,7 +57,11 @@ fn taken(
     let rows = answers.iter().flat_map(|answer| &answer.tables).map(|table| table.rows.len()).sum();
     allow(site, visit, caller, rows)?;
     let first = answers.first().ok_or_else(|| Problem::fault("no question"))?;
-    Ok(file_name(site, first, "board pack", ending).replacen(&format!(" {} ", first.question), " ", 1))
+    Ok(file_name(site, first, "board pack", ending).replacen(
+        &format!(" {} ", first.question),
+        " ",
+        1,
+    ))
 }
 
 /// The pack as PDF.

@@ -60,14 +60,18 @@ pub(crate) fn segments(definitions: &Definitions, caller: &Caller) -> Vec<Choice
 /// The first day as of which something is known, and the day of the first deal; and the last day.
 fn known(site: &Site, ground: &Ground) -> Result<((Date, Date), Date), Problem> {
     let key = format!("known|{}", ground.number);
-    let found = site.desk.cache.get(&key, |_| 256, || {
-        let calendar = ground.view.definitions().calendar();
-        let loads = ground.lake.loads().map_err(|error| Problem::fault(error.to_string()))?;
-        let days = loads.iter().map(|load| calendar.day(load.recorded_at));
-        let last = ground.view.as_of();
-        let first = days.min().unwrap_or(last);
-        Ok::<_, Problem>(((first, first_deal(&ground.view)?.unwrap_or(first)), last))
-    })?;
+    let found = site.desk.cache.get(
+        &key,
+        |_| 256,
+        || {
+            let calendar = ground.view.definitions().calendar();
+            let loads = ground.lake.loads().map_err(|error| Problem::fault(error.to_string()))?;
+            let days = loads.iter().map(|load| calendar.day(load.recorded_at));
+            let last = ground.view.as_of();
+            let first = days.min().unwrap_or(last);
+            Ok::<_, Problem>(((first, first_deal(&ground.view)?.unwrap_or(first)), last))
+        },
+    )?;
     Ok(*found)
 }
 

@@ -46,7 +46,8 @@ pub(crate) fn login(site: &Site, visit: &Visit) -> Outcome {
             .map(|session| Login::Done(Box::new(session))),
         None => site.access.login(sent.get("email"), sent.get("password"), visit.address),
     };
-    let mut page = html::Login { next: next.clone(), email: sent.get("email").to_owned(), ..form(site) };
+    let mut page =
+        html::Login { next: next.clone(), email: sent.get("email").to_owned(), ..form(site) };
     match tried {
         Ok(Login::Done(session)) => Ok(signed_in(site, &session, &next)),
         Ok(Login::SecondFactor(pending)) => {

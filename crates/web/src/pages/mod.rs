@@ -18,8 +18,8 @@ use access::{Caller, Permission};
 use axum::http::StatusCode;
 use domain::Definitions;
 use show::html::{
-    self, BuildingPage, Choice, EmptyPage, ErrorPage, Facts, May, Notice, NoticeKind, Reader, Shell,
-    Stage,
+    self, BuildingPage, Choice, EmptyPage, ErrorPage, Facts, May, Notice, NoticeKind, Reader,
+    Shell, Stage,
 };
 
 use crate::desk::Standing;

@@ -1,6 +1,8 @@
 //! People and their roles, and the audit log: for administrators.
 
-use access::{Account, AccountId, AccountState, Actor, Caller, NewAccount, Refusal, Role, Verified};
+use access::{
+    Account, AccountId, AccountState, Actor, Caller, NewAccount, Refusal, Role, Verified,
+};
 use axum::http::StatusCode;
 use show::html::{self, Audit, AuditRow, Choice, People, Person, PersonState};
 

@@ -312,8 +312,7 @@ pub(crate) fn allow(
     rows: usize,
 ) -> Result<(), Problem> {
     let most = site.settings.export_rows;
-    let most =
-        if caller.may(Permission::Analyze) { most.saturating_mul(10) } else { most };
+    let most = if caller.may(Permission::Analyze) { most.saturating_mul(10) } else { most };
     if rows > most {
         let what = format!("{rows} rows are more than the {most} that your role may take away");
         let problem = Problem::new(StatusCode::FORBIDDEN, "export-limit", what)

@@ -216,7 +216,8 @@ pub(crate) fn preferences(site: &Site, visit: &Visit, caller: &Caller) -> Outcom
         None => caller.preferences.theme,
     };
     let on = |name: &str| sent.get(name) == "on";
-    let digest = if site.settings.digest.is_some() { on("digest") } else { caller.preferences.digest };
+    let digest =
+        if site.settings.digest.is_some() { on("digest") } else { caller.preferences.digest };
     let preferences = Preferences {
         theme,
         shortcuts: on("shortcuts"),
@@ -232,4 +233,3 @@ pub(crate) fn preferences(site: &Site, visit: &Visit, caller: &Caller) -> Outcom
         Err(why) => refused(site, visit, caller, why),
     }
 }
-

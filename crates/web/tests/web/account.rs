@@ -48,7 +48,8 @@ fn one_signs_in_goes_on_and_signs_out() {
     let wrong = server.post("/login", "", "email=mae@fennmark.example&password=wrong&next=%2F");
     assert_eq!(wrong.status, 401);
     let password = PASSWORD.replace(' ', "+");
-    let form = format!("email=MAE@fennmark.example&password={password}&next=/pipeline?period=2026Q1");
+    let form =
+        format!("email=MAE@fennmark.example&password={password}&next=/pipeline?period=2026Q1");
     let form = form.replacen("=/pipeline?period=2026Q1", "=%2Fpipeline%3Fperiod%3D2026Q1", 1);
     let told = server.post("/login", "", &form);
     assert_eq!((told.status, told.header("location")), (303, "/pipeline?period=2026Q1"));
@@ -102,7 +103,8 @@ fn ones_own_settings_are_changed_by_forms() {
     let made = server.post("/settings/tokens", &cookie, "name=report&role=viewer&days=30");
     let text = made.text();
     assert!(text.contains("tl_"), "{text}");
-    let token: String = text.split("tl_").nth(1).unwrap().chars().take_while(char::is_ascii_alphanumeric).collect();
+    let token: String =
+        text.split("tl_").nth(1).unwrap().chars().take_while(char::is_ascii_alphanumeric).collect();
     assert!(!token.is_empty());
     assert!(!server.get("/settings", &cookie).text().contains(&token), "a token is shown once");
     let saved = server.post("/settings/preferences", &cookie, "theme=dark&shortcuts=");
@@ -112,7 +114,8 @@ fn ones_own_settings_are_changed_by_forms() {
     assert!(begun.contains("<svg"), "{begun}");
     let wrong = server.post("/settings/factor/confirm", &cookie, "code=000000");
     assert!(wrong.status == 403 || wrong.status == 422, "{}", wrong.text());
-    let form = format!("current={}&password=another+quiet+river+of+glass", PASSWORD.replace(' ', "+"));
+    let form =
+        format!("current={}&password=another+quiet+river+of+glass", PASSWORD.replace(' ', "+"));
     let changed = server.post("/settings/password", &cookie, &form);
     assert_eq!(changed.status, 200, "{}", changed.text());
     let new = cookie_of(&changed);

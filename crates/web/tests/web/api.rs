@@ -31,7 +31,8 @@ fn the_api_says_what_the_command_line_says() {
         let view = project::View::open(&project, None, &mut |_, _, _| {}).unwrap();
         let scope = project::Scope::of_period(Some("2026Q2".to_owned()));
         let answer = view.ask(entry, &scope).unwrap().answer(entry).unwrap();
-        let line = show::json::line(&show::json::envelope(Some(show::json::answer(&answer)), &[], &[]));
+        let line =
+            show::json::line(&show::json::envelope(Some(show::json::answer(&answer)), &[], &[]));
         assert_eq!(told.text(), line);
     }
 }
@@ -59,10 +60,16 @@ fn a_slip_is_told_in_one_shape_with_what_to_do() {
         assert!(body["errors"][0]["hint"].is_string(), "{path}: {body}");
         assert_eq!(told.header("content-type"), "application/json");
     }
-    let told = server.ask("POST", "/api/v1/tokens", &[
-        ("authorization", &*format!("Bearer {token}")), ("content-type", "text/plain")], b"{}");
+    let told = server.ask(
+        "POST",
+        "/api/v1/tokens",
+        &[("authorization", &*format!("Bearer {token}")), ("content-type", "text/plain")],
+        b"{}",
+    );
     assert_eq!((told.status, &*told.code()), (415, "content-type"));
-    for (body, status) in [("{", 400), ("[]", 422), (r#"{"nam":"x"}"#, 422), ("{}", 422), (r#"{"name":1}"#, 422)] {
+    for (body, status) in
+        [("{", 400), ("[]", 422), (r#"{"nam":"x"}"#, 422), ("{}", 422), (r#"{"name":1}"#, 422)]
+    {
         assert_eq!(server.api("POST", "/api/v1/tokens", &token, body).status, status, "{body}");
     }
     let made = server.api("POST", "/api/v1/tokens", &token, r#"{"name":"x"}"#);
@@ -84,18 +91,30 @@ fn a_change_with_a_key_is_made_once() {
     };
     let body = r#"{"email":"once@fennmark.example","role":"viewer"}"#;
     let first = send("key-1", body);
-    assert_eq!((first.status, first.header("idempotency-replayed")), (201, "false"), "{}", first.text());
+    assert_eq!(
+        (first.status, first.header("idempotency-replayed")),
+        (201, "false"),
+        "{}",
+        first.text()
+    );
     assert!(first.json()["data"]["invitation"].is_string());
     let again = send("key-1", body);
     assert_eq!((again.status, again.header("idempotency-replayed")), (201, "true"));
     assert_eq!(again.json()["data"]["id"], first.json()["data"]["id"]);
     assert_eq!(again.json()["data"]["invitation"], Value::Null, "a secret is kept nowhere");
-    assert_eq!(send("key-1", r#"{"email":"two@fennmark.example","role":"viewer"}"#).code(), "idempotency-conflict");
+    assert_eq!(
+        send("key-1", r#"{"email":"two@fennmark.example","role":"viewer"}"#).code(),
+        "idempotency-conflict"
+    );
     assert_eq!(send("key-2", body).status, 409);
     assert_eq!(send("bad key", body).status, 400);
     let id = first.json()["data"]["id"].as_str().unwrap().to_owned();
     let change = |body: &str| {
-        let headers = [("cookie", &*cookie), ("content-type", "application/json"), ("sec-fetch-site", "same-origin")];
+        let headers = [
+            ("cookie", &*cookie),
+            ("content-type", "application/json"),
+            ("sec-fetch-site", "same-origin"),
+        ];
         server.ask("PATCH", &format!("/api/v1/users/{id}"), &headers, body.as_bytes())
     };
     assert_eq!(change(r#"{"role":"cfo"}"#).json()["data"]["role"], "cfo");

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use access::Role;
 
-use crate::support::{PASSWORD, Running, clock, impatient, loaded, read, shared, start, start_with};
+use crate::support::{
+    PASSWORD, Running, clock, impatient, loaded, read, shared, start, start_with,
+};
 
 /// Rows that are tested in other places, with where.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -243,7 +245,12 @@ fn a_host_that_is_not_ours() {
     let form = "email=hosted%40fennmark.example&name=Hosted&role=viewer&segment=";
     let invited = send("POST", "/people", form);
     assert_eq!(invited.status, 200);
-    for told in [invited, send("GET", "/", ""), send("GET", "/board", ""), send("GET", "/api/v1/openapi.json", "")] {
+    for told in [
+        invited,
+        send("GET", "/", ""),
+        send("GET", "/board", ""),
+        send("GET", "/api/v1/openapi.json", ""),
+    ] {
         assert!(!told.text().contains("evil.example"));
     }
     assert!(!send("GET", "/login", "").header("location").contains("evil"));
@@ -331,8 +338,14 @@ fn an_object_of_somebody_else() {
         assert_eq!(told.status, 404);
         told.text().replace(told.header("x-request-id"), "")
     };
-    assert_eq!(page(made.1.id.as_str()).replace(made.1.id.as_str(), ""), page("never-was").replace("never-was", ""));
-    assert_eq!(server.access.tokens(&caller).unwrap().iter().filter(|t| t.name == "mine").count(), 1);
+    assert_eq!(
+        page(made.1.id.as_str()).replace(made.1.id.as_str(), ""),
+        page("never-was").replace("never-was", "")
+    );
+    assert_eq!(
+        server.access.tokens(&caller).unwrap().iter().filter(|t| t.name == "mine").count(),
+        1
+    );
 }
 
 fn two_people_one_address() {
@@ -354,7 +367,8 @@ fn a_handler_that_fails() {
     let cookie = server.cookie(Role::Ceo, None);
     // The facts are gone under a running server.
     let catalog = server.root().join(".throughline/lake/catalog.sqlite");
-    std::fs::write(&catalog, b"this is no database, and it is longer than one page would be").unwrap();
+    std::fs::write(&catalog, b"this is no database, and it is longer than one page would be")
+        .unwrap();
     std::fs::remove_dir_all(server.root().join(".throughline/derived")).unwrap();
     let told = server.get("/api/v1/questions/pipeline/rows/won?as_of=2026-10-01", &cookie);
     assert_eq!((told.status, &*told.code()), (500, "internal"), "{}", told.text());
@@ -382,7 +396,9 @@ fn methods_and_lengths_of_smugglers() {
         "content-length: 5\r\ncontent-length: 6",
         "content-length: -1",
     ] {
-        let bytes = format!("POST /login HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n");
+        let bytes = format!(
+            "POST /login HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n"
+        );
         let told = server.raw(bytes.as_bytes());
         assert_eq!(told.status, 400, "{head}");
         assert_eq!(told.header("x-content-type-options"), "nosniff", "{head}");
@@ -426,11 +442,11 @@ fn many_logins_at_once() {
     let server = shared();
     server.person("crowd@fennmark.example", Role::Viewer, None);
     let cookie = server.cookie(Role::Ceo, None);
-    let form = format!("email=crowd@fennmark.example&password={}&next=/", PASSWORD.replace(' ', "+"));
+    let form =
+        format!("email=crowd@fennmark.example&password={}&next=/", PASSWORD.replace(' ', "+"));
     std::thread::scope(|scope| {
-        let all: Vec<_> = (0..200)
-            .map(|_| scope.spawn(|| server.post("/login", "", &form).status))
-            .collect();
+        let all: Vec<_> =
+            (0..200).map(|_| scope.spawn(|| server.post("/login", "", &form).status)).collect();
         assert_eq!(server.get("/healthz", "").status, 200);
         assert_eq!(server.get("/pipeline", &cookie).status, 200);
         for one in all {
@@ -455,7 +471,8 @@ fn long_passwords() {
     assert_eq!(good.chars().count(), 63);
     assert_eq!(change(PASSWORD, good).status, 200);
     assert!(server.access.login("long@fennmark.example", good, crate::support::ADDRESS).is_ok());
-    let trimmed = server.access.login("long@fennmark.example", good.trim(), crate::support::ADDRESS);
+    let trimmed =
+        server.access.login("long@fennmark.example", good.trim(), crate::support::ADDRESS);
     assert!(trimmed.is_err());
 }
 
@@ -463,7 +480,8 @@ fn a_session_of_an_attacker() {
     let server = shared();
     server.person("fixed@fennmark.example", Role::Viewer, None);
     let planted = format!("throughline-{}=planted-by-an-attacker", server.address.port());
-    let form = format!("email=fixed@fennmark.example&password={}&next=/", PASSWORD.replace(' ', "+"));
+    let form =
+        format!("email=fixed@fennmark.example&password={}&next=/", PASSWORD.replace(' ', "+"));
     let told = server.post("/login", &planted, &form);
     assert_eq!(told.status, 303);
     assert!(!told.header("set-cookie").contains("planted"));
@@ -473,7 +491,8 @@ fn a_session_of_an_attacker() {
 fn another_tab() {
     let server = shared();
     server.person("tabs@fennmark.example", Role::Cfo, None);
-    let (one, two) = (server.sign_in("tabs@fennmark.example"), server.sign_in("tabs@fennmark.example"));
+    let (one, two) =
+        (server.sign_in("tabs@fennmark.example"), server.sign_in("tabs@fennmark.example"));
     let id = server.caller(&one).account;
     assert_eq!(server.post("/logout", &one, "").status, 303);
     assert_eq!(server.get("/settings", &one).status, 303);
@@ -493,7 +512,9 @@ fn set_up_again() {
     assert!(matches!(server.get("/setup?token=guess", "").status, 404 | 410));
     let form = "token=guess&email=a%40b.example&name=A&password=seven+mild+herons+at+dawn";
     assert!(matches!(server.post("/setup", "", form).status, 404 | 410));
-    for path in ["/", "/login", "/setup", "/healthz", "/settings", "/api/v1/health", "/nothing", "/audit"] {
+    for path in
+        ["/", "/login", "/setup", "/healthz", "/settings", "/api/v1/health", "/nothing", "/audit"]
+    {
         let text = server.get(path, "").text();
         for secret in [env!("CARGO_PKG_VERSION"), "token=", ".throughline", "/tmp", "@fennmark"] {
             assert!(!text.contains(secret), "{path} tells {secret}: {text}");
@@ -511,7 +532,8 @@ fn a_reset_link_twice() {
     let again = server.post("/setup", "", &form);
     let never = server.post("/setup", "", &form.replace(one.secret.reveal(), "never-was"));
     assert_eq!((again.status, never.status), (410, 410));
-    let plain = |told: &crate::support::Response| told.text().replace(told.header("x-request-id"), "");
+    let plain =
+        |told: &crate::support::Response| told.text().replace(told.header("x-request-id"), "");
     assert_eq!(plain(&again), plain(&never));
 }
 

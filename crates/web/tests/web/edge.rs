@@ -74,9 +74,8 @@ fn what_has_not_changed_is_not_sent_again() {
     let cookie = server.cookie(Role::Ceo, None);
     let mark = server.get("/api/v1/questions/pipeline", &cookie).header("etag").to_owned();
     assert!(mark.starts_with("W/\""), "{mark}");
-    let again = |path: &str| {
-        server.ask("GET", path, &[("cookie", &cookie), ("if-none-match", &mark)], b"")
-    };
+    let again =
+        |path: &str| server.ask("GET", path, &[("cookie", &cookie), ("if-none-match", &mark)], b"");
     let told = again("/api/v1/questions/pipeline");
     assert_eq!((told.status, told.body.len()), (304, 0));
     assert_eq!(told.header("x-content-type-options"), "nosniff");
@@ -98,7 +97,8 @@ fn a_server_that_stops_lets_open_requests_end_and_no_longer() {
     let mut server = start(loaded(), |settings| settings.limits = impatient());
     server.ready();
     let cookie = server.cookie(Role::Ceo, None);
-    let (address, path) = (server.address, format!("GET /pipeline HTTP/1.1\r\nhost: x\r\ncookie: {cookie}\r\n\r\n"));
+    let (address, path) =
+        (server.address, format!("GET /pipeline HTTP/1.1\r\nhost: x\r\ncookie: {cookie}\r\n\r\n"));
     let open = std::thread::spawn(move || {
         let mut stream = std::net::TcpStream::connect(address).unwrap();
         stream.write_all(path.as_bytes()).unwrap();

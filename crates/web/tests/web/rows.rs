@@ -35,7 +35,11 @@ fn rows_are_paged_and_sorted_and_the_file_has_all_of_them_in_that_order() {
     let figure = server.get("/api/v1/questions/pipeline?period=all", &cookie).json();
     let figures = figure["data"]["figures"].as_array().unwrap();
     let ids: Vec<&str> = figures.iter().map(|figure| figure["id"].as_str().unwrap()).collect();
-    let path = if ids.contains(&"deals_created") { path } else { "/api/v1/questions/pipeline/rows/pipeline_created" };
+    let path = if ids.contains(&"deals_created") {
+        path
+    } else {
+        "/api/v1/questions/pipeline/rows/pipeline_created"
+    };
     let name = path.rsplit('/').next().unwrap();
     let one = server.get(&format!("{path}?period=all&page_size=7&sort=-id"), &cookie);
     assert_eq!(one.status, 200, "{}", one.text());
@@ -45,7 +49,8 @@ fn rows_are_paged_and_sorted_and_the_file_has_all_of_them_in_that_order() {
     assert_eq!(pages, (n_rows as u64).div_ceil(7));
     let mut all = Vec::new();
     for page in 1..=pages {
-        let told = server.get(&format!("{path}?period=all&page_size=7&sort=-id&page={page}"), &cookie);
+        let told =
+            server.get(&format!("{path}?period=all&page_size=7&sort=-id&page={page}"), &cookie);
         all.extend(told.json()["data"]["rows"]["rows"].as_array().unwrap().clone());
     }
     assert_eq!(all.len(), n_rows);
@@ -56,7 +61,10 @@ fn rows_are_paged_and_sorted_and_the_file_has_all_of_them_in_that_order() {
     // The file.
     let told = server.get(&format!("/pipeline/rows/{name}.csv?period=all&sort=-id"), &cookie);
     let named = told.header("content-disposition");
-    assert!(named.starts_with("attachment; filename=\"Fennmark Industrial _sample_ pipeline"), "{named}");
+    assert!(
+        named.starts_with("attachment; filename=\"Fennmark Industrial _sample_ pipeline"),
+        "{named}"
+    );
     assert!(named.contains("as of 2026-09-30.csv"), "{named}");
     let mut file = csv::Reader::from_reader(&*told.body);
     let records: Vec<csv::StringRecord> = file.records().map(Result::unwrap).collect();

@@ -53,8 +53,10 @@ pub(crate) fn load(folder: &Path) {
         ..Reading::default()
     };
     let (planned, _) = intake::survey(&[EXPORTS.path().to_path_buf()], &reading);
-    let planned: Vec<_> =
-        planned.into_iter().filter(|file| !matches!(file.shape(), intake::preset::Shape::Skip(_))).collect();
+    let planned: Vec<_> = planned
+        .into_iter()
+        .filter(|file| !matches!(file.shape(), intake::preset::Shape::Skip(_)))
+        .collect();
     let (lookups, _) = Lookups::gather(&planned, &reading);
     let lake = Lake::create(project.lake()).unwrap();
     let source = |file: &intake::Planned| SourceFile {

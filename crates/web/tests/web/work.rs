@@ -43,7 +43,8 @@ fn changed_definitions_are_noticed_and_broken_ones_are_told_while_the_last_good_
     let server = start(loaded(), |_| {});
     server.ready();
     let cookie = server.cookie(Role::Ceo, None);
-    let asked = || server.get("/api/v1/questions/pipeline", &cookie).json()["data"]["asked"].clone();
+    let asked =
+        || server.get("/api/v1/questions/pipeline", &cookie).json()["data"]["asked"].clone();
     let before = asked();
     let file = server.root().join("throughline.toml");
     let text = std::fs::read_to_string(&file).unwrap();
