@@ -204,6 +204,7 @@
     // The words of a title become the label; a second tooltip would lie over ours.
     for (const mark of marks) for (const title of all(":scope > title", mark)) {
       mark.setAttribute("aria-label", title.textContent);
+      if (!mark.matches("a")) mark.setAttribute("role", "img");
       title.remove();
     }
     const markOf = (event) => event.target.closest && event.target.closest(".point, .slice");
