@@ -40,7 +40,8 @@ async function look(where, role, { theme, width, height }, status = 200) {
     const wrong = [];
     if (theme === 'light' && width === 1440) wrong.push(...await markup(guest.page, await response.text()));
     wrong.push(...await form(guest.page));
-    const { grave, mild } = await accessibility(guest.page);
+    // At 320 pixels the question is whether all of it flows.
+    const { grave, mild } = width === 320 ? { grave: [], mild: [] } : await accessibility(guest.page);
     wrong.push(...grave, ...await guest.misdeeds());
     if (theme === 'light' && width !== 320) {
       // Loading ends after the last byte has been counted.

@@ -9,10 +9,13 @@
     reason = "helpers of tests fail the test that calls them, and say what they skip"
 )]
 
+mod api_fuzz;
 mod as_of;
+mod browser;
 mod cli;
 mod company;
 mod digest;
+mod hostile;
 mod method;
 mod program;
 #[path = "../../../oidc/tests/oidc/provider.rs"]
