@@ -4,6 +4,10 @@
 //! table of who may do what, `desk` the build that is answered from. `pages` and `api` take from
 //! the desk and hand to `show`; nothing is computed here.
 
+#![expect(clippy::result_large_err, reason = "a problem is rare, and is told once")]
+#![expect(clippy::unnecessary_wraps, reason = "all handlers have one signature")]
+#![expect(clippy::needless_pass_by_value, reason = "a refusal becomes the problem that is told")]
+
 mod api;
 mod cache;
 mod desk;

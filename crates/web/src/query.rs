@@ -49,7 +49,7 @@ impl Query {
                 continue;
             }
             let known = own.contains(&name.as_str());
-            if !known && !(scoped && SCOPE.contains(&name.as_str())) {
+            if !(known || scoped && SCOPE.contains(&name.as_str())) {
                 let scope = if scoped { SCOPE } else { &[] };
                 return Err(unknown(name, own.iter().chain(scope).copied()));
             }

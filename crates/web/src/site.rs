@@ -126,7 +126,7 @@ impl Site {
             .ok_or_else(|| Problem::bad("address", "this address is not well formed"))?;
         let (route, parts) = self.routes.find(&head.method, &path)?;
         about.path = Some(route.path.to_owned());
-        about.sent = sent.to_owned();
+        sent.clone_into(&mut about.sent);
         guard::no_secrets(&pairs, route.path == "/setup")?;
         let changes = !matches!(head.method, Method::GET | Method::HEAD);
         let visit = Visit {

@@ -1,4 +1,4 @@
-//! The API, described (OpenAPI 3.1), from the same table that routes it.
+//! The API, described (`OpenAPI` 3.1), from the same table that routes it.
 
 use access::Role;
 use axum::http::Method;

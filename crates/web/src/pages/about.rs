@@ -95,7 +95,7 @@ fn sources(loads: &[LoadEntry], now: jiff::Timestamp) -> Vec<SourceHealth> {
         let age = source.loaded_at.map_or(i64::MAX, |at| now.duration_since(at).as_hours() / 24);
         source.status = match age {
             ..=WATCH => Status::Good,
-            ..=OLD => Status::Watch,
+            _ if age <= OLD => Status::Watch,
             _ => Status::Bad,
         };
     }
@@ -187,7 +187,7 @@ pub(crate) fn words(
             figures.push(Word {
                 id: figure.id.clone(),
                 name: figure.label.clone(),
-                meaning: figure.meaning.to_string(),
+                meaning: figure.meaning.clone(),
                 rule: figure.evidence.as_ref().map(rule),
                 here: goals
                     .map(|goal| format!("Goal for {}: {}", goal.period, goal.value))

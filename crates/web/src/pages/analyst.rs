@@ -49,7 +49,7 @@ pub(crate) fn page(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
         quarantine: &quarantine,
     };
     let mut shell = shell(site, visit, caller);
-    shell.here = "/analyst".to_owned();
+    "/analyst".clone_into(&mut shell.here);
     Ok(Reply::page(html::analyst_page(&shell, &page)))
 }
 

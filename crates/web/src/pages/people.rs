@@ -37,7 +37,7 @@ fn draw(
     };
     change(&mut page);
     let mut shell = shell(site, visit, caller);
-    shell.here = "/people".to_owned();
+    "/people".clone_into(&mut shell.here);
     Ok(Reply::page(html::people_page(&shell, &page)).status(status))
 }
 

@@ -366,7 +366,7 @@ fn about(answer: &Answer) -> Vec<(String, String)> {
 /// The name of a figure, and what the word means.
 pub(crate) fn words(answer: &Answer, id: &str) -> (String, String) {
     if let Some(figure) = answer.figures.iter().find(|figure| figure.id == id) {
-        return (figure.label.clone(), figure.meaning.to_string());
+        return (figure.label.clone(), figure.meaning.clone());
     }
     for table in &answer.tables {
         for row in &table.rows {

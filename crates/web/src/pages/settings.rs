@@ -71,7 +71,7 @@ fn draw(
     };
     change(&mut settings);
     let mut shell = shell(site, visit, caller);
-    shell.here = "/settings".to_owned();
+    "/settings".clone_into(&mut shell.here);
     shell.theme = settings.theme;
     Ok(Reply::page(html::settings_page(&shell, &settings)).status(status))
 }
