@@ -191,12 +191,11 @@ impl Desk {
             *lake = Lake::open(self.project.lake()).ok().map(Arc::new);
         }
         let newest = lake.as_ref().map(|lake| lake.newest());
-        let snapshot = match newest {
-            Some(Ok(newest)) => newest.map(|id| id.0),
-            _ => {
-                *lake = None;
-                None
-            }
+        let snapshot = if let Some(Ok(newest)) = newest {
+            newest.map(|id| id.0)
+        } else {
+            *lake = None;
+            None
         };
         let mut files = Vec::new();
         let root = self.project.root();

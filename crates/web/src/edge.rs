@@ -112,13 +112,10 @@ pub(crate) async fn serve(
             () = &mut stop => break,
             accepted = listener.accept() => accepted,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(_) => {
-                // Out of file handles, most likely: they come back as connections end.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
+        let Ok((stream, peer)) = accepted else {
+            // Out of file handles, most likely: they come back as connections end.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
         };
         // Without it small answers wait for the other side's acknowledgement.
         let _nodelay: std::io::Result<()> = stream.set_nodelay(true);

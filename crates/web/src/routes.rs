@@ -169,16 +169,21 @@ pub(crate) static ROUTES: &[Route] = &[
     delete("/api/v1/users/{id}", May(ManagePeople, api::users::remove), "removes it"),
 ];
 
+/// The routes of a path.
+type ByMethod = BTreeMap<&'static str, &'static Route>;
+
+/// The parameters of a path, by name.
+type Parts = Vec<(String, String)>;
+
 /// Finds routes by method and path.
 pub(crate) struct Routes {
-    paths: matchit::Router<BTreeMap<&'static str, &'static Route>>,
+    paths: matchit::Router<ByMethod>,
 }
 
 impl Routes {
     /// Sorts the table.
     pub(crate) fn new() -> Self {
-        let mut by_path: BTreeMap<&'static str, BTreeMap<&'static str, &'static Route>> =
-            BTreeMap::new();
+        let mut by_path: BTreeMap<&'static str, ByMethod> = BTreeMap::new();
         for route in ROUTES {
             by_path.entry(route.path).or_default().insert(route.method.as_str(), route);
         }
@@ -204,7 +209,7 @@ impl Routes {
         &self,
         method: &Method,
         path: &str,
-    ) -> Result<(&'static Route, Vec<(String, String)>), Problem> {
+    ) -> Result<(&'static Route, Parts), Problem> {
         let found = self.paths.at(path).map_err(|_| Problem::not_found())?;
         let wanted = if *method == Method::HEAD { "GET" } else { method.as_str() };
         let Some(route) = found.value.get(wanted) else {
