@@ -38,7 +38,8 @@ fn hostile_texts_are_shown_as_texts_and_formulas_are_neutralized_in_every_export
     let day = date(2026, 9, 30).to_string();
     let load = company.run(&["load", "../exports", "--known-on", &day]);
     assert!(load.code <= 1, "{}\n{}", load.stdout, load.stderr);
-    let deals = company.run(&["open", "pipeline", "opportunities_created", "--period", "2026", "--csv"]);
+    let deals =
+        company.run(&["open", "pipeline", "opportunities_created", "--period", "2026", "--csv"]);
     assert!(deals.stdout.contains("<script>"), "no hostile text was loaded:\n{}", deals.stdout);
     let served = Served::start(&company.path(), accounts(&company.path()));
     tools.run("hostile.mjs", &served, &[]);
