@@ -1,9 +1,9 @@
-//! The pack: a cover with every headline, a section for each question, caveats and definitions.
+//! The pack: a cover, a page for each question, then tables in full, caveats and definitions.
 
 use std::num::NonZeroU16;
 
 use domain::Answer;
-use domain::answer::{Asked, Table};
+use domain::answer::Asked;
 use domain::definition::check::model_name;
 use krilla::Document;
 use krilla::SerializeSettings;
@@ -12,18 +12,17 @@ use krilla::destination::XyzDestination;
 use krilla::geom::Point;
 use krilla::metadata::{DateTime, Metadata};
 use krilla::outline::{Outline, OutlineNode};
-use krilla::tagging::{ListNumbering, Tag};
-use show::number::Scale;
+use krilla::tagging::Tag;
+use show::html;
 use show::visible::visible;
 
-use crate::figure::{self, Reasons};
+use crate::figure::Reasons;
 use crate::sheet::{Color, GREY, HAIR, INK, Later, Node, SIDE, Sheet};
-use crate::table::{Cell, Grid, Row};
-use crate::text::{Face, Fonts};
-use crate::{Link, Pack, PrintError};
+use crate::text::{Face, Fonts, Line};
+use crate::{Pack, PrintError};
 
 /// The one color besides black and grey.
-const ACCENT: Color = Color(0x0b, 0x5f, 0x6f);
+pub(crate) const ACCENT: Color = Color(0x0b, 0x5f, 0x6f);
 
 /// Makes the pack as PDF.
 pub fn board(pack: &Pack<'_>) -> Result<Vec<u8>, PrintError> {
@@ -33,18 +32,21 @@ pub fn board(pack: &Pack<'_>) -> Result<Vec<u8>, PrintError> {
     let mut sheet = Sheet::new(&fonts, width, height);
     // The tag that holds all others.
     let _root = sheet.tag(None, Tag::Div);
-    let mut book = Book { pack, charts: crate::chart::Charts::new(), outline: Vec::new() };
-    let entries = book.cover(&mut sheet, &first.asked);
-    let mut references = Vec::new();
-    for (answer, entry) in pack.answers.iter().zip(entries) {
-        let page = book.question(&mut sheet, answer, &mut references);
-        entry.fill(&mut sheet, page);
-    }
-    let caveats = book.caveats(&mut sheet);
-    for reference in references {
-        reference.fill(&mut sheet, caveats);
-    }
+    let mut book = Book {
+        pack,
+        charts: crate::chart::Charts::new(),
+        outline: Vec::new(),
+        reasons: Reasons::default(),
+        references: Vec::new(),
+        places: Vec::new(),
+    };
+    book.cover(&mut sheet, &first.asked);
+    let rests: Vec<_> =
+        (0..).zip(pack.answers).map(|(at, one)| book.question(&mut sheet, at, one)).collect();
+    book.tables(&mut sheet, &rests);
+    book.caveats(&mut sheet);
     book.definitions(&mut sheet);
+    book.refer(&mut sheet);
     foot(&mut sheet, &first.asked);
     let outline = book.outline;
     finish(pack, &first.asked, sheet, outline)
@@ -55,7 +57,7 @@ fn finish(
     pack: &Pack<'_>,
     asked: &Asked,
     sheet: Sheet<'_>,
-    entries: Vec<(String, usize)>,
+    entries: Vec<Entry>,
 ) -> Result<Vec<u8>, PrintError> {
     let fault = |error: &dyn std::fmt::Debug| PrintError(format!("{error:?}"));
     let configuration = ConfigurationBuilder::new()
@@ -65,9 +67,8 @@ fn finish(
     let mut document =
         Document::new_with(SerializeSettings { configuration, ..SerializeSettings::default() });
     let mut outline = Outline::new();
-    for (says, page) in entries {
-        let top = XyzDestination::new(page, Point::from_xy(0.0, 0.0));
-        outline.push_child(OutlineNode::new(says, top));
+    for entry in entries {
+        outline.push_child(entry.node());
     }
     let tree = sheet.paint(&mut document);
     document.set_tag_tree(tree);
@@ -99,37 +100,71 @@ fn finish(
 }
 
 /// The pack while it is laid out.
-struct Book<'a> {
-    pack: &'a Pack<'a>,
-    charts: crate::chart::Charts,
-    outline: Vec<(String, usize)>,
+pub(crate) struct Book<'a> {
+    pub(crate) pack: &'a Pack<'a>,
+    pub(crate) charts: crate::chart::Charts,
+    pub(crate) outline: Vec<Entry>,
+    /// Why values are missing, over the whole pack.
+    pub(crate) reasons: Reasons,
+    pub(crate) references: Vec<Reference>,
+    /// The pages on which places are.
+    pub(crate) places: Vec<(Place, usize)>,
 }
 
-/// A number of a page that is known later.
-struct Reference {
-    later: Later,
-    at: (f32, f32),
-    right: bool,
-    text: &'static str,
+/// An entry of the outline, with those below it.
+pub(crate) struct Entry {
+    pub(crate) says: String,
+    pub(crate) page: usize,
+    pub(crate) below: Vec<Self>,
 }
 
-impl Reference {
-    fn fill(self, sheet: &mut Sheet<'_>, page: usize) {
-        let text = format!("{}{}", self.text, page + 1);
-        let line = sheet.fonts.line(Face::Regular, 8.5, &text);
-        let x = if self.right { self.at.0 - line.width } else { self.at.0 };
-        sheet.fill(&self.later, (x, self.at.1), line, ACCENT, page);
+impl Entry {
+    pub(crate) fn new(says: &str, page: usize) -> Self {
+        Self { says: says.to_owned(), page, below: Vec::new() }
+    }
+
+    fn node(self) -> OutlineNode {
+        let top = XyzDestination::new(self.page, Point::from_xy(0.0, 0.0));
+        let mut node = OutlineNode::new(self.says, top);
+        for entry in self.below {
+            node.push_child(entry.node());
+        }
+        node
     }
 }
 
-fn heading(level: u16, title: &str) -> Tag<krilla::tagging::kind::Hn> {
+/// What a number of a page can lead to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    Question(usize),
+    /// The tables of a question in full.
+    Tables(usize),
+    Caveats,
+}
+
+/// A number of a page that is known later.
+pub(crate) struct Reference {
+    later: Later,
+    at: (f32, f32),
+    right: bool,
+    text: String,
+    to: Place,
+}
+
+pub(crate) fn heading(level: u16, title: &str) -> Tag<krilla::tagging::kind::Hn> {
     Tag::Hn(NonZeroU16::new(level).unwrap_or(NonZeroU16::MIN), Some(title.to_owned()))
 }
 
 /// Writes a paragraph below what is there already, line by line, over pages where it must be.
-fn paragraph(sheet: &mut Sheet<'_>, node: Node, text: &str, set: Set) {
+pub(crate) fn paragraph(sheet: &mut Sheet<'_>, node: Node, text: &str, set: Set) {
     let measure = sheet.measure() - set.indent;
-    for line in sheet.fonts.wrap(set.face, set.size, text, measure) {
+    let lines = sheet.fonts.wrap(set.face, set.size, text, measure);
+    lay(sheet, node, lines, set);
+}
+
+/// Writes lines one below the other.
+pub(crate) fn lay(sheet: &mut Sheet<'_>, node: Node, lines: Vec<Line>, set: Set) {
+    for line in lines {
         sheet.need(set.leading);
         sheet.y += set.leading;
         let y = sheet.y - set.leading * 0.28;
@@ -139,233 +174,128 @@ fn paragraph(sheet: &mut Sheet<'_>, node: Node, text: &str, set: Set) {
 
 /// How a paragraph is set.
 #[derive(Clone, Copy)]
-struct Set {
-    face: Face,
-    size: f32,
-    leading: f32,
-    indent: f32,
-    color: Color,
+pub(crate) struct Set {
+    pub(crate) face: Face,
+    pub(crate) size: f32,
+    pub(crate) leading: f32,
+    pub(crate) indent: f32,
+    pub(crate) color: Color,
 }
 
-const BODY: Set = Set { face: Face::Regular, size: 8.5, leading: 12.0, indent: 0.0, color: INK };
-const SMALL: Set = Set { face: Face::Regular, size: 8.0, leading: 11.5, indent: 0.0, color: GREY };
+pub(crate) const BODY: Set =
+    Set { face: Face::Regular, size: 8.5, leading: 12.0, indent: 0.0, color: INK };
+pub(crate) const SMALL: Set =
+    Set { face: Face::Regular, size: 8.0, leading: 11.5, indent: 0.0, color: GREY };
 
 impl Book<'_> {
-    /// The cover; returns the places for the numbers of the pages.
-    fn cover(&mut self, sheet: &mut Sheet<'_>, asked: &Asked) -> Vec<Reference> {
+    /// Writes a text that ends with the number of the page on which a place is.
+    pub(crate) fn lead(
+        &mut self,
+        sheet: &mut Sheet<'_>,
+        node: Node,
+        at: (f32, f32),
+        text: String,
+        to: Place,
+    ) {
+        let link = sheet.tag(Some(node), Tag::Link);
+        let (later, right) = (sheet.later(link), at.0 > sheet.width / 2.0);
+        self.references.push(Reference { later, at, right, text, to });
+    }
+
+    /// Fills in the numbers of pages.
+    fn refer(&mut self, sheet: &mut Sheet<'_>) {
+        for Reference { later, at, right, text, to } in self.references.drain(..) {
+            let place = self.places.iter().find(|(place, _)| *place == to);
+            let Some(&(_, page)) = place else { continue };
+            let line = sheet.fonts.line(Face::Regular, 8.5, &format!("{text}{}", page + 1));
+            let x = if right { at.0 - line.width } else { at.0 };
+            sheet.fill(&later, (x, at.1), line, ACCENT, page);
+        }
+    }
+
+    /// The cover: a sentence for each question, and what all were asked for.
+    fn cover(&mut self, sheet: &mut Sheet<'_>, asked: &Asked) {
         sheet.new_page();
-        self.outline.push((visible(self.pack.title).into_owned(), 0));
+        let title = visible(self.pack.title);
+        self.outline.push(Entry::new(&title, 0));
         let section = sheet.tag(None, Tag::Section);
-        let title = format!("{} · {}", visible(self.pack.title), period(asked));
+        let title = format!("{title} · {}", period(asked));
         let node = sheet.tag(Some(section), heading(1, &title));
-        let company = visible(&asked.company).into_owned();
+        let company = visible(&asked.company);
         let size = if company.chars().count() > 60 { 15.0 } else { 24.0 };
-        paragraph(
-            sheet,
-            node,
-            &company,
-            Set { face: Face::Serif, size, leading: size * 1.3, indent: 0.0, color: INK },
-        );
+        let set = Set { face: Face::Serif, size, leading: size * 1.3, ..BODY };
+        paragraph(sheet, node, &company, set);
         sheet.y += 2.0;
-        paragraph(
-            sheet,
-            node,
-            &title,
-            Set { face: Face::Semibold, size: 10.0, leading: 15.0, indent: 0.0, color: ACCENT },
-        );
+        let set =
+            Set { face: Face::Semibold, size: 10.0, leading: 15.0, indent: 0.0, color: ACCENT };
+        paragraph(sheet, node, &title, set);
         if let Some(notice) = self.pack.notice {
             let node = sheet.tag(Some(section), Tag::P);
             paragraph(sheet, node, &visible(notice), Set { face: Face::Semibold, ..BODY });
         }
         sheet.y += 18.0;
-        let mut entries = Vec::new();
-        for answer in self.pack.answers {
-            entries.push(entry(sheet, section, answer));
+        let filters = filters(self.pack.answers);
+        let taken = 24.0 + filters.len() as f32 * 13.0;
+        let each = (sheet.left() - taken) / self.pack.answers.len().max(1) as f32;
+        for (at, answer) in self.pack.answers.iter().enumerate() {
+            self.entry(sheet, section, at, answer, each);
         }
-        filters(sheet, section, self.pack.answers);
-        entries
+        sheet.need(taken);
+        let (y, to) = (sheet.y, sheet.width - SIDE);
+        sheet.rule(SIDE, y, to, 0.5, HAIR);
+        sheet.y += 10.0;
+        for (name, values) in filters {
+            let node = sheet.tag(Some(section), Tag::P);
+            let line = sheet.fonts.line(Face::Regular, 8.5, name);
+            sheet.need(13.0);
+            let y = sheet.y + 13.0 - 13.0 * 0.28;
+            sheet.text(node, SIDE, y, line, GREY);
+            let set = Set { indent: 110.0, leading: 13.0, ..BODY };
+            paragraph(sheet, node, &values.join("; "), set);
+        }
     }
 
-    /// The section of a question; returns its first page.
-    fn question(
+    /// A question on the cover: one sentence, in the height that there is for it.
+    fn entry(
         &mut self,
         sheet: &mut Sheet<'_>,
-        answer: &Answer,
-        references: &mut Vec<Reference>,
-    ) -> usize {
-        sheet.new_page();
-        let page = sheet.page();
-        let name = capital(&visible(answer.question).replace('_', " "));
-        sheet.continued.clone_from(&name);
-        let segment = answer.asked.segment.as_ref().map(|s| format!(", segment {}", visible(s)));
-        self.outline.push((format!("{name}{}", segment.unwrap_or_default()), page));
-        let section = sheet.tag(None, Tag::Section);
-        let (asks, headline) = (visible(answer.asks), visible(headline(answer)));
-
-        let node = sheet.tag(Some(section), Tag::P);
-        let label = sheet.fonts.line(Face::Semibold, 9.0, &format!("{name}  "));
-        let indent = label.width;
-        let y = sheet.y + 9.0;
-        sheet.text(node, SIDE, y, label, ACCENT);
-        sheet.y -= 0.5;
-        paragraph(
-            sheet,
-            node,
-            &asks,
-            Set { face: Face::Regular, size: 9.0, leading: 13.0, indent, color: GREY },
-        );
-        sheet.y += 7.0;
-        let node = sheet.tag(Some(section), heading(1, &headline));
-        let size = match headline.chars().count() {
-            0..=120 => 19.0,
-            121..=230 => 16.5,
-            231..=420 => 14.5,
-            _ => 12.0,
-        };
-        paragraph(
-            sheet,
-            node,
-            &headline,
-            Set { face: Face::Serif, size, leading: size * 1.32, indent: 0.0, color: INK },
-        );
-        sheet.y += 5.0;
-        let node = sheet.tag(Some(section), Tag::P);
-        paragraph(sheet, node, &scope(&answer.asked), SMALL);
-        sheet.y += 14.0;
-
-        let mut reasons = Reasons::default();
-        figure::leading(sheet, section, answer, self.pack.link, &mut reasons, ACCENT);
-        self.charts.lay(sheet, section, &answer.charts);
-        for table in &answer.tables {
-            self.table(sheet, section, table, answer, &mut reasons);
-        }
-        let further = figure::further(answer, self.pack.link, &mut reasons);
-        if !further.rows.is_empty() {
-            further.lay(sheet, section);
-            sheet.y += 8.0;
-        }
-        if answer.figures.is_empty() && answer.tables.is_empty() && answer.charts.is_empty() {
-            let node = sheet.tag(Some(section), Tag::P);
-            paragraph(sheet, node, "There is nothing to show for this question.", BODY);
-        }
-        notes(sheet, section, answer, &reasons, references);
-        sheet.continued.clear();
-        page
-    }
-
-    fn table(
-        &self,
-        sheet: &mut Sheet<'_>,
         section: Node,
-        table: &Table,
+        at: usize,
         answer: &Answer,
-        reasons: &mut Reasons,
+        room: f32,
     ) {
-        grid(table, answer, self.pack.link, reasons).lay(sheet, section);
-        if table.rows.is_empty() {
-            let node = sheet.tag(Some(section), Tag::P);
-            paragraph(sheet, node, "No rows.", SMALL);
+        let fonts = sheet.fonts;
+        let room = (room - 33.0) / SENTENCE.leading;
+        let most = (1..6).take_while(|n| *n as f32 <= room).last().unwrap_or(1);
+        let wide = sheet.measure() - 70.0;
+        let (first, _) = html::headline(answer);
+        let lines = fonts.clip(SENTENCE.face, SENTENCE.size, &visible(&first), wide, most).0;
+        sheet.need(33.0 + lines.len() as f32 * SENTENCE.leading);
+        let (y, to) = (sheet.y, sheet.width - SIDE);
+        sheet.rule(SIDE, y, to, 0.5, HAIR);
+        let node = sheet.tag(Some(section), Tag::P);
+        sheet.y += 15.0;
+        let y = sheet.y;
+        for line in fonts.clip(Face::Semibold, 8.5, &named(answer), wide, 1).0 {
+            sheet.text(node, SIDE, y, line, ACCENT);
         }
-        if let Some(note) = &table.note {
-            let node = sheet.tag(Some(section), Tag::P);
-            paragraph(sheet, node, &visible(note), SMALL);
-        }
+        self.lead(sheet, node, (to, y), "page ".to_owned(), Place::Question(at));
+        sheet.y += 4.0;
+        lay(sheet, node, lines, SENTENCE);
         sheet.y += 12.0;
     }
+}
 
-    /// What the reader should know, each once, with the questions that it concerns; returns the
-    /// page.
-    fn caveats(&mut self, sheet: &mut Sheet<'_>) -> usize {
-        let mut all: Vec<(String, Vec<String>)> = Vec::new();
-        for answer in self.pack.answers {
-            for caveat in &answer.caveats {
-                let text = sentence(&visible(&caveat.text));
-                let of = visible(answer.question).replace('_', " ");
-                match all.iter_mut().find(|(known, _)| *known == text) {
-                    Some((_, questions)) if !questions.contains(&of) => questions.push(of),
-                    Some(_) => {}
-                    None => all.push((text, vec![of])),
-                }
-            }
-        }
-        sheet.new_page();
-        let page = sheet.page();
-        let section = self.part(sheet, "What to know before believing a figure");
-        if all.is_empty() {
-            let node = sheet.tag(Some(section), Tag::P);
-            paragraph(sheet, node, "Nothing stands against the figures of this pack.", BODY);
-        }
-        let asked = self.pack.answers.iter().map(|answer| answer.question);
-        let n = asked.collect::<std::collections::BTreeSet<_>>().len();
-        let list = sheet.tag(Some(section), Tag::L(ListNumbering::Decimal));
-        for (at, (text, questions)) in all.iter().enumerate() {
-            let of = if questions.len() == n && n > 1 {
-                String::new()
-            } else {
-                format!(" ({})", questions.join(", "))
-            };
-            item(sheet, list, &(at + 1).to_string(), &format!("{text}{of}"));
-        }
-        sheet.y += 16.0;
-        page
-    }
+/// How the sentence of a question is set on the cover.
+const SENTENCE: Set =
+    Set { face: Face::Regular, size: 11.0, leading: 15.5, indent: 0.0, color: INK };
 
-    /// What the words mean.
-    fn definitions(&mut self, sheet: &mut Sheet<'_>) {
-        let mut all: Vec<(String, String)> = Vec::new();
-        let meanings = self.pack.answers.iter().flat_map(|answer| {
-            answer.figures.iter().map(|figure| {
-                let range = figure.interval.as_ref();
-                let range = range.map(|range| format!(" Range by {}.", range.method));
-                (figure.label.clone(), figure.meaning.clone() + &range.unwrap_or_default())
-            })
-        });
-        for (word, meaning) in self.pack.definitions.iter().cloned().chain(meanings) {
-            if !meaning.trim().is_empty()
-                && !all.iter().any(|known| known.0 == word && known.1 == meaning)
-            {
-                all.push((word, meaning));
-            }
-        }
-        sheet.continued.clear();
-        sheet.need(120.0);
-        let section = self.part(sheet, "What the words mean here");
-        for (word, meaning) in &all {
-            let node = sheet.tag(Some(section), Tag::P);
-            define(sheet, node, &visible(word), &sentence(&visible(meaning)));
-        }
-        let missing = sheet.fonts.missing();
-        if !missing.is_empty() {
-            sheet.y += 12.0;
-            let n = missing.len();
-            let characters =
-                if n == 1 { "1 character is".to_owned() } else { format!("{n} characters are") };
-            let codes: Vec<String> =
-                missing.iter().take(12).map(|c| format!("U+{:04X}", u32::from(*c))).collect();
-            let more = if n > 12 { ", …" } else { "" };
-            let text = format!(
-                "{characters} not in the fonts of this file, which hold Latin, Greek and Cyrillic, and \
-                 drawn as □: {}{more}. Copied text has them as they are.",
-                codes.join(", ")
-            );
-            let node = sheet.tag(Some(section), Tag::P);
-            paragraph(sheet, node, &text, SMALL);
-        }
-    }
-
-    /// Begins a part of the end matter.
-    fn part(&mut self, sheet: &mut Sheet<'_>, title: &str) -> Node {
-        self.outline.push((title.to_owned(), sheet.page()));
-        let section = sheet.tag(None, Tag::Section);
-        let node = sheet.tag(Some(section), heading(1, title));
-        paragraph(
-            sheet,
-            node,
-            title,
-            Set { face: Face::Serif, size: 15.0, leading: 20.0, indent: 0.0, color: INK },
-        );
-        sheet.y += 8.0;
-        section
+/// The name of a question, with the segment that it is limited to.
+pub(crate) fn named(answer: &Answer) -> String {
+    let name = capital(&visible(answer.question).replace('_', " "));
+    match &answer.asked.segment {
+        Some(segment) => format!("{name}, segment {}", visible(segment)),
+        None => name,
     }
 }
 
@@ -393,38 +323,8 @@ fn foot(sheet: &mut Sheet<'_>, asked: &Asked) {
     }
 }
 
-/// A question on the cover.
-fn entry(sheet: &mut Sheet<'_>, section: Node, answer: &Answer) -> Reference {
-    let fonts = sheet.fonts;
-    let room = sheet.measure() - 60.0;
-    let lines = fonts.wrap(Face::Serif, 12.5, &visible(headline(answer)), room);
-    let mut name = capital(&visible(answer.question).replace('_', " "));
-    if let Some(segment) = &answer.asked.segment {
-        name = format!("{name}, segment {}", visible(segment));
-    }
-    sheet.need((20.0 + lines.len() as f32 * 17.0).min(sheet.most()));
-    let (y, to) = (sheet.y, sheet.width - SIDE);
-    sheet.rule(SIDE, y, to, 0.5, HAIR);
-    let node = sheet.tag(Some(section), Tag::P);
-    sheet.y += 14.0;
-    let y = sheet.y;
-    for line in fonts.wrap(Face::Semibold, 8.5, &name, room).into_iter().take(1) {
-        sheet.text(node, SIDE, y, line, ACCENT);
-    }
-    let link = sheet.tag(Some(node), Tag::Link);
-    let later = sheet.later(link);
-    for line in lines {
-        sheet.need(17.0);
-        sheet.y += 17.0;
-        let y = sheet.y;
-        sheet.text(node, SIDE, y, line, INK);
-    }
-    sheet.y += 11.0;
-    Reference { later, at: (to, y), right: true, text: "page " }
-}
-
-/// Everything that the answers were asked for, as a table of two columns.
-fn filters(sheet: &mut Sheet<'_>, section: Node, answers: &[Answer]) {
+/// Everything that the answers were asked for.
+fn filters(answers: &[Answer]) -> Vec<(&'static str, Vec<String>)> {
     let mut rows: Vec<(&str, Vec<String>)> = Vec::new();
     for answer in answers {
         for (name, value) in asked_items(&answer.asked) {
@@ -436,18 +336,7 @@ fn filters(sheet: &mut Sheet<'_>, section: Node, answers: &[Answer]) {
             }
         }
     }
-    sheet.need(24.0 + rows.len() as f32 * 13.0);
-    let (y, to) = (sheet.y, sheet.width - SIDE);
-    sheet.rule(SIDE, y, to, 0.5, HAIR);
-    sheet.y += 10.0;
-    for (name, values) in rows {
-        let node = sheet.tag(Some(section), Tag::P);
-        let line = sheet.fonts.line(Face::Regular, 8.5, name);
-        sheet.need(13.0);
-        let y = sheet.y + 13.0 - 13.0 * 0.28;
-        sheet.text(node, SIDE, y, line, GREY);
-        paragraph(sheet, node, &values.join("; "), Set { indent: 110.0, leading: 13.0, ..BODY });
-    }
+    rows
 }
 
 fn asked_items(asked: &Asked) -> Vec<(&'static str, String)> {
@@ -464,7 +353,7 @@ fn asked_items(asked: &Asked) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn period(asked: &Asked) -> String {
+pub(crate) fn period(asked: &Asked) -> String {
     // Named periods say which days they are; the others are called by their days already.
     let period = &asked.period;
     if period.label.contains(" to ") {
@@ -474,143 +363,7 @@ fn period(asked: &Asked) -> String {
     }
 }
 
-/// What a question was asked for, in one line.
-fn scope(asked: &Asked) -> String {
-    let mut items = vec![
-        period(asked),
-        format!("against {}", asked.previous.label),
-        format!("as of {}", asked.as_of),
-    ];
-    items
-        .push(asked.segment.as_ref().map_or("all segments".to_owned(), |s| format!("segment {s}")));
-    if !asked.by.is_empty() {
-        items.push(format!("by {}", asked.by.join(", ")));
-    }
-    items.push(format!("model {}", model_name(&asked.model)));
-    items.push(format!("sourced by {}", asked.sourced_by.replace('_', " ")));
-    items.push(asked.currency.to_string());
-    visible(&items.join(" · ")).into_owned()
-}
-
-fn headline(answer: &Answer) -> &str {
-    if answer.headline.is_empty() { answer.asks } else { &answer.headline }
-}
-
-/// Turns a table of an answer into one on paper.
-fn grid(table: &Table, answer: &Answer, link: Option<Link<'_>>, reasons: &mut Reasons) -> Grid {
-    let mut grid = Grid { headings: vec![visible(&table.of).into_owned()], ..Grid::default() };
-    let mut scales = Vec::new();
-    for (at, column) in table.columns.iter().enumerate() {
-        grid.headings.push(visible(&column.label).into_owned());
-        let entries = table.rows.iter().filter_map(|row| row.entries.get(at));
-        scales.push(Scale::of(entries.map(|entry| &entry.value)));
-    }
-    let mut money = false;
-    for row in &table.rows {
-        let mut cells = vec![Cell::same(visible(&row.label))];
-        for ((entry, scale), column) in row.entries.iter().zip(&scales).zip(&table.columns) {
-            money |= entry.value.unit() == answer.asked.currency.code();
-            let mut cell = reasons.value(&entry.value, *scale, answer, false);
-            let range = entry.interval.as_ref();
-            let range = range.and_then(|r| show::number::range(r, &entry.value, *scale, true));
-            if let Some(range) = range {
-                cell.long = format!("{} ({range})", cell.long);
-                cell.short = format!("{} ({range})", cell.short);
-            }
-            if entry.evidence.is_some() {
-                let id = format!("{}.{}.{}", table.id, row.id, column.id);
-                cell.link = link.and_then(|link| link(answer, &id));
-            }
-            cells.push(cell);
-        }
-        let strong = matches!(row.id.as_str(), "all" | "total");
-        grid.rows.push(Row { cells, strong });
-    }
-    let unit = answer.asked.currency.code();
-    let title = visible(&table.title);
-    let named = title.contains(unit);
-    grid.title = if money && !named { format!("{title} ({unit})") } else { title.into_owned() };
-    grid
-}
-
-/// Why values are missing, and where the caveats stand.
-fn notes(
-    sheet: &mut Sheet<'_>,
-    section: Node,
-    answer: &Answer,
-    reasons: &Reasons,
-    references: &mut Vec<Reference>,
-) {
-    for (at, reason) in reasons.all.iter().enumerate() {
-        let node = sheet.tag(Some(section), Tag::P);
-        let text = format!("[{}] {}", at + 1, sentence(&visible(reason)));
-        paragraph(sheet, node, &text, SMALL);
-    }
-    if answer.caveats.is_empty() {
-        return;
-    }
-    sheet.need(16.0);
-    sheet.y += 14.0;
-    let y = sheet.y;
-    let n = answer.caveats.len();
-    let node = sheet.tag(Some(section), Tag::P);
-    let text = if n == 1 { "1 caveat:  ".to_owned() } else { format!("{n} caveats:  ") };
-    let line = sheet.fonts.line(Face::Regular, 8.5, &text);
-    let x = SIDE + line.width;
-    sheet.text(node, SIDE, y, line, GREY);
-    let link = sheet.tag(Some(node), Tag::Link);
-    let later = sheet.later(link);
-    references.push(Reference { later, at: (x, y), right: false, text: "page " });
-}
-
-/// An entry of a numbered list.
-fn item(sheet: &mut Sheet<'_>, list: Node, mark: &str, text: &str) {
-    let entry = sheet.tag(Some(list), Tag::LI);
-    let label = sheet.tag(Some(entry), Tag::Lbl);
-    let body = sheet.tag(Some(entry), Tag::LBody);
-    let line = sheet.fonts.line(Face::Regular, 8.5, mark);
-    sheet.need(BODY.leading);
-    let y = sheet.y + BODY.leading * 0.72;
-    sheet.text(label, SIDE + 14.0 - line.width, y, line, GREY);
-    paragraph(sheet, body, text, Set { indent: 22.0, ..BODY });
-    sheet.y += 3.0;
-}
-
-/// A word and what it means.
-fn define(sheet: &mut Sheet<'_>, node: Node, word: &str, meaning: &str) {
-    const LEFT: f32 = 150.0;
-    let words = sheet.fonts.wrap(Face::Semibold, 8.5, word, LEFT - 14.0);
-    let meanings = sheet.fonts.wrap(Face::Regular, 8.5, meaning, sheet.measure() - LEFT);
-    let n = words.len().max(meanings.len());
-    sheet.need((n as f32 * BODY.leading).min(sheet.most()));
-    let mut words = words.into_iter();
-    let mut meanings = meanings.into_iter();
-    // The whole word is read before its meaning.
-    let (top, first_page) = (sheet.y, sheet.page());
-    for (at, line) in words.by_ref().take(30).enumerate() {
-        sheet.text(node, SIDE, top + (at as f32 + 0.72) * BODY.leading, line, INK);
-    }
-    for at in 0..n {
-        if sheet.page() == first_page {
-            sheet.y = top + at as f32 * BODY.leading;
-        }
-        sheet.need(BODY.leading);
-        if let Some(line) = meanings.next() {
-            let y = sheet.y + BODY.leading * 0.72;
-            sheet.text(node, SIDE + LEFT, y, line, INK);
-        }
-        sheet.y += BODY.leading;
-    }
-    sheet.y += 4.0;
-}
-
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
-}
-
-/// Begins with a capital letter and ends with a full stop.
-fn sentence(text: &str) -> String {
-    let stop = if text.ends_with(['.', '!', '?', ':']) { "" } else { "." };
-    capital(text) + stop
 }

@@ -10,7 +10,7 @@ use usvg::fontdb::{Database, Language, Weight};
 use usvg::{ImageHrefResolver, Options, Tree};
 
 use crate::sheet::{INK, Node, SIDE, Sheet};
-use crate::text::{Face, REGULAR, SEMIBOLD};
+use crate::text::{Face, Line, REGULAR, SEMIBOLD};
 
 /// The width for which a chart over the whole measure is drawn before it is scaled to the page.
 const WIDE: f64 = 780.0;
@@ -18,6 +18,11 @@ const WIDE: f64 = 780.0;
 const NARROW: f64 = 376.0;
 /// White between two charts.
 const GAP: f32 = 18.0;
+/// Height of a line of a title, and white below a chart.
+const LEADING: f32 = 13.0;
+const BELOW: f32 = 14.0;
+/// Smaller than this, a chart moves to the appendix rather than being hard to read.
+const LEGIBLE: f32 = 0.7;
 
 /// What is needed to read charts: our own fonts and nothing else; no file is looked up.
 pub(crate) struct Charts {
@@ -30,7 +35,7 @@ struct Drawn {
     width: f32,
     height: f32,
     finding: String,
-    title: String,
+    title: Vec<Line>,
 }
 
 impl Charts {
@@ -53,22 +58,43 @@ impl Charts {
         Self { fonts: Arc::new(known) }
     }
 
-    /// Lays out charts below what is there already.
+    /// Places the first two charts side by side, or the first alone, in a height; returns how many
+    /// of them were legible there.
+    pub(crate) fn fit(
+        &self,
+        sheet: &mut Sheet<'_>,
+        parent: Node,
+        charts: &[Chart],
+        room: f32,
+    ) -> usize {
+        for n in (1..=charts.len().min(2)).rev() {
+            let each = (sheet.measure() - GAP * (n - 1) as f32) / n as f32;
+            let canvas = if n == 1 { WIDE } else { NARROW };
+            let charts = charts.iter().take(n);
+            let mut drawn: Vec<Drawn> =
+                charts.filter_map(|chart| self.draw(sheet, chart, canvas, each)).collect();
+            let (head, height) = heights(&drawn);
+            let scale = ((room - head - BELOW) / height.max(1.0)).min(1.0);
+            if scale >= LEGIBLE {
+                for one in &mut drawn {
+                    one.width *= scale;
+                    one.height *= scale;
+                }
+                place(sheet, parent, drawn, each);
+                return n;
+            }
+        }
+        0
+    }
+
+    /// Lays out charts one below the other.
     pub(crate) fn lay(&self, sheet: &mut Sheet<'_>, parent: Node, charts: &[Chart]) {
         let measure = sheet.measure();
-        let half = (measure - GAP) / 2.0;
-        let mut rest = charts;
-        while let Some((chart, more)) = rest.split_first() {
-            let pair = more.first().filter(|other| small(chart) && small(other));
-            let drawn: Vec<Drawn> = match pair {
-                Some(other) => [chart, other]
-                    .into_iter()
-                    .filter_map(|chart| self.draw(sheet, chart, NARROW, half))
-                    .collect(),
-                None => self.draw(sheet, chart, WIDE, measure).into_iter().collect(),
-            };
-            rest = if pair.is_some() { more.get(1..).unwrap_or_default() } else { more };
-            place(sheet, parent, drawn);
+        for chart in charts {
+            let drawn: Vec<Drawn> = self.draw(sheet, chart, WIDE, measure).into_iter().collect();
+            let (head, height) = heights(&drawn);
+            sheet.need(head + height + BELOW);
+            place(sheet, parent, drawn, measure);
         }
     }
 
@@ -92,7 +118,8 @@ impl Charts {
         #[expect(clippy::cast_possible_truncation, reason = "a width on paper")]
         let by_width = width / drawn as f32;
         let scale = by_width.min(sheet.most() * 0.6 / size.height());
-        let title = visible(&chart.title).into_owned();
+        let title = visible(&chart.title);
+        let title = sheet.fonts.clip(Face::Semibold, 9.5, &title, width, 3).0;
         let finding = visible(&svg::finding(chart)).into_owned();
         Some(Drawn {
             width: size.width() * scale,
@@ -104,33 +131,24 @@ impl Charts {
     }
 }
 
-/// True for a chart that is legible at half of the width.
-fn small(chart: &Chart) -> bool {
-    chart.points.len() <= 8 && chart.series.len() <= 4
+/// The height of the titles of charts side by side, and of the charts.
+fn heights(drawn: &[Drawn]) -> (f32, f32) {
+    let lines = drawn.iter().map(|one| one.title.len()).max().unwrap_or(0);
+    (lines as f32 * LEADING, drawn.iter().map(|one| one.height).fold(0.0, f32::max))
 }
 
-/// Places one chart, or two side by side, each with its finding as title.
-fn place(sheet: &mut Sheet<'_>, parent: Node, drawn: Vec<Drawn>) {
-    let n = drawn.len();
-    if n == 0 {
-        return;
-    }
-    let each = if n > 1 { (sheet.measure() - GAP) / 2.0 } else { sheet.measure() };
-    let titles: Vec<_> =
-        drawn.iter().map(|one| sheet.fonts.wrap(Face::Semibold, 9.5, &one.title, each)).collect();
-    let n_lines = titles.iter().map(Vec::len).max().unwrap_or(1) as f32;
-    let height = drawn.iter().map(|one| one.height).fold(0.0, f32::max);
-    sheet.need(n_lines * 13.0 + height + 14.0);
+/// Places charts side by side, each with its finding as title.
+fn place(sheet: &mut Sheet<'_>, parent: Node, drawn: Vec<Drawn>, each: f32) {
+    let (head, height) = heights(&drawn);
     let top = sheet.y;
-    for (at, (one, title)) in drawn.into_iter().zip(titles).enumerate() {
+    for (at, one) in drawn.into_iter().enumerate() {
         let x = SIDE + at as f32 * (each + GAP);
         let node = sheet.tag(Some(parent), Tag::P);
-        for (number, line) in title.into_iter().enumerate() {
-            sheet.text(node, x, top + 9.5 + number as f32 * 13.0, line, INK);
+        for (number, line) in one.title.into_iter().enumerate() {
+            sheet.text(node, x, top + 9.5 + number as f32 * LEADING, line, INK);
         }
         let node = sheet.tag(Some(parent), Tag::Figure(Some(one.finding)));
-        let place = (x, top + n_lines * 13.0 + 3.0, one.width, one.height);
-        sheet.svg(node, place, one.tree);
+        sheet.svg(node, (x, top + head + 3.0, one.width, one.height), one.tree);
+        sheet.y = top + head + height + BELOW;
     }
-    sheet.y = top + n_lines * 13.0 + height + 14.0;
 }

@@ -3,6 +3,7 @@
 use domain::answer::{Figure, Interval};
 use domain::{Answer, Value};
 use krilla::tagging::Tag;
+use show::html::{minus, sentence};
 use show::number::{self, Form, Scale};
 use show::visible::visible;
 
@@ -11,10 +12,13 @@ use crate::sheet::{Color, GREY, INK, Node, SIDE, Sheet, To};
 use crate::table::{Cell, Grid, Row};
 use crate::text::Face;
 
-/// Figures that are shown large.
-pub(crate) const LEADING: usize = 4;
+/// Figures that are shown large, and how many stand side by side.
+const LEADING: usize = 6;
+const ACROSS: usize = 3;
 /// White between two of them.
-const GAP: f32 = 16.0;
+const GAP: f32 = 18.0;
+/// The width of the line that shows how a figure went.
+const SPARK: f32 = 54.0;
 
 /// Reasons why values are missing, numbered in the order in which they are met.
 #[derive(Default)]
@@ -31,17 +35,11 @@ impl Reasons {
         format!("– [{}]", at + 1)
     }
 
-    /// Writes a value in both forms; money of another currency than the one asked for always
-    /// carries its code.
-    pub(crate) fn value(
-        &mut self,
-        value: &Value,
-        scale: Scale,
-        answer: &Answer,
-        code: bool,
-    ) -> Cell {
+    /// Writes a value in both forms; money of another currency than the one asked for carries its
+    /// code.
+    pub(crate) fn value(&mut self, value: &Value, scale: Scale, answer: &Answer) -> Cell {
         let code = match value {
-            Value::Money(money) if code || money.currency != answer.asked.currency => {
+            Value::Money(money) if money.currency != answer.asked.currency => {
                 format!("{} ", money.currency)
             }
             _ => String::new(),
@@ -49,17 +47,12 @@ impl Reasons {
         let forms =
             (number::value(value, scale, Form::Long), number::value(value, scale, Form::Short));
         if let (Some(long), Some(short)) = forms {
-            return Cell { long: code.clone() + &long, short: code + &short, link: None };
+            let (long, short) = (code.clone() + &minus(&long), code + &minus(&short));
+            return Cell { long, short, ..Cell::default() };
         }
         let reason = number::missing(value).unwrap_or_else(|| "there is no value".to_owned());
         Cell::same(self.mark(reason))
     }
-}
-
-/// The figures that are shown large, the same as on the page: four, or two rows where that is all.
-fn lead(answer: &Answer) -> Vec<usize> {
-    let all = answer.figures.len() <= 2 * LEADING;
-    show::html::leading(answer, if all { 2 * LEADING } else { LEADING })
 }
 
 /// What stands below a leading figure.
@@ -78,7 +71,7 @@ fn level(range: &Interval) -> String {
         .map_or_else(|| "range".to_owned(), |percent| format!("{percent}% range"))
 }
 
-/// Lays out the leading figures side by side.
+/// Lays out the leading figures side by side, in two rows where they are many.
 pub(crate) fn leading(
     sheet: &mut Sheet<'_>,
     parent: Node,
@@ -87,96 +80,84 @@ pub(crate) fn leading(
     reasons: &mut Reasons,
     accent: Color,
 ) {
-    let lead = lead(answer);
-    let figures = answer.figures.iter().enumerate().filter(|(at, _)| lead.contains(at));
-    let figures: Vec<&Figure> = figures.map(|(_, figure)| figure).collect();
-    for row in figures.chunks(LEADING) {
-        one_row(sheet, parent, answer, row, link, reasons, accent);
+    let lead = show::html::leading(answer, LEADING);
+    let figures: Vec<&Figure> = lead.iter().filter_map(|at| answer.figures.get(*at)).collect();
+    let n_rows = figures.len().div_ceil(ACROSS).max(1);
+    let across = figures.len().div_ceil(n_rows).max(2);
+    let width = (sheet.measure() - GAP * (across - 1) as f32) / across as f32;
+    for row in figures.chunks(across) {
+        let (top, mut bottom) = (sheet.y, sheet.y);
+        for (at, figure) in row.iter().enumerate() {
+            sheet.y = top;
+            let x = SIDE + at as f32 * (width + GAP);
+            one(sheet, parent, (x, width), (answer, figure), link, reasons, accent);
+            bottom = bottom.max(sheet.y);
+        }
+        sheet.y = bottom + 10.0;
     }
 }
 
-fn one_row(
+/// Lays out one figure: its name, its value with how it went, and what it is compared with.
+fn one(
     sheet: &mut Sheet<'_>,
     parent: Node,
-    answer: &Answer,
-    figures: &[&Figure],
+    (x, width): (f32, f32),
+    (answer, figure): (&Answer, &Figure),
     link: Option<Link<'_>>,
     reasons: &mut Reasons,
     accent: Color,
 ) {
     let fonts = sheet.fonts;
-    let n = LEADING as f32;
-    let width = (sheet.measure() - GAP * (n - 1.0)) / n;
-    let labels: Vec<_> = figures
-        .iter()
-        .map(|figure| fonts.wrap(Face::Regular, 8.5, &visible(&figure.label), width))
-        .collect();
-    let beside: Vec<Vec<_>> = figures
-        .iter()
-        .map(|figure| {
-            beside(figure, answer, reasons)
-                .into_iter()
-                .flat_map(|one| {
-                    let lines = fonts.wrap(Face::Regular, 8.0, &one.text, width);
-                    lines.into_iter().map(move |line| (line, one.color))
-                })
-                .collect()
-        })
-        .collect();
-    let label_height = labels.iter().map(Vec::len).max().unwrap_or(1) as f32 * 11.0;
-    let most = beside.iter().map(Vec::len).max().unwrap_or(0) as f32 * 11.0;
-    let spark = figures.iter().any(|figure| trend(figure).is_some());
-    let spark_height = if spark { 26.0 } else { 0.0 };
-    let height = label_height + 28.0 + most + spark_height + 14.0;
-    sheet.need(height);
+    let node = sheet.tag(Some(parent), Tag::P);
     let top = sheet.y;
-    for (at, ((figure, label), beside)) in figures.iter().zip(labels).zip(beside).enumerate() {
-        let x = SIDE + at as f32 * (width + GAP);
-        let node = sheet.tag(Some(parent), Tag::P);
-        sheet.rule(x, top, x + width, 0.7, INK);
-        for (number, line) in label.into_iter().enumerate() {
-            sheet.text(node, x, top + 12.0 + number as f32 * 11.0, line, GREY);
+    sheet.rule(x, top, x + width, 0.7, INK);
+    // The whole name stands in the appendix.
+    let label = visible(&figure.label);
+    if let Some(line) = fonts.clip(Face::Regular, 8.5, &label, width, 1).0.pop() {
+        sheet.text(node, x, top + 12.5, line, GREY);
+    }
+    let base = top + 33.0;
+    let cell = reasons.value(&figure.value, scale(figure), answer);
+    let code = match &figure.value {
+        Value::Money(money) if money.currency == answer.asked.currency => {
+            format!("{} ", money.currency_code())
         }
-        let base = top + label_height + 26.0;
-        let cell = reasons.value(&figure.value, scale(figure), answer, false);
-        let code = match &figure.value {
-            Value::Money(money) => format!("{} ", money.currency_code()),
-            _ => String::new(),
-        };
-        let code = if cell.short.starts_with(&code) { String::new() } else { code };
-        let code = fonts.line(Face::Regular, 9.0, &code);
-        let sizes = [19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0];
-        let room = width - code.width;
-        let line = sizes
-            .into_iter()
-            .map(|size| fonts.line(Face::Semibold, size, &cell.short))
-            .find(|line| line.width <= room)
-            .unwrap_or_else(|| fonts.line(Face::Semibold, 6.0, &cell.short));
-        let address = address(figure, answer, link);
-        let value = if address.is_some() { sheet.tag(Some(node), Tag::Link) } else { node };
-        let (wide, whole) = (code.width, code.width + line.width);
-        if wide > 0.0 {
-            sheet.text(value, x, base, code, GREY);
-        }
-        sheet.text(value, x + wide, base, line, INK);
-        if let Some(address) = address {
-            let rect = (x, base - 18.0, whole, 22.0);
-            sheet.link(value, rect, To::Address(address), &format!("rows of {}", figure.label));
-        }
-        let mut y = base + 14.0;
-        for (line, color) in beside {
+        _ => String::new(),
+    };
+    let code = fonts.line(Face::Regular, 9.0, &code);
+    let trend = trend(figure);
+    let room = width - code.width - trend.as_ref().map_or(0.0, |_| SPARK + 8.0);
+    let line = [18.0, 16.0, 14.0, 12.0, 10.0, 8.0]
+        .into_iter()
+        .map(|size| fonts.line(Face::Semibold, size, &cell.short))
+        .find(|line| line.width <= room)
+        .unwrap_or_else(|| fonts.line(Face::Semibold, 6.0, &cell.short));
+    let address = address(figure, answer, link);
+    let value = if address.is_some() { sheet.tag(Some(node), Tag::Link) } else { node };
+    let (wide, whole) = (code.width, code.width + line.width);
+    if wide > 0.0 {
+        sheet.text(value, x, base, code, GREY);
+    }
+    sheet.text(value, x + wide, base, line, INK);
+    if let Some(address) = address {
+        let rect = (x, base - 18.0, whole, 22.0);
+        sheet.link(value, rect, To::Address(address), &format!("rows of {}", figure.label));
+    }
+    sheet.y = base + 3.0;
+    for Beside { text, color } in beside(figure, answer, reasons) {
+        sheet.y += 11.0;
+        let y = sheet.y;
+        if let Some(line) = fonts.clip(Face::Regular, 8.0, &text, width, 1).0.pop() {
             sheet.text(node, x, y, line, color);
-            y += 11.0;
-        }
-        if let Some(values) = trend(figure) {
-            let says = format!("{} over the last {} periods", figure.label, values.len());
-            let node = sheet.tag(Some(parent), Tag::Figure(Some(says)));
-            let (top, high) = (base + 14.0 + most - 4.0, 18.0);
-            let points = points(&values, x + 1.0, top, width - 4.0, high);
-            sheet.stroke(node, points, accent);
         }
     }
-    sheet.y = top + height;
+    if let Some(values) = trend {
+        let says = format!("{} over the last {} periods", figure.label, values.len());
+        let node = sheet.tag(Some(parent), Tag::Figure(Some(says)));
+        let points = points(&values, x + width - SPARK, base - 13.0, SPARK - 2.0, 14.0);
+        sheet.stroke(node, points, accent);
+    }
+    sheet.y += 4.0;
 }
 
 /// Where the rows of a figure are shown; `None` for one without rows.
@@ -207,13 +188,16 @@ fn points(values: &[f64], x: f32, y: f32, width: f32, height: f32) -> Vec<(f32, 
 fn beside(figure: &Figure, answer: &Answer, reasons: &mut Reasons) -> Vec<Beside> {
     let scale = scale(figure);
     let mut found = Vec::new();
+    if let Some(reason) = number::missing(&figure.value) {
+        found.push(Beside { text: sentence(&visible(&reason)), color: GREY });
+    }
     if let Some(range) = &figure.interval
         && let Some(text) = number::range(range, &figure.value, scale, true)
     {
-        found.push(Beside { text: format!("{} {text}", level(range)), color: GREY });
+        found.push(Beside { text: format!("{} {}", level(range), minus(&text)), color: GREY });
     }
     if let Some(target) = &figure.target {
-        let cell = reasons.value(target, scale, answer, false);
+        let cell = reasons.value(target, scale, answer);
         let (part, word) =
             number::standing(&figure.value, target, &answer.asked).unwrap_or_default();
         let text = match word {
@@ -223,45 +207,43 @@ fn beside(figure: &Figure, answer: &Answer, reasons: &mut Reasons) -> Vec<Beside
         found.push(Beside { text, color: INK });
     }
     if let Some(before) = &figure.previous {
-        let cell = reasons.value(before, scale, answer, false);
+        let cell = reasons.value(before, scale, answer);
         let label = visible(&answer.asked.previous.label).into_owned();
         let change = number::change(&figure.value, before);
-        let change = change.map_or_else(String::new, |change| format!(", {change}"));
+        let change = change.map_or_else(String::new, |change| format!(", {}", minus(&change)));
         found.push(Beside { text: format!("{label}: {}{change}", cell.short), color: GREY });
     }
     if let Some(before) = &figure.year_ago {
-        let cell = reasons.value(before, scale, answer, false);
+        let cell = reasons.value(before, scale, answer);
         let change = number::change(&figure.value, before);
-        let change = change.map_or_else(String::new, |change| format!(", {change}"));
+        let change = change.map_or_else(String::new, |change| format!(", {}", minus(&change)));
         found.push(Beside { text: format!("year ago: {}{change}", cell.short), color: GREY });
     }
     found
 }
 
-/// The figures that do not lead, with what they are compared with.
-pub(crate) fn further(answer: &Answer, link: Option<Link<'_>>, reasons: &mut Reasons) -> Grid {
+/// All figures with what they are compared with, as a table.
+pub(crate) fn all(answer: &Answer, link: Option<Link<'_>>, reasons: &mut Reasons) -> Grid {
     let before = visible(&answer.asked.previous.label).into_owned();
     let before = if before.chars().count() <= 12 { before } else { "Period before".to_owned() };
     let headings =
         ["Figure", "Value", "Range", &before, "Change", "Year ago", "Target", "Standing"];
     let mut grid = Grid {
-        title: "Further figures".to_owned(),
+        title: format!("All figures ({})", answer.asked.currency),
         headings: headings.iter().map(|&heading| heading.to_owned()).collect(),
-        rows: Vec::new(),
+        ..Grid::default()
     };
-    let lead = lead(answer);
-    let figures = answer.figures.iter().enumerate().filter(|(at, _)| !lead.contains(at));
-    for (_, figure) in figures {
+    for figure in &answer.figures {
         let scale = scale(figure);
-        let mut write = |value: Option<&Value>, code: bool| {
-            value.map_or_else(Cell::default, |value| reasons.value(value, scale, answer, code))
+        let mut write = |value: Option<&Value>| {
+            value.map_or_else(Cell::default, |value| reasons.value(value, scale, answer))
         };
-        let mut value = write(Some(&figure.value), true);
+        let mut value = write(Some(&figure.value));
         value.link = address(figure, answer, link);
         let (previous, year_ago, target) = (
-            write(figure.previous.as_ref(), false),
-            write(figure.year_ago.as_ref(), false),
-            write(figure.target.as_ref(), false),
+            write(figure.previous.as_ref()),
+            write(figure.year_ago.as_ref()),
+            write(figure.target.as_ref()),
         );
         let range = figure.interval.as_ref();
         let range = range.and_then(|range| number::range(range, &figure.value, scale, true));
@@ -274,9 +256,9 @@ pub(crate) fn further(answer: &Answer, link: Option<Link<'_>>, reasons: &mut Rea
             cells: vec![
                 Cell::same(visible(&figure.label)),
                 value,
-                Cell::same(range.unwrap_or_default()),
+                Cell::same(minus(&range.unwrap_or_default())),
                 previous,
-                Cell::same(change.unwrap_or_default()),
+                Cell::same(minus(&change.unwrap_or_default())),
                 year_ago,
                 target,
                 Cell::same(standing),

@@ -7,7 +7,9 @@
 
 mod board;
 mod chart;
+mod end;
 mod figure;
+mod page;
 mod sheet;
 mod table;
 mod text;

@@ -13,12 +13,16 @@ const GAP: f32 = 9.0;
 /// The names of rows take at most this part of the width before they are wrapped.
 const NAMES_MOST: f32 = 0.34;
 const NAMES_LEAST: f32 = 70.0;
+/// White below a table.
+const AFTER: f32 = 6.0;
 
 /// A cell in its long and in its short form.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Cell {
     pub(crate) long: String,
     pub(crate) short: String,
+    /// The range in which the value lies, set behind it.
+    pub(crate) range: String,
     /// The address at which it opens.
     pub(crate) link: Option<String>,
 }
@@ -35,13 +39,15 @@ pub(crate) struct Row {
 pub(crate) struct Grid {
     pub(crate) title: String,
     pub(crate) headings: Vec<String>,
+    /// How soon a column is left out where not all fit on a page; the highest goes first.
+    pub(crate) ranks: Vec<u8>,
     pub(crate) rows: Vec<Row>,
 }
 
 impl Cell {
     pub(crate) fn same(text: impl Into<String>) -> Self {
         let long = text.into();
-        Self { short: long.clone(), long, link: None }
+        Self { short: long.clone(), long, ..Self::default() }
     }
 
     fn text(&self, short: bool) -> &str {
@@ -54,12 +60,19 @@ struct Setting {
     size: f32,
     short: bool,
     widths: Vec<f32>,
+    /// The part of each width that is for ranges.
+    ranges: Vec<f32>,
     gap: f32,
 }
 
+/// Sizes that are tried, and whether numbers are short.
+type Sizes = &'static [(f32, bool)];
+const PAGE: Sizes = &[(8.5, false), (8.5, true), (7.5, false), (7.5, true)];
+const DENSE: Sizes = &[(7.5, false), (7.5, true), (6.8, true)];
+
 impl Setting {
     fn row_height(&self) -> f32 {
-        self.size * 1.65
+        self.size * 1.6
     }
 
     fn line_height(&self) -> f32 {
@@ -92,7 +105,15 @@ impl Grid {
         let heading = self.headings.get(at).map_or("", String::as_str);
         let word = heading.split(' ').map(|word| fonts.width(Face::Regular, size - 0.5, word));
         // A very long word of a heading is broken rather than widening its column.
-        widest.max(word.fold(0.0, f32::max).min(size * 9.0))
+        (widest + self.ranges(at, size, fonts)).max(word.fold(0.0, f32::max).min(size * 9.0))
+    }
+
+    /// The width that the ranges of a column take.
+    fn ranges(&self, at: usize, size: f32, fonts: &Fonts) -> f32 {
+        let cells = self.rows.iter().filter_map(|row| row.cells.get(at));
+        let ranges = cells.filter(|cell| !cell.range.is_empty());
+        let width = |cell: &Cell| fonts.width(Face::Regular, size - 1.0, &cell.range) + size * 0.6;
+        ranges.map(width).fold(0.0, f32::max)
     }
 
     /// The width of the longest word among the names of rows.
@@ -128,68 +149,117 @@ impl Grid {
             widths.push(number + more);
         }
         let gap = GAP + left / (n.max(2) - 1) as f32;
-        Some(Setting { size, short, widths, gap })
+        let ranges = (0..n).map(|at| self.ranges(at, size, fonts)).collect();
+        Some(Setting { size, short, widths, ranges, gap })
     }
 
-    fn fitting(&self, measure: f32, fonts: &Fonts) -> Option<Setting> {
-        [(8.5, false), (8.5, true), (7.5, false), (7.5, true), (6.8, true)]
-            .into_iter()
-            .find_map(|(size, short)| self.setting(size, short, measure, fonts))
+    fn fitting(&self, sizes: Sizes, measure: f32, fonts: &Fonts) -> Option<Setting> {
+        sizes.iter().find_map(|&(size, short)| self.setting(size, short, measure, fonts))
     }
 
-    /// The first column and those from one to before another.
-    fn part(&self, from: usize, to: usize) -> Self {
-        fn kept<T: Clone>(all: &[T], from: usize, to: usize) -> Vec<T> {
-            let pick = |at: usize| at == 0 || (from..to).contains(&at);
-            all.iter().enumerate().filter(|(at, _)| pick(*at)).map(|(_, x)| x.clone()).collect()
+    /// Some of the columns.
+    fn part(&self, columns: &[usize]) -> Self {
+        fn kept<T: Clone>(all: &[T], columns: &[usize]) -> Vec<T> {
+            columns.iter().filter_map(|&at| all.get(at).cloned()).collect()
         }
-        let rows = self.rows.iter();
+        let row = |row: &Row| Row { cells: kept(&row.cells, columns), strong: row.strong };
         Self {
-            title: if from <= 1 {
-                self.title.clone()
-            } else {
-                format!("{}, further columns", self.title)
-            },
-            headings: kept(&self.headings, from, to),
-            rows: rows
-                .map(|row| Row { cells: kept(&row.cells, from, to), strong: row.strong })
-                .collect(),
+            title: self.title.clone(),
+            headings: kept(&self.headings, columns),
+            ranks: kept(&self.ranks, columns),
+            rows: self.rows.iter().map(row).collect(),
         }
     }
 
-    /// Lays the table out below what is there already.
+    /// Lays out what fits into a height, rows as given and the last ones that others add up to;
+    /// returns how many rows and columns are left out, `None` where not even one row fits.
+    pub(crate) fn fit(
+        &self,
+        sheet: &mut Sheet<'_>,
+        parent: Node,
+        room: f32,
+    ) -> Option<(usize, usize)> {
+        let (measure, fonts) = (sheet.measure(), sheet.fonts);
+        let mut columns: Vec<usize> = (0..self.headings.len()).collect();
+        let rank = |at: &usize| self.ranks.get(*at).copied().unwrap_or_default();
+        let (mut part, setting) = loop {
+            let part = self.part(&columns);
+            if let Some(setting) = part.fitting(PAGE, measure, fonts) {
+                break (part, setting);
+            }
+            // Of the columns that say least, the last one goes first.
+            let last = columns.iter().skip(1).copied().max_by_key(|at| (rank(at), *at))?;
+            columns.retain(|at| *at != last);
+        };
+        let mut left = room - part.begin(&setting, measure, fonts) - AFTER;
+        let height = |row: &Row| height(&lines(row, &setting, fonts), &setting);
+        left -= part.rows.iter().filter(|row| row.strong).map(height).sum::<f32>();
+        let mut full = false;
+        let n_rows = part.rows.len();
+        part.rows.retain(|row| {
+            if !row.strong {
+                left -= height(row);
+                full |= left < 0.0;
+            }
+            row.strong || !full
+        });
+        let enough = left >= 0.0 || part.rows.iter().any(|row| !row.strong);
+        if !enough || part.rows.is_empty() || room < part.whole(&setting, measure, fonts) {
+            return None;
+        }
+        part.draw(sheet, parent, &setting);
+        Some((n_rows - part.rows.len(), self.headings.len() - columns.len()))
+    }
+
+    /// Lays the table out below what is there already, over as many pages as it needs.
     pub(crate) fn lay(&self, sheet: &mut Sheet<'_>, parent: Node) {
         let (measure, fonts) = (sheet.measure(), sheet.fonts);
-        if let Some(setting) = self.fitting(measure, fonts) {
+        if let Some(setting) = self.fitting(DENSE, measure, fonts) {
             self.draw(sheet, parent, &setting);
             return;
         }
-        let most = self.panel(1, self.headings.len(), measure, fonts);
+        let columns =
+            |from: usize, to: usize| -> Vec<usize> { std::iter::once(0).chain(from..to).collect() };
+        // How many columns from one to before another fit beside the names of the rows.
+        let fitting = |from: usize, to: usize| {
+            let fits = |to: &usize| {
+                self.part(&columns(from, *to)).setting(7.5, true, measure, fonts).is_some()
+            };
+            (from + 1..=to).take_while(fits).count().max(1)
+        };
+        let end = self.headings.len();
         // Panels of about the same number of columns, rather than one column alone in the last.
-        let n = self.headings.len().saturating_sub(1).max(1);
-        let each = n.div_ceil(n.div_ceil(most.max(1)));
+        let n = end.saturating_sub(1).max(1);
+        let each = n.div_ceil(n.div_ceil(fitting(1, end)));
         let mut from = 1;
-        while from < self.headings.len() {
-            let wanted = (from + each).min(self.headings.len());
-            let to = from + self.panel(from, wanted, measure, fonts).max(1);
-            let part = self.part(from, to);
-            let setting = part.setting(8.5, true, measure, fonts).unwrap_or_else(|| {
+        while from < end {
+            let to = from + fitting(from, (from + each).min(end));
+            let mut part = self.part(&columns(from, to));
+            let setting = part.setting(7.5, true, measure, fonts).unwrap_or_else(|| {
                 // One column alone always gets a panel; its cells are wrapped where they must be.
                 let widths = vec![measure * 0.4, measure * 0.6 - GAP];
-                Setting { size: 7.5, short: true, widths, gap: GAP }
+                let ranges = vec![0.0, part.ranges(1, 7.5, fonts).min(measure * 0.3)];
+                Setting { size: 7.5, short: true, widths, ranges, gap: GAP }
             });
             if from > 1 {
-                sheet.y += 8.0;
+                part.title += ", further columns";
+                sheet.y += 6.0;
             }
             part.draw(sheet, parent, &setting);
             from = to;
         }
     }
 
-    /// How many columns from one to before another fit beside the names of the rows.
-    fn panel(&self, from: usize, to: usize, measure: f32, fonts: &Fonts) -> usize {
-        let fits = |to: usize| self.part(from, to).setting(8.5, true, measure, fonts).is_some();
-        (from + 1..=to).take_while(|to| fits(*to)).count()
+    /// The height of the title and the headings.
+    fn begin(&self, setting: &Setting, measure: f32, fonts: &Fonts) -> f32 {
+        let titles = fonts.wrap(Face::Semibold, 9.5, &self.title, measure).len();
+        titles as f32 * 13.0 + 4.0 + head_height(&self.head(setting, fonts), setting)
+    }
+
+    /// The height of all of it.
+    fn whole(&self, setting: &Setting, measure: f32, fonts: &Fonts) -> f32 {
+        let rows = self.rows.iter().map(|row| height(&lines(row, setting, fonts), setting));
+        self.begin(setting, measure, fonts) + rows.sum::<f32>() + AFTER
     }
 
     fn head(&self, setting: &Setting, fonts: &Fonts) -> Vec<Vec<Line>> {
@@ -208,16 +278,15 @@ impl Grid {
         let fonts = sheet.fonts;
         let titles = fonts.wrap(Face::Semibold, 9.5, &self.title, sheet.measure());
         let head = self.head(setting, fonts);
-        let n_lines = head.iter().map(Vec::len).max().unwrap_or(1).max(1);
-        let head_height = n_lines as f32 * setting.line_height() + 5.0;
+        let head_height = head_height(&head, setting);
         let rows: Vec<Vec<Vec<Line>>> =
             self.rows.iter().map(|row| lines(row, setting, fonts)).collect();
         let heights: Vec<f32> = rows.iter().map(|cells| height(cells, setting)).collect();
         // A title never stands alone at the foot of a page, and a short table is not divided.
         let begin = titles.len() as f32 * 13.0 + 4.0 + head_height;
-        let all: f32 = begin + heights.iter().sum::<f32>();
+        let all: f32 = begin + heights.iter().sum::<f32>() + AFTER;
         let few: f32 = begin + heights.iter().take(4).sum::<f32>();
-        sheet.need(if all < sheet.most() * 0.4 { all } else { few.min(sheet.most()) });
+        sheet.need(if all < sheet.most() * 0.3 { all } else { few.min(sheet.most()) });
 
         let title = sheet.tag(Some(parent), Tag::P);
         for line in titles {
@@ -254,8 +323,13 @@ impl Grid {
         }
         let (y, to) = (sheet.y, end(setting));
         sheet.rule(SIDE, y, to, 0.7, GREY);
-        sheet.y += 6.0;
+        sheet.y += AFTER;
     }
+}
+
+fn head_height(head: &[Vec<Line>], setting: &Setting) -> f32 {
+    let n_lines = head.iter().map(Vec::len).max().unwrap_or(1).max(1);
+    n_lines as f32 * setting.line_height() + 5.0
 }
 
 /// Draws the headings; as decoration where they are a repetition.
@@ -299,14 +373,14 @@ fn end(setting: &Setting) -> f32 {
 fn lines(row: &Row, setting: &Setting, fonts: &Fonts) -> Vec<Vec<Line>> {
     row.cells
         .iter()
-        .zip(&setting.widths)
-        .map(|(cell, width)| {
-            let text = cell.text(setting.short);
+        .zip(setting.widths.iter().zip(&setting.ranges))
+        .map(|(cell, (width, range))| {
+            let (text, width) = (cell.text(setting.short), width - range);
             let line = fonts.line(face(row.strong), setting.size, text);
             if line.width <= width + 0.5 {
                 vec![line]
             } else {
-                fonts.wrap(face(row.strong), setting.size, text, *width)
+                fonts.wrap(face(row.strong), setting.size, text, width)
             }
         })
         .collect()
@@ -328,8 +402,9 @@ fn draw_row(
     let tag = sheet.tag(Some(table), Tag::TR);
     let base = sheet.y + setting.size * 1.2;
     let mut x = SIDE;
-    for (at, ((lines, width), cell)) in
-        cells.into_iter().zip(&setting.widths).zip(&row.cells).enumerate()
+    let widths = setting.widths.iter().zip(&setting.ranges);
+    for (at, ((lines, (width, range)), cell)) in
+        cells.into_iter().zip(widths).zip(&row.cells).enumerate()
     {
         let node = if at == 0 {
             sheet.tag(Some(tag), Tag::TH(TableHeaderScope::Row))
@@ -342,7 +417,7 @@ fn draw_row(
         let mut widest = 0.0_f32;
         let n_lines = lines.len();
         for (number, line) in lines.into_iter().enumerate() {
-            let left = if at == 0 { x } else { x + width - line.width };
+            let left = if at == 0 { x } else { x + width - range - line.width };
             let y = base + number as f32 * setting.line_height();
             left_most = left_most.min(left);
             widest = widest.max(line.width);
@@ -354,6 +429,10 @@ fn draw_row(
             let rect = (left_most, base - setting.size, widest, high);
             let says = format!("rows of {}", cell.long);
             sheet.link(node, rect, To::Address(address.clone()), &says);
+        }
+        if !cell.range.is_empty() {
+            let line = sheet.fonts.line(Face::Regular, setting.size - 1.0, &cell.range);
+            sheet.text(node, x + width - line.width, base, line, GREY);
         }
         x += width + setting.gap;
     }

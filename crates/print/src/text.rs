@@ -273,6 +273,33 @@ impl Fonts {
         }
         lines
     }
+
+    /// The same in at most so many lines; the last one ends with an ellipsis where text is left
+    /// over, which the second value says.
+    pub(crate) fn clip(
+        &self,
+        face: Face,
+        size: f32,
+        text: &str,
+        width: f32,
+        most: usize,
+    ) -> (Vec<Line>, bool) {
+        let mut lines = self.wrap(face, size, text, width);
+        if lines.len() <= most {
+            return (lines, false);
+        }
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            let mut text: String = last.runs.iter().map(|run| run.text.as_str()).collect();
+            *last = loop {
+                let line = self.line(face, size, &format!("{}…", text.trim_end()));
+                if line.width <= width || text.pop().is_none() {
+                    break line;
+                }
+            };
+        }
+        (lines, true)
+    }
 }
 
 #[cfg(test)]

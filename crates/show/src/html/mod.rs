@@ -32,7 +32,7 @@ pub use page::{
     Status, TokenRow, Word, WordGroup,
 };
 pub use shell::{Choice, Facts, May, Notice, NoticeKind, Reader, Scope, Shell, Theme, segment};
-pub use view::leading;
+pub use view::{headline, leading, minus, sentence};
 
 /// Writes a page. Writing to a text does not fail; if it did, an empty page would say so.
 fn written(page: &impl askama::Template) -> String {

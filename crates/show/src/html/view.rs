@@ -126,7 +126,7 @@ fn whole(value: &Value) -> String {
 }
 
 /// Writes a minus where a hyphen stands before a digit.
-pub(super) fn minus(text: &str) -> String {
+pub fn minus(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     let mut before = ' ';
@@ -140,7 +140,7 @@ pub(super) fn minus(text: &str) -> String {
 }
 
 /// Begins with a capital letter and ends with a full stop.
-pub(super) fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().into_iter().flat_map(char::to_uppercase);
     let stop = if text.is_empty() || text.ends_with(['.', '!', '?', ':']) { "" } else { "." };
@@ -517,7 +517,7 @@ pub(super) fn asked(asked: &Asked) -> Vec<(&'static str, String)> {
 }
 
 /// The first sentence of a headline, and the rest.
-pub(super) fn headline(answer: &Answer) -> (String, String) {
+pub fn headline(answer: &Answer) -> (String, String) {
     let text = if answer.headline.is_empty() { answer.asks } else { answer.headline.trim() };
     // A sentence ends where a capital letter or a sign of money begins the next one.
     let end = text.char_indices().find(|&(at, c)| {
