@@ -150,11 +150,7 @@ impl View {
     /// Begins a question; what it is limited to is checked and completed.
     pub fn ask(&self, entry: &Entry, scope: &Scope) -> Result<Session, Failure> {
         check_dimensions(entry, scope)?;
-        let spends = (entry.needs)(&scope.resolve(&self.definitions, self.as_of, None)?)
-            .iter()
-            .any(|need| need.rows.relation == "spend");
-        let facts =
-            if scope.is_all() { span(&self.built, &self.definitions, spends)? } else { None };
+        let facts = if scope.is_all() { span(&self.built, &self.definitions)? } else { None };
         let ask = scope.resolve(&self.definitions, self.as_of, facts)?;
         Ok(Session { ask, view: self.clone(), frames: BTreeMap::new() })
     }
@@ -256,12 +252,9 @@ fn check_dimensions(entry: &Entry, scope: &Scope) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Finds the first and last day of the deals, and of the spend where an answer is about it.
-fn span(
-    built: &Built,
-    definitions: &Definitions,
-    spends: bool,
-) -> Result<Option<(Date, Date)>, Failure> {
+/// Finds the first and last day of the deals and the spend: the same for every question, so that
+/// answers to all of them are about the same days.
+fn span(built: &Built, definitions: &Definitions) -> Result<Option<(Date, Date)>, Failure> {
     let mut days = Vec::new();
     let mut add = |relation: &str, columns: &[&str]| -> Result<(), Failure> {
         let frame = built.fetch(&Rows::of(relation).columns(columns), definitions.currency)?;
@@ -271,9 +264,7 @@ fn span(
         Ok(())
     };
     add("opportunities", &["created_on", "closed_on"])?;
-    if spends {
-        add("spend", &["day"])?;
-    }
+    add("spend", &["day"])?;
     Ok(days.iter().min().copied().zip(days.iter().max().copied()))
 }
 
