@@ -228,7 +228,8 @@ fn credit_table(
     let name = in_force_name(lens);
     let mut columns = vec![(lens.model, name.as_str()), ("share", "Share"), ("deals", "Deals")];
     columns.extend(lenses.iter().skip(1).map(|lens| (lens.model, model_name(lens.model))));
-    columns.extend([("spread", "Spread"), ("against_last", "Against last touch")]);
+    columns.extend([("spread", "Spread over kinds"), ("against_last", "Against last touch")]);
+    let kinds = kinds(lenses);
     let mut table = table("credit", "Credit for pipeline created, by model", "Channel", &columns);
     let whole = lens.all.sum("credit");
     for (at, channel) in channels.iter().enumerate() {
@@ -252,8 +253,7 @@ fn credit_table(
             part.distinct("opportunity_id"),
         ];
         entries.extend(lenses.iter().skip(1).map(|lens| lens.channel(&channel.id).sum("credit")));
-        let credits = || lenses.iter().map(|lens| lens.credit(&channel.id));
-        let spread = credits().max().unwrap_or(0).saturating_sub(credits().min().unwrap_or(0));
+        let spread = spread(&kinds, channel);
         let gap = last_credit(lenses, &channel.id).saturating_sub(lens.credit(&channel.id));
         let plain =
             |minor| Entry::plain(Value::Money(Money::from_minor(minor, money(&whole).currency)));
@@ -270,9 +270,12 @@ fn credit_table(
     entries.extend([nothing(), nothing()]);
     table.rows.push(row("all", "All", entries));
     table.note = Some(
-        "A deal with several channels counts in each of them; credit is never counted twice. Spread \
-         and difference follow from the credits beside them. Credit is not cause."
-            .to_owned(),
+        format!(
+            "A deal with several channels counts in each of them; credit is never counted twice. \
+             Spread is the largest less the smallest credit under the {} models of different kinds \
+             that the chart shows. Credit is not cause.",
+            kinds.len()
+        ),
     );
     table
 }
@@ -327,17 +330,24 @@ fn moved(a: &Lens<'_>, b: &Lens<'_>, channels: &[Channel]) -> i64 {
 /// than six cannot be told apart. The table has all of them.
 const KINDS: [&str; 6] = ["first", LAST, EVERY_TOUCH, "markov", "shapley", "w_shaped"];
 
-/// The credit of each channel under models of different kinds.
-fn range(ask: &Ask, lenses: &[Lens<'_>], channels: &[Channel], credit: &Table) -> Chart {
+/// The model in force and those of other kinds, without the ones that find few milestones.
+fn kinds<'a, 'b>(lenses: &'b [Lens<'a>]) -> Vec<&'b Lens<'a>> {
     let sparse = sparse(lenses);
     let told = |lens: &&Lens<'_>| !sparse.iter().any(|(model, _)| *model == lens.model);
     let kinds = KINDS.iter().filter_map(|kind| lenses.iter().skip(1).find(|l| l.model == *kind));
-    let lenses: Vec<&Lens<'_>> =
-        lenses.iter().take(1).chain(kinds.filter(told)).take(KINDS.len()).collect();
-    let spread = |channel: &&Channel| {
-        let credits = || lenses.iter().map(|lens| lens.credit(&channel.id));
-        credits().max().unwrap_or(0).saturating_sub(credits().min().unwrap_or(0))
-    };
+    lenses.iter().take(1).chain(kinds.filter(told)).take(KINDS.len()).collect()
+}
+
+/// The largest less the smallest credit of a channel.
+fn spread(lenses: &[&Lens<'_>], channel: &Channel) -> i64 {
+    let credits = || lenses.iter().map(|lens| lens.credit(&channel.id));
+    credits().max().unwrap_or(0).saturating_sub(credits().min().unwrap_or(0))
+}
+
+/// The credit of each channel under models of different kinds.
+fn range(ask: &Ask, lenses: &[Lens<'_>], channels: &[Channel], credit: &Table) -> Chart {
+    let lenses = kinds(lenses);
+    let spread = |channel: &&Channel| spread(&lenses, channel);
     // What is unknown is no channel that anybody decides about.
     let known = channels.iter().filter(|channel| channel.id != UNKNOWN);
     let widest = known.max_by_key(spread).filter(|channel| spread(channel) > 0);
@@ -365,20 +375,40 @@ fn in_force_chart(
     credit: &Table,
 ) -> Chart {
     let model = model_name(lens.model);
-    let mut known = channels.iter().zip(ranges).filter(|(channel, _)| channel.id != UNKNOWN);
-    let title = match (known.next(), known.next()) {
-        (Some((first, range)), Some((next, other))) if other.share.high >= range.share.low => {
-            format!("{} and {} cannot be told apart under {model} credit", first.name, next.name)
+    let known = || channels.iter().filter(|channel| channel.id != UNKNOWN);
+    let as_high = known().next().map_or_else(Vec::new, |first| as_high(first, channels, ranges));
+    let title = match (known().next(), as_high.as_slice()) {
+        (Some(first), _) if lens.credit(&first.id) <= 0 => format!("{model} credit by channel"),
+        (None, _) => format!("{model} credit by channel"),
+        (Some(first), []) => format!("{} has the most {model} credit", first.name),
+        (Some(first), [other]) => {
+            format!("{} leads in {model} credit; {} may be as high", first.name, other.name)
         }
-        (Some((first, _)), _) if lens.credit(&first.id) > 0 => {
-            format!("{} has the most {model} credit", first.name)
+        (Some(first), others) => {
+            let n = others.len();
+            format!("{} leads in {model} credit; {n} others may be as high", first.name)
         }
-        _ => format!("{model} credit by channel"),
     };
     let rows: Vec<&TableRow> = credit.rows.iter().filter(|row| row.id != "all").collect();
     Chart::new("credit", title, ChartForm::Bars, ask.currency.code())
         .points(rows.iter().map(|row| row.label.clone()))
         .with(series_of(credit, lens.model, model, &rows))
+}
+
+/// The channels whose range reaches into that of the first. Overlapping ranges are a cautious sign:
+/// the lead may hold and yet not be shown.
+fn as_high<'a>(
+    first: &Channel,
+    channels: &'a [Channel],
+    ranges: &[CreditInterval],
+) -> Vec<&'a Channel> {
+    let of = || channels.iter().zip(ranges).filter(|(channel, _)| channel.id != UNKNOWN);
+    let Some((_, sure)) = of().find(|(channel, _)| channel.id == first.id) else {
+        return Vec::new();
+    };
+    of().filter(|(channel, range)| channel.id != first.id && range.share.high >= sure.share.low)
+        .map(|(channel, _)| channel)
+        .collect()
 }
 
 fn headline(
@@ -411,13 +441,11 @@ fn headline(
         words::percent(sure.share.low.min(sure.share.point)),
         words::percent(sure.share.high.max(sure.share.point))
     );
-    // Overlapping ranges are a cautious sign: the lead may hold and yet not be shown.
-    let doubt = credited
-        .next()
-        .filter(|(_, next)| next.share.high >= sure.share.low)
-        .map_or_else(String::new, |(next, _)| {
-            format!("; the lead over {} may be chance", next.name)
-        });
+    let doubt = match as_high(leader, channels, ranges).as_slice() {
+        [] => String::new(),
+        [next] => format!("; the lead over {} may be chance", next.name),
+        others => format!("; the lead over {} other channels may be chance", others.len()),
+    };
     let first = format!(
         "Under {model} credit, {} leads with {} of the {} pipeline created in {} ({range}){doubt}.",
         leader.name,

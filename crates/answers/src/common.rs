@@ -401,6 +401,12 @@ pub(crate) fn figure(id: &str, label: &str, entry: Entry, meaning: &str) -> Figu
     Figure { evidence: entry.evidence, ..figure }
 }
 
+/// Sets some figures before all others, in this order.
+pub(crate) fn leading(figures: &mut [Figure], first: &[&str]) {
+    let place = |figure: &Figure| first.iter().position(|id| *id == figure.id);
+    figures.sort_by_key(|figure| place(figure).unwrap_or(first.len()));
+}
+
 /// Sets the figures of now beside those of earlier periods, by identifier, and beside their
 /// targets.
 fn compare(

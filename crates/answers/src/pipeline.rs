@@ -7,7 +7,9 @@
 
 use domain::answer::{Entry, Table};
 use domain::definition::{Side, SourcedBy, State};
-use domain::{Answer, Ask, Caveat, Figure, Filter, Given, Money, Need, Period, Question, Value};
+use domain::{
+    Answer, Ask, Caveat, Cell, Figure, Filter, Given, Money, Need, Period, Question, Test, Value,
+};
 
 use crate::chance::{self, Difference};
 use crate::common::{self, Periods, Trail, caveat, figure, money, row, side_name, table};
@@ -108,10 +110,10 @@ impl<'a> Found<'a> {
         let now = View::of(&deals, &periods.now);
         let begun = common::not_begun(ask, given, now.any()).is_none();
         let of = |period: &Period| {
-            deals.known_until(period).then(|| figures(&View::of(&deals, period), None))
+            deals.known_until(period).then(|| figures(&View::of(&deals, period), ask, None))
         };
         let (mut figures, trail) =
-            common::placed(ask, &periods, begun, figures(&now, Some(ask.seed)), &of);
+            common::placed(ask, &periods, begun, figures(&now, ask, Some(ask.seed)), &of);
         if !begun {
             common::without_targets(&mut figures);
         }
@@ -204,8 +206,12 @@ impl<'a> View<'a> {
     }
 }
 
+/// The figures that tell most: they stand before the others.
+const FIRST: &[&str] = &["marketing_sourced_pipeline", "marketing_sourced_share", "won", "win_rate"];
+
 /// The figures of a period; with a seed, also how sure they are.
-fn figures(view: &View<'_>, seed: Option<u64>) -> Vec<Figure> {
+fn figures(view: &View<'_>, ask: &Ask, seed: Option<u64>) -> Vec<Figure> {
+    let without = without(ask);
     let View { created, closed, won } = view;
     let ours = created.side(Side::Marketing);
     let pipeline = created.all.sum("amount");
@@ -216,25 +222,25 @@ fn figures(view: &View<'_>, seed: Option<u64>) -> Vec<Figure> {
             "pipeline_created",
             "Pipeline created",
             pipeline.clone(),
-            "Amount of all deals created in the period.",
+            &format!("Amount of all deals created in the period{without}."),
         ),
         figure(
             "opportunities_created",
             "Deals created",
             created.all.count(),
-            "Deals created in the period, with or without an amount.",
+            &format!("Deals created in the period, with or without an amount{without}."),
         ),
         figure(
             "marketing_sourced_pipeline",
             "Marketing-sourced pipeline",
             ours.sum("amount"),
-            "Amount of the deals created whose one source is marketing.",
+            "Amount of the deals created in the period whose one source is marketing.",
         ),
         figure(
             "marketing_sourced_opportunities",
             "Marketing-sourced deals",
             ours.count(),
-            "Deals created whose one source is marketing.",
+            "Deals created in the period whose one source is marketing.",
         ),
         figure(
             "marketing_sourced_share",
@@ -259,13 +265,13 @@ fn figures(view: &View<'_>, seed: Option<u64>) -> Vec<Figure> {
             "won",
             "Won",
             won.all.sum("amount"),
-            "Amount of the deals closed won in the period.",
+            &format!("Amount of the deals closed won in the period{without}."),
         ),
         figure(
             "won_opportunities",
             "Deals won",
             won.all.count(),
-            "Deals closed won in the period.",
+            &format!("Deals closed won in the period{without}."),
         ),
         figure(
             "marketing_sourced_won",
@@ -286,7 +292,7 @@ fn figures(view: &View<'_>, seed: Option<u64>) -> Vec<Figure> {
             &format!("{side}_sourced_pipeline"),
             &sourced(side, "pipeline"),
             created.side(side).sum("amount"),
-            "Amount of the deals created that have this source.",
+            &format!("Amount of the deals created in the period {}.", whose(side)),
         ));
     }
     for of in [None, Some(Side::Marketing), Some(Side::Sales)] {
@@ -294,17 +300,18 @@ fn figures(view: &View<'_>, seed: Option<u64>) -> Vec<Figure> {
         let label =
             |text: &str| of.map_or_else(|| words::sentence(text), |side| sourced(side, text));
         let (closed, won) = (closed.some(of), won.some(of));
+        let those = of.map_or_else(String::new, |side| format!(" {}", whose(side)));
         figures.push(figure(
             &format!("{prefix}win_rate"),
             &label("win rate"),
             seed.map_or_else(|| closed.share("won"), |_| chance::with_rate(closed.share("won"))),
-            "Deals won of all deals closed in the period.",
+            &format!("Deals won as a part of the deals closed in the period{those}."),
         ));
         figures.push(figure(
             &format!("{prefix}won_average"),
             &label("average won deal"),
             seed.map_or_else(|| won.mean("amount"), |seed| chance::mean(&won, "amount", seed)),
-            "Mean amount of the deals won in the period.",
+            &format!("Mean amount of the deals won in the period{those}."),
         ));
         figures.push(figure(
             &format!("{prefix}cycle_days_median"),
@@ -313,31 +320,50 @@ fn figures(view: &View<'_>, seed: Option<u64>) -> Vec<Figure> {
                 || closed.median("cycle_days"),
                 |_| chance::median(&closed, "cycle_days"),
             ),
-            "Median days from creation to close of the deals closed in the period.",
+            &format!(
+                "Median days from creation to close of the deals closed in the period{those}."
+            ),
         ));
     }
+    common::leading(&mut figures, FIRST);
     figures
+}
+
+/// Says which kinds of deals count nowhere.
+fn without(ask: &Ask) -> String {
+    let kinds: Vec<&str> = ask.definitions.excluded_kinds.iter().map(AsRef::as_ref).collect();
+    if kinds.is_empty() {
+        return String::new();
+    }
+    format!("; deals of the kind {} are left out", kinds.join(", "))
+}
+
+/// Says what one source a deal has.
+fn whose(side: Side) -> &'static str {
+    match side {
+        Side::Marketing => "whose one source is marketing",
+        Side::Sales => "whose one source is sales",
+        Side::Partner => "whose one source is a partner",
+        Side::Customer => "whose one source is a customer",
+        Side::Unknown => "whose source is unknown",
+    }
 }
 
 /// What the deals that are open now are worth: no figure of a period, so compared with none.
 fn expected(open: &Cut<'_>) -> Vec<Figure> {
-    let meaning =
-        "Amount × probability of the deals that are open now, whenever they were created.";
-    let figure = |id: &str, label: &str, slice: &Slice<'_>| {
-        figure(id, label, slice.sum("expected"), meaning)
+    let figure = |of: Option<Side>, id: &str, label: &str| {
+        let those = of.map_or_else(String::new, |side| format!(" {}", whose(side)));
+        let meaning = format!(
+            "Amount × probability of the deals{those} that are open now, whenever they were \
+             created."
+        );
+        figure(id, label, open.some(of).sum("expected"), &meaning)
     };
+    let (ours, theirs) = (Some(Side::Marketing), Some(Side::Sales));
     vec![
-        figure("open_expected", "Expected value of open pipeline", &open.all),
-        figure(
-            "marketing_sourced_open_expected",
-            "Marketing-sourced expected value",
-            &open.side(Side::Marketing),
-        ),
-        figure(
-            "sales_sourced_open_expected",
-            "Sales-sourced expected value",
-            &open.side(Side::Sales),
-        ),
+        figure(None, "open_expected", "Expected value of open pipeline"),
+        figure(ours, "marketing_sourced_open_expected", "Marketing-sourced expected value"),
+        figure(theirs, "sales_sourced_open_expected", "Sales-sourced expected value"),
     ]
 }
 
@@ -654,6 +680,8 @@ fn stages(view: &View<'_>, ask: &Ask) -> Table {
         ("marketing_share", "Share"),
         ("sales", "Sales-sourced"),
         ("sales_share", "Share"),
+        ("lost", "Lost there"),
+        ("open", "Still there"),
     ];
     let title = "How far the deals created have come";
     let mut table = table("stages", title, "Reached", &columns);
@@ -663,17 +691,28 @@ fn stages(view: &View<'_>, ask: &Ask) -> Table {
         view.created.side(Side::Sales),
     ];
     let open = ask.definitions.stages.iter().filter(|stage| stage.state == State::Open);
-    for (stage, place) in open.zip(1_i64..) {
+    let reached = |filter: &Filter| {
         let entries = cuts.iter().flat_map(|cut| {
-            let reached = cut.only(common::at_least("stage_reached", place)).count();
+            let reached = cut.only(filter.clone()).count();
             let share = share_of(&reached, &cut.count(), "no deals were created");
             [reached, chance::with_rate(share)]
         });
-        table.rows.push(row(&stage.id, &stage.name, entries.collect()));
+        entries.collect::<Vec<Entry>>()
+    };
+    for (stage, place) in open.zip(1_i64..) {
+        let mut entries = reached(&common::at_least("stage_reached", place));
+        let test = Test::Is(Cell::Integer(place));
+        let here = view.created.all.only(Filter { column: "stage_reached".to_owned(), test });
+        let of = |state: State| here.only(Filter::is("state", state.id())).count();
+        entries.extend([of(State::Lost), of(State::Open)]);
+        table.rows.push(row(&stage.id, &stage.name, entries));
     }
+    let mut entries = reached(&Filter::flag("won", true));
+    entries.extend([(); 2].map(|()| Entry::plain(Value::None("the last step".to_owned()))));
+    table.rows.push(row("won", "Won", entries));
     table.note = Some(
-        "A deal counts at every stage up to the highest one that it ever reached. Deals created \
-         lately have had less time."
+        "A deal counts at every stage up to the highest one that it ever reached; it is lost or \
+         still there at the highest one. Deals created lately have had less time."
             .to_owned(),
     );
     table

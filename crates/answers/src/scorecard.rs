@@ -22,7 +22,7 @@ pub const QUESTION: Question = Question {
     help: include_str!("scorecard.md"),
 };
 
-/// The figures, in the order in which they are shown.
+/// The figures, in the order in which they are shown; those with a goal stand before the others.
 const FIGURES: &[&str] = &[
     "pipeline_created",
     "marketing_sourced_pipeline",
@@ -60,6 +60,8 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     let found = || deals.figures.iter().chain(&money.figures);
     answer.figures =
         FIGURES.iter().filter_map(|id| found().find(|figure| figure.id == *id)).cloned().collect();
+    // What was promised stands first.
+    answer.figures.sort_by_key(|figure| figure.target.is_none());
     answer.headline = if let Some(text) = common::not_begun(ask, given, any) {
         common::of_segment(ask, text)
     } else if given.frames.values().all(|frame| frame.n_rows() == 0) {

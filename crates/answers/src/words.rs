@@ -7,7 +7,8 @@ use domain::{Money, Value};
 /// Below this many, a part is told as "3 of 5" and not as a percentage.
 pub(crate) const SMALL: i64 = 10;
 
-/// Returns an amount rounded to two or three figures, with the symbol of its currency.
+/// Returns an amount rounded to three figures, as figures are shown, with the symbol of its
+/// currency.
 pub(crate) fn money(money: Money) -> String {
     let major = Value::Money(money).number().unwrap_or(0.0);
     let symbol = symbol(money);
@@ -26,18 +27,25 @@ fn symbol(money: Money) -> String {
 }
 
 fn rounded(amount: f64) -> String {
-    let scaled = [(1e9, "B"), (1e6, "M"), (1e3, "K")]
-        .into_iter()
-        // 999,600 is 1M, not 1000K.
-        .find(|(unit, _)| amount >= unit * 0.9995);
-    match scaled {
-        Some((unit, letter)) if amount / unit < 9.95 => {
-            let text = format!("{:.1}", amount / unit);
-            format!("{}{letter}", text.strip_suffix(".0").unwrap_or(&text))
+    // 999,600 is 1M, not 1000K.
+    match SCALES.into_iter().find(|(unit, _)| amount >= unit * 0.9995) {
+        Some((unit, letter)) => {
+            let digits = digits(amount / unit);
+            format!("{}{letter}", bare(&format!("{:.digits$}", amount / unit)))
         }
-        Some((unit, letter)) => format!("{:.0}{letter}", amount / unit),
         None if amount < 9.995 && amount.fract() > 0.0 => format!("{amount:.2}"),
         None => format!("{amount:.0}"),
+    }
+}
+
+const SCALES: [(f64, &str); 3] = [(1e9, "B"), (1e6, "M"), (1e3, "K")];
+
+/// How many digits after the mark make three figures.
+fn digits(scaled: f64) -> usize {
+    match scaled {
+        ..9.995 => 2,
+        ..99.95 => 1,
+        _ => 0,
     }
 }
 
@@ -45,21 +53,15 @@ fn rounded(amount: f64) -> String {
 /// they have the same unit, so that a reader who divides one by the other finds the share beside
 /// them.
 pub(crate) fn part_of(part: Money, whole: Money) -> (String, String) {
-    const SCALES: [(f64, &str); 3] = [(1e9, "B"), (1e6, "M"), (1e3, "K")];
     let major = |money: Money| Value::Money(money).number().unwrap_or(0.0);
     let scale = |amount: f64| SCALES.into_iter().find(|(unit, _)| amount >= unit * 0.9995);
-    let digits = |amount: f64, unit: f64| match amount / unit {
-        ..9.995 => 2,
-        ..99.95 => 1,
-        _ => 0,
-    };
     let (a, b) = (major(part), major(whole));
     let (Some((unit_a, letter_a)), Some((unit_b, letter_b))) = (scale(a), scale(b)) else {
         return (money(part), money(whole));
     };
     let alike = letter_a == letter_b;
-    let of_whole = digits(b, unit_b);
-    let of_part = if alike { of_whole } else { digits(a, unit_a) };
+    let of_whole = digits(b / unit_b);
+    let of_part = if alike { of_whole } else { digits(a / unit_a) };
     let mut texts = (format!("{:.of_part$}", a / unit_a), format!("{:.of_whole$}", b / unit_b));
     while alike && texts.0.contains('.') && texts.0.ends_with('0') && texts.1.ends_with('0') {
         texts = (shorter(&texts.0), shorter(&texts.1));
@@ -172,12 +174,13 @@ mod tests {
             (99_960, "USD", "$1K"),
             (420_000_000, "USD", "$4.2M"),
             (400_000_000, "USD", "$4M"),
-            (994_999_999, "USD", "$9.9M"),
-            (995_000_001, "USD", "$10M"),
+            (994_999_999, "USD", "$9.95M"),
+            (999_600_000, "USD", "$10M"),
+            (108_000_000, "USD", "$1.08M"),
             (99_960_000, "USD", "$1M"),
             (-12_500_000, "EUR", "-€125K"),
-            (123_456_789_000, "CHF", "CHF 1.2B"),
-            (1_260_000, "JPY", "¥1.3M"),
+            (123_456_789_000, "CHF", "CHF 1.23B"),
+            (1_260_000, "JPY", "¥1.26M"),
         ];
         for (minor, currency, text) in table {
             assert_eq!(money(Money::from_minor(minor, currency.parse().unwrap())), text);

@@ -14,7 +14,7 @@ pub(super) fn history(ask: &Ask, deals: &Deals<'_>, trail: Trail) -> Table {
     let long = ask.period.n_days() > 100;
     let steps = if long || trail.len() < 2 {
         let parts = common::parts(ask, &ask.period).into_iter();
-        parts.map(|part| (part.clone(), figures(&View::of(deals, &part), None))).collect()
+        parts.map(|part| (part.clone(), figures(&View::of(deals, &part), ask, None))).collect()
     } else {
         trail
     };
@@ -63,35 +63,53 @@ pub(super) fn by_source(ask: &Ask, history: &Table) -> Chart {
     chart
 }
 
-/// How many of the deals created reached each stage; none where there is none.
+/// How many of the deals created reached each stage, and how many of those that have left one went
+/// on; none where there is no deal.
 pub(super) fn stages(stages: Option<&Table>) -> Option<Chart> {
     let stages = stages?;
     let rows: Vec<&TableRow> = stages.rows.iter().collect();
     let reached = series_of(stages, "all", "Deals", &rows);
-    let counts: Vec<f64> = reached.values.iter().map(|value| value.unwrap_or(0.0)).collect();
-    if counts.len() < 2 || counts.first().is_none_or(|first| *first == 0.0) {
-        return None;
-    }
-    let steps = || counts.windows(2).zip(rows.windows(2));
-    let part = |pair: &[f64]| match pair {
-        [from, to] if *from > 0.0 => Some(to / from),
-        _ => None,
+    let of = |column: &str| -> Vec<f64> {
+        let values = series_of(stages, column, "", &rows).values;
+        values.iter().map(|value| value.unwrap_or(0.0)).collect()
     };
-    let narrowest = steps()
-        .filter_map(|(pair, rows)| Some((part(pair)?, pair, rows)))
-        .min_by(|a, b| a.0.total_cmp(&b.0));
+    let (counts, lost, open) = (of("all"), of("lost"), of("open"));
+    let created = counts.first().copied().filter(|first| *first > 0.0 && counts.len() > 1)?;
+    // A deal that is still there has not failed to go on.
+    let steps: Vec<(f64, f64)> =
+        counts.iter().skip(1).zip(&lost).map(|(on, lost)| (*on, on + lost)).collect();
+    let part = |(on, left): &(f64, f64)| (*left > 0.0).then(|| on / left);
+    let enough = words::SMALL as f64;
+    let narrowest = steps
+        .iter()
+        .zip(rows.windows(2))
+        .filter(|((on, left), _)| *left >= enough && on < left)
+        .min_by(|a, b| part(a.0).unwrap_or(1.0).total_cmp(&part(b.0).unwrap_or(1.0)));
     let title = match narrowest {
-        Some((_, [from, to], [before, after])) => {
-            format!("Fewest go on from {} to {}: {to:.0} of {from:.0}", before.label, after.label)
+        Some(((on, left), [before, after])) => format!(
+            "Fewest go on from {} to {}: {on:.0} of the {left:.0} that have left it",
+            before.label, after.label
+        ),
+        _ => {
+            let still: f64 = open.iter().sum();
+            let is = if still == 1.0 { "is" } else { "are" };
+            let created = words::grouped(whole(created));
+            format!("Of the {created} that began, {} {is} still open", words::grouped(whole(still)))
         }
-        _ => stages.title.clone(),
     };
-    let conversion = std::iter::once(None).chain(steps().map(|(pair, _)| part(pair))).collect();
+    let conversion = std::iter::once(None).chain(steps.iter().map(part)).collect();
     let points = rows.iter().map(|row| row.label.clone());
     Some(
         Chart::new("stages", title, ChartForm::Funnel, Value::Count(0).unit())
             .points(points)
             .with(Series { ranges: Vec::new(), ..reached })
-            .with(Series::new("Go on", conversion).role(Role::Conversion)),
+            .with(
+                Series::new("Went on, of those that have left", conversion).role(Role::Conversion),
+            ),
     )
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a number of deals")]
+fn whole(count: f64) -> i64 {
+    count.round() as i64
 }
