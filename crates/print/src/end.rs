@@ -101,6 +101,7 @@ impl Book<'_> {
             };
             item(sheet, list, &(at + 1).to_string(), &format!("{text}{of}"));
         }
+        sheet.y += 4.0;
         for (at, reason) in self.reasons.all.iter().enumerate() {
             let node = sheet.tag(Some(section), Tag::P);
             let text = format!("[{}] No value: {}", at + 1, sentence(&visible(reason)));
@@ -178,8 +179,8 @@ fn item(sheet: &mut Sheet<'_>, list: Node, mark: &str, text: &str) {
 
 /// A word and what it means.
 fn define(sheet: &mut Sheet<'_>, node: Node, word: &str, meaning: &str) {
-    const LEFT: f32 = 150.0;
-    let words = sheet.fonts.wrap(Face::Semibold, END.size, word, LEFT - 14.0);
+    const LEFT: f32 = 140.0;
+    let words = sheet.fonts.wrap(Face::Semibold, END.size, word, LEFT - 12.0);
     let meanings = sheet.fonts.wrap(Face::Regular, END.size, meaning, sheet.measure() - LEFT);
     let n = words.len().max(meanings.len());
     sheet.need((n as f32 * END.leading).min(sheet.most()));
@@ -201,5 +202,5 @@ fn define(sheet: &mut Sheet<'_>, node: Node, word: &str, meaning: &str) {
         }
         sheet.y += END.leading;
     }
-    sheet.y += 4.0;
+    sheet.y += 2.0;
 }

@@ -1,5 +1,8 @@
 //! Answers on paper: a board pack as PDF, with its fonts inside.
 //!
+//! A cover with a sentence for each question, one page for each of them, then all figures and
+//! tables in full, what to know before believing a figure, and what the words mean.
+//!
 //! Pure: no clock, no file, no network; the same answers give the same bytes, and the dates in the
 //! file are the day as of which was asked. Text from data enters as values and never as markup.
 //! The file is tagged (PDF/UA-1): headings, tables, text alternatives of charts, an outline.
@@ -50,7 +53,7 @@ pub type Link<'a> = &'a dyn Fn(&Answer, &str) -> Option<String>;
 pub struct Pack<'a> {
     /// What it is called, for example `Board pack`.
     pub title: &'a str,
-    /// The answers, one section each, in this order.
+    /// The answers, one page each, in this order.
     pub answers: &'a [Answer],
     /// Words and what they mean, besides the figures' own meanings.
     pub definitions: &'a [(String, String)],

@@ -112,7 +112,7 @@ impl Grid {
     fn ranges(&self, at: usize, size: f32, fonts: &Fonts) -> f32 {
         let cells = self.rows.iter().filter_map(|row| row.cells.get(at));
         let ranges = cells.filter(|cell| !cell.range.is_empty());
-        let width = |cell: &Cell| fonts.width(Face::Regular, size - 1.0, &cell.range) + size * 0.6;
+        let width = |cell: &Cell| fonts.width(Face::Regular, size - 0.7, &cell.range) + size * 0.6;
         ranges.map(width).fold(0.0, f32::max)
     }
 
@@ -302,10 +302,12 @@ impl Grid {
             .collect();
         draw_head(sheet, setting, &head, head_height, &cells);
         let count = rows.len();
-        for (at, ((cells, row), height)) in
-            rows.into_iter().zip(&self.rows).zip(heights).enumerate()
-        {
-            if sheet.need(height + 2.0) {
+        for (at, (cells, row)) in rows.into_iter().zip(&self.rows).enumerate() {
+            // The last rows stay together, so that no sum stands alone on the next page.
+            let together = if at + 3 == count { 3 } else { 1 };
+            let height = heights.get(at).copied().unwrap_or_default();
+            let next: f32 = heights.iter().skip(at).take(together).sum();
+            if sheet.need((next + 2.0).min(sheet.most())) {
                 draw_head(sheet, setting, &head, head_height, &[]);
             }
             draw_row(sheet, setting, table, row, cells, height);
@@ -431,7 +433,7 @@ fn draw_row(
             sheet.link(node, rect, To::Address(address.clone()), &says);
         }
         if !cell.range.is_empty() {
-            let line = sheet.fonts.line(Face::Regular, setting.size - 1.0, &cell.range);
+            let line = sheet.fonts.line(Face::Regular, setting.size - 0.7, &cell.range);
             sheet.text(node, x + width - line.width, base, line, GREY);
         }
         x += width + setting.gap;

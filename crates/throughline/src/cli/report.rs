@@ -28,7 +28,7 @@ enum Kind {
     Board(Board),
 }
 
-/// The board pack: every question on its page, headline first, then caveats and definitions
+/// The board pack: one page for each question, then tables in full, caveats and definitions
 ///
 /// The same data, period and definitions give the same bytes.
 ///
