@@ -33,7 +33,7 @@ const EVERY_TOUCH: &str = "linear";
 
 /// The credits of the deals created in the period, under each model.
 pub fn needs(ask: &Ask) -> Vec<Need> {
-    let columns = ["opportunity_id", "channel", "n_touches", "credit", "credit_won"];
+    let columns = ["opportunity_id", "channel", "n_touches", "credit", "credit_won", "state"];
     models(ask)
         .into_iter()
         .map(|model| Need { name: model, rows: credits(ask, model).columns(&columns) })
@@ -97,11 +97,11 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
         refusal(ask, n, n_touched, floor)
     };
     answer.headline = common::of_segment(ask, headline);
-    if common::not_begun(ask, given, n > 0).is_some() {
-        common::without_targets(&mut answer.figures);
-    }
     answer.caveats = doubts(ask, lens);
     answer.caveats.extend(enough.then(|| few_milestones(&lenses)).flatten());
+    if common::not_begun(ask, given, n > 0).is_some() {
+        common::emptied(&mut answer);
+    }
     common::caveats(&mut answer, ask, given);
     answer
 }
@@ -212,7 +212,7 @@ fn figures(lens: &Lens<'_>, touched: Entry) -> Vec<domain::Figure> {
         figure(
             "won_so_far",
             "Won so far",
-            lens.all.sum("credit_won"),
+            lens.all.only(Filter::is("state", "won")).sum("credit_won"),
             "Amount of those deals that are won by now.",
         ),
     ]
@@ -661,7 +661,7 @@ mod tests {
     #[test]
     fn a_period_ahead_and_one_that_runs_say_so() {
         let told = |period| answered_by(ENTRY, &ask(period), &small()).headline;
-        assert_eq!(told("2027Q1"), "2027Q1 has not begun by 2026-10-15.");
+        assert_eq!(told("2027Q1"), "2027Q1 has not begun by 2026-10-15. Choose an earlier period.");
         let runs = "No deal was created in 2026Q4 so far: there is nothing to credit.";
         assert_eq!(told("2026Q4"), runs);
         let small_business = Ask { segment: Some("small".to_owned()), ..ask("2026Q4") };

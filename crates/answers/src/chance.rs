@@ -13,6 +13,7 @@ use stats::bootstrap::{self, CreditInterval, Credits, REPLICATES_DEFAULT};
 use stats::interval;
 
 use crate::slice::Slice;
+use crate::words;
 
 /// The probability that intervals are made for.
 pub(crate) const LEVEL: f64 = 0.95;
@@ -52,6 +53,11 @@ pub(crate) fn median(slice: &Slice<'_>, column: &str) -> Entry {
     let values: Vec<f64> = slice.integers(column).flatten().map(|&days| days as f64).collect();
     let found = interval::median(&values, LEVEL).map(|found| (found.low, found.high));
     around(slice.median(column), found, "order statistics")
+}
+
+/// Takes the interval from an entry that rests on few rows.
+pub(crate) fn sure(entry: Entry, n: i64) -> Entry {
+    if n < words::SMALL { Entry { interval: None, ..entry } } else { entry }
 }
 
 /// The method of [`credits`].

@@ -181,10 +181,27 @@ pub(crate) fn series_of(table: &Table, column: &str, name: &str, rows: &[&TableR
 pub(crate) fn nothing(ask: &Ask) -> String {
     match &ask.segment {
         Some(segment) => {
-            format!("Nothing of segment `{segment}` is on record for this period ({}).", ask.period)
+            let name = label(ask, "segment", segment, &[]);
+            format!("Nothing of segment {name} is on record for this period ({}).", ask.period)
         }
         None => format!("Nothing was loaded for this period ({}).", ask.period),
     }
+}
+
+/// True where there are no rows: none at all, or none of the segment asked for (what is not recorded
+/// by segment does not count).
+pub(crate) fn is_bare(ask: &Ask, given: &Given) -> bool {
+    let whole = ["spend", "left_out", "touches"];
+    let counts = |name: &str| ask.segment.is_none() || !whole.contains(&name);
+    given.frames.iter().all(|(name, frame)| frame.n_rows() == 0 || !counts(name))
+}
+
+/// Takes away all that would be zeros of a period that nothing can be told of.
+pub(crate) fn emptied(answer: &mut Answer) {
+    answer.figures.clear();
+    answer.charts.clear();
+    answer.tables.clear();
+    answer.caveats.clear();
 }
 
 /// Says that nothing is there to be told of a period: it has not begun, or nothing was loaded that
@@ -192,7 +209,7 @@ pub(crate) fn nothing(ask: &Ask) -> String {
 pub(crate) fn not_begun(ask: &Ask, given: &Given, any: bool) -> Option<String> {
     if ahead(ask) {
         let label = words::sentence(&ask.period.label);
-        return Some(format!("{label} has not begun by {}.", ask.as_of));
+        return Some(format!("{label} has not begun by {}. Choose an earlier period.", ask.as_of));
     }
     let beyond = given.known_until.is_some_and(|day| day < ask.period.from);
     (beyond && !any).then(|| format!("Nothing of {} is known as of {}.", ask.period, ask.as_of))
@@ -401,6 +418,26 @@ pub(crate) fn figure(id: &str, label: &str, entry: Entry, meaning: &str) -> Figu
     Figure { evidence: entry.evidence, ..figure }
 }
 
+/// Takes the range from figures that rest on few deals, and what they would be compared with: chance
+/// alone moves them. `n` says on how many each rests now, in the period before and a year ago.
+pub(crate) fn few(figures: &mut [Figure], n: &dyn Fn(&str) -> [Option<i64>; 3]) {
+    let few = |n: Option<i64>| n.is_some_and(|n| n < words::SMALL);
+    let why = || Value::None(format!("fewer than {} deals", words::SMALL));
+    for figure in figures {
+        let [now, previous, year_ago] = n(&figure.id).map(few);
+        if now {
+            figure.interval = None;
+        }
+        for (before, then) in
+            [(&mut figure.previous, previous), (&mut figure.year_ago, year_ago)]
+        {
+            if let Some(value) = before.as_mut().filter(|value| (now || then) && !value.is_none()) {
+                *value = why();
+            }
+        }
+    }
+}
+
 /// Sets some figures before all others, in this order.
 pub(crate) fn leading(figures: &mut [Figure], first: &[&str]) {
     let place = |figure: &Figure| first.iter().position(|id| *id == figure.id);
@@ -462,10 +499,8 @@ pub(crate) fn without_targets(figures: &mut [Figure]) {
 /// Says what holds of every answer: an unfinished period, targets in another currency, dimensions
 /// that do not exist; then what is known about the facts themselves.
 pub(crate) fn caveats(answer: &mut Answer, ask: &Ask, given: &Given) {
-    if ask.as_of < ask.period.to {
-        let text = if ahead(ask) {
-            format!("{} has not begun by {}.", words::sentence(&ask.period.label), ask.as_of)
-        } else {
+    if so_far(ask) {
+        let text = {
             let compared = if answer.figures.iter().any(|figure| figure.previous.is_some()) {
                 ", and it is compared with whole periods"
             } else {

@@ -41,6 +41,8 @@ pub fn needs(ask: &Ask) -> Vec<Need> {
 
 fn columns(ask: &Ask) -> Vec<&'static str> {
     let mut columns = vec![
+        "id",
+        "name",
         "source",
         "source_first_touch",
         "source_lead_source",
@@ -71,7 +73,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     answer.figures.extend(expected(&deals.open));
     answer.headline = if let Some(text) = common::not_begun(ask, given, now.any()) {
         common::of_segment(ask, text)
-    } else if given.frames.values().all(|frame| frame.n_rows() == 0) {
+    } else if common::is_bare(ask, given) {
         common::nothing(ask)
     } else {
         common::of_segment(ask, headline(ask, &answer, &now, before.as_ref(), &periods))
@@ -86,6 +88,9 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     answer.tables.push(history);
     answer.caveats = doubts(&now, &deals, before.is_some() || !begun, &periods);
     answer.caveats.extend(still_touched(&now));
+    if common::not_begun(ask, given, now.any()).is_some() {
+        common::emptied(&mut answer);
+    }
     common::caveats(&mut answer, ask, given);
     answer
 }
@@ -117,6 +122,9 @@ impl<'a> Found<'a> {
         if !begun {
             common::without_targets(&mut figures);
         }
+        let [then, year] =
+            [&periods.previous, &periods.year_ago].map(|period| View::of(&deals, period));
+        common::few(&mut figures, &|id| [&now, &then, &year].map(|view| view.rests_on(id)));
         let before = (begun && deals.known_until(&periods.previous))
             .then(|| View::of(&deals, &periods.previous));
         Self { deals, now, before, begun, figures, trail }
@@ -194,6 +202,22 @@ impl<'a> View<'a> {
     /// True where any deal was created or closed.
     fn any(&self) -> bool {
         self.created.all.n() + self.closed.all.n() > 0
+    }
+
+    /// How many deals a quotient rests on; none for what is no quotient.
+    fn rests_on(&self, id: &str) -> Option<i64> {
+        let side = match id.split_once("_sourced_") {
+            Some(("marketing", _)) => Some(Side::Marketing),
+            Some(("sales", _)) => Some(Side::Sales),
+            _ => None,
+        };
+        let of = id.split_once("_sourced_").map_or(id, |(_, of)| of);
+        match of {
+            "share" => Some(self.created.all.size()),
+            "win_rate" | "cycle_days_median" => Some(self.closed.some(side).size()),
+            "won_average" => Some(self.won.some(side).size()),
+            _ => None,
+        }
     }
 
     fn of(deals: &Deals<'a>, period: &Period) -> Self {
@@ -617,9 +641,9 @@ fn sources(view: &View<'_>, open: &Cut<'_>, seed: u64) -> Table {
                 created.only(Filter::flag("influenced", true)).sum("amount"),
                 won.count(),
                 won.sum("amount"),
-                chance::with_rate(closed.share("won")),
-                chance::mean(&won, "amount", seed),
-                chance::median(&closed, "cycle_days"),
+                chance::sure(chance::with_rate(closed.share("won")), closed.size()),
+                chance::sure(chance::mean(&won, "amount", seed), won.size()),
+                chance::sure(chance::median(&closed, "cycle_days"), closed.size()),
                 open.sum("expected"),
             ],
         ));
@@ -695,7 +719,7 @@ fn stages(view: &View<'_>, ask: &Ask) -> Table {
         let entries = cuts.iter().flat_map(|cut| {
             let reached = cut.only(filter.clone()).count();
             let share = share_of(&reached, &cut.count(), "no deals were created");
-            [reached, chance::with_rate(share)]
+            [reached, chance::sure(chance::with_rate(share), cut.size())]
         });
         entries.collect::<Vec<Entry>>()
     };
@@ -793,6 +817,8 @@ fn doubts(view: &View<'_>, deals: &Deals<'_>, compared: bool, periods: &Periods)
             found.push(caveat(code, text, &missing));
         }
     }
+    found.extend(large(created, "the pipeline created"));
+    found.extend(large(&view.won.all, "what was won"));
     let open = deals.open.all.only(Filter::missing("expected"));
     if let n @ 1.. = open.size() {
         let (have, add) = if n == 1 { ("has", "adds") } else { ("have", "add") };
@@ -815,6 +841,29 @@ fn doubts(view: &View<'_>, deals: &Deals<'_>, compared: bool, periods: &Periods)
         found.push(Caveat::new("no_comparison", text));
     }
     found
+}
+
+/// Names a deal that is more than a fifth of an amount of many: whether it is real decides.
+fn large(deals: &Slice<'_>, what: &str) -> Option<Caveat> {
+    if deals.size() < words::SMALL {
+        return None;
+    }
+    let rows = deals.texts("id").zip(deals.texts("name")).zip(deals.moneys("amount"));
+    let named = rows.filter_map(|((id, name), amount)| Some((*amount?, id?, name)));
+    // The smallest identifier of equal amounts, so that the order of the rows does not matter.
+    let (amount, id, name) = named.max_by_key(|(amount, id, _)| (amount.minor, std::cmp::Reverse(*id)))?;
+    let whole = money(&deals.sum("amount"));
+    let share = Value::Share { of: amount.minor, total: whole.minor }.number()?;
+    if whole.minor <= 0 || share <= 0.2 {
+        return None;
+    }
+    let name = name.unwrap_or(id);
+    let text = format!(
+        "One deal, {name}, is {} of {what} ({}).",
+        words::percent(share),
+        words::money(amount)
+    );
+    Some(caveat("large_deal", text, &deals.only(Filter::is("id", id))))
 }
 
 /// Open deals may still be touched by marketing, and those of earlier periods had longer for it.

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::answer::{Entry, QuotientUnit, Table};
+use domain::answer::{Entry, QuotientUnit, Table, TableRow};
 use domain::definition::Side;
 use domain::{
     Answer, Ask, Caveat, Cell, Decimal, Evidence, Figure, Filter, Given, Need, Period, Question,
@@ -34,50 +34,54 @@ pub const QUESTION: Question = Question {
     help: include_str!("programs.md"),
 };
 
+/// The row of the programs that are not told one by one.
+const IDLE: &str = "(idle)";
+
 /// The day from which spend is asked for: before all that anybody has on record.
 const EVER: Date = date(1970, 1, 1);
 
 const COLUMNS: &[(&str, &str)] = &[
     ("spend", "Spend"),
-    ("touches", "Touches"),
-    ("invalid_touches", "Invalid touches"),
-    ("invalid_clicks", "Invalid clicks"),
+    ("roi", "ROI"),
+    ("cac", "CAC"),
+    ("payback_months", "Payback"),
+    ("won_credit", "Won credit"),
+    ("spend_behind", "Spend behind it"),
     ("leads", "Leads"),
     ("opportunities", "Deals created"),
     ("pipeline", "Pipeline"),
     ("won_opportunities", "Deals won"),
     ("won", "Won"),
-    ("won_credit", "Won credit"),
-    ("spend_behind", "Spend behind it"),
     ("cost_per_lead", "Cost per lead"),
     ("cost_per_opportunity", "Cost per deal"),
-    ("cac", "CAC"),
-    ("roi", "ROI"),
-    ("payback_months", "Payback"),
+    ("touches", "Touches"),
+    ("invalid_touches", "Invalid touches"),
+    ("invalid_clicks", "Invalid clicks"),
 ];
 
 const MEANINGS: &[&str] = &[
     "Money of the days in the period.",
-    "Contacts in the period that count.",
-    "Contacts in the period that were found invalid; not among the touches.",
-    "Clicks that the ad platforms called invalid.",
+    "Won credit of marketing's channels alone × gross margin / spend moved back by the median days \
+     to won, minus 1; credit of sales, partners, customers and unknown is not in it, that of \
+     marketing's channels without recorded spend is.",
+    "Spend, moved back by the median days from first touch to won, for each customer won; blended: \
+     all customers, whoever sourced them.",
+    "Months until the gross margin of a customer won has paid for its CAC; blended: all customers, \
+     whoever sourced them.",
+    "What was won in the period, as the model in force credits it.",
+    "Spend of the period moved back by the median days from first touch to won: what CAC and ROI \
+     set against what was won.",
     "People who became known in the period.",
     "Deals created in the period.",
     "Amount of the deals created in the period.",
     "Deals closed won in the period.",
     "Amount of the deals closed won in the period.",
-    "What was won in the period, as the model in force credits it.",
-    "Spend of the period moved back by the median days from first touch to won: what CAC and ROI \
-     set against what was won.",
     "Spend of the period for each lead of the period; blended: all leads, whoever sourced them.",
     "Spend, moved back by the median days from first touch to creation, for each deal created; \
      blended: all deals, whoever sourced them.",
-    "Spend, moved back by the median days from first touch to won, for each customer won; blended: \
-     all customers, whoever sourced them.",
-    "Won credit of marketing's channels alone × gross margin / spend moved back by the median days \
-     to won, minus 1; credit of sales, partners, customers and unknown is not in it.",
-    "Months until the gross margin of a customer won has paid for its CAC; blended: all customers, \
-     whoever sourced them.",
+    "Contacts in the period that count.",
+    "Contacts in the period that were found invalid; not among the touches.",
+    "Clicks that the ad platforms called invalid.",
 ];
 
 /// Spend, touches, leads, deals and credits by program; all deals with a first touch for the lags.
@@ -127,6 +131,11 @@ pub fn needs(ask: &Ask) -> Vec<Need> {
     ]
 }
 
+fn one_of(column: &str, texts: &[String]) -> Filter {
+    let test = Test::In(texts.iter().map(|text| Cell::text(text.as_str())).collect());
+    Filter { column: column.to_owned(), test }
+}
+
 fn until(day: Date) -> Filter {
     let test = Test::Between(Cell::Day(EVER), Cell::Day(day));
     Filter { column: "day".to_owned(), test }
@@ -174,6 +183,9 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
         headline(ask, &answer, &now, &periods)
     };
     answer.caveats = doubts(ask, &facts, &now, &lags, &elapsed);
+    if common::not_begun(ask, given, now.active()).is_some() {
+        common::emptied(&mut answer);
+    }
     common::caveats(&mut answer, ask, given);
     answer
 }
@@ -215,6 +227,11 @@ impl<'a> Found<'a> {
         if !begun {
             common::without_targets(&mut figures);
         }
+        let [before, year] = [&periods.previous, &periods.year_ago]
+            .map(|period| View::of(&facts, period, &lags));
+        common::few(&mut figures, &|id| {
+            [&now, &before, &year].map(|view| view.rests_on(id))
+        });
         Self { facts, lags, elapsed, now, figures, trail }
     }
 
@@ -230,7 +247,7 @@ impl<'a> Found<'a> {
 }
 
 /// How far the won credit of each value of a column may lie from what it is, as parts of it: from
-/// drawing the deals anew.
+/// drawing the deals anew. Of few deals none: their range would say more than is known.
 fn credit_range(view: &View<'_>, column: &str, seed: u64) -> BTreeMap<String, (f64, f64)> {
     let groups = view.credits.split(column);
     let ids: Vec<&str> = groups.iter().filter_map(|(id, _)| id.as_deref()).collect();
@@ -238,7 +255,9 @@ fn credit_range(view: &View<'_>, column: &str, seed: u64) -> BTreeMap<String, (f
     let part = |(id, range): (&&str, &CreditInterval)| {
         let CreditInterval { total, .. } = range;
         let parts = (total.low / total.point, total.high / total.point);
-        (total.point > 0.0).then(|| ((*id).to_owned(), parts))
+        let deals = view.credits.part(&groups, column, Some(id)).distinct("opportunity_id");
+        let enough = total.point > 0.0 && count(&deals) >= words::SMALL;
+        enough.then(|| ((*id).to_owned(), parts))
     };
     ids.iter().zip(&ranges).filter_map(part).collect()
 }
@@ -270,10 +289,13 @@ fn days_to_won(ask: &Ask, facts: &Facts<'_>) -> Figure {
     let days = ask.definitions.attribution.lookback_days;
     figure(
         "days_to_won_median",
-        &format!("Median days to won from the first touch within {days} days before creation"),
-        chance::median(&facts.history, "days_from_first_touch"),
+        "Days from first touch to won",
+        chance::median(
+            &facts.history.only(Filter::present("days_from_first_touch")),
+            "days_from_first_touch",
+        ),
         &format!(
-            "Over all deals won on record, from the first touch within the lookback of {days} days \
+            "The median over all deals won on record, from the first touch within the lookback of {days} days \
              before creation; by so much the spend behind CAC, ROI and payback is earlier."
         ),
     )
@@ -381,6 +403,7 @@ struct Starts {
 }
 
 /// What happened in one period, and the spend behind it.
+#[derive(Clone)]
 struct View<'a> {
     starts: Starts,
     /// The first day of all spend on record.
@@ -455,6 +478,46 @@ impl<'a> View<'a> {
         })
     }
 
+    /// The channels that spend behind what was won is recorded for.
+    fn channels_paid(&self) -> Vec<String> {
+        let paid = |(id, part): (Option<std::sync::Arc<str>>, Slice<'_>)| {
+            (money(&part.sum("amount")).minor > 0).then(|| id.map(|id| (*id).to_owned()))?
+        };
+        self.spend_before_won.split("channel").into_iter().filter_map(paid).collect()
+    }
+
+    /// The same with the credit and the spend of those channels alone.
+    fn paid(&self) -> View<'a> {
+        let paid = self.channels_paid();
+        let only = |slice: &Slice<'a>| slice.only(one_of("channel", &paid));
+        View {
+            spend_before_won: only(&self.spend_before_won),
+            credits: only(&self.credits),
+            ..self.clone()
+        }
+    }
+
+    /// How many deals a quotient rests on; none for what is no quotient of deals.
+    fn rests_on(&self, id: &str) -> Option<i64> {
+        match id {
+            "cost_per_opportunity" => Some(self.created.size()),
+            "cac" | "payback_months" => Some(self.won.size()),
+            "roi" => {
+                let ours = self.credits.only(Filter::is("side", Side::Marketing.id()));
+                Some(count(&ours.distinct("opportunity_id")))
+            }
+            "roi_of_channels_with_spend" => self.paid().rests_on("roi"),
+            _ => None,
+        }
+    }
+
+    /// True where nothing was spent, credited or done with deals, whoever was touched.
+    fn idle(&self) -> bool {
+        [&self.spend, &self.spend_before_won, &self.created, &self.won, &self.credits]
+            .into_iter()
+            .all(|slice| slice.n() == 0)
+    }
+
     /// True where anything happened in the period itself.
     fn active(&self) -> bool {
         [&self.spend, &self.touches, &self.leads, &self.created, &self.won, &self.credits]
@@ -469,21 +532,25 @@ fn entries(ask: &Ask, view: &View<'_>, credit: Credit) -> Vec<Entry> {
     let by_segment = |entry: Entry| {
         if ask.segment.is_none() { entry } else { missing("not recorded by segment") }
     };
-    let mut entries = vec![
+    let [lead, deal, cac, roi, payback] = costs(ask, view, credit).map(by_segment);
+    vec![
         by_segment(spend.sum("amount")),
-        by_segment(touches.total("n_touches")),
-        by_segment(touches.total("n_invalid")),
-        by_segment(spend.total("invalid_clicks")),
+        roi,
+        cac,
+        payback,
+        credits.sum("credit_won"),
+        by_segment(behind(view)),
         leads.count(),
         created.count(),
         created.sum("amount"),
         won.count(),
         won.sum("amount"),
-        credits.sum("credit_won"),
-        by_segment(behind(view)),
-    ];
-    entries.extend(costs(ask, view, credit).map(by_segment));
-    entries
+        lead,
+        deal,
+        by_segment(touches.total("n_touches")),
+        by_segment(touches.total("n_invalid")),
+        by_segment(spend.total("invalid_clicks")),
+    ]
 }
 
 /// The spend behind what was won.
@@ -563,12 +630,23 @@ fn fraction(value: Decimal) -> Option<(i64, i64)> {
 }
 
 fn totals(ask: &Ask, view: &View<'_>) -> Vec<Figure> {
-    COLUMNS
+    let mut figures: Vec<Figure> = COLUMNS
         .iter()
         .zip(MEANINGS)
         .zip(entries(ask, view, Credit::Marketing))
         .map(|(((id, label), meaning), entry)| figure(id, label, entry, meaning))
-        .collect()
+        .collect();
+    let paid = view.paid();
+    let [.., roi, _] = costs(ask, &paid, Credit::Marketing);
+    let roi = if ask.segment.is_none() { roi } else { missing("not recorded by segment") };
+    figures.push(figure(
+        "roi_of_channels_with_spend",
+        "ROI of channels with spend",
+        roi,
+        "The same as ROI for marketing's channels that spend is recorded for, behind what was won; \
+         the credit of channels without recorded spend is not in it.",
+    ));
+    figures
 }
 
 /// The figures of a period to compare with: what is on record only from a later day is no
@@ -603,15 +681,35 @@ fn breakdown(ask: &Ask, view: &View<'_>, dimension: &str, column: &str, id: &str
     let heading = words::sentence(dimension);
     let mut table = table(id, &format!("By {dimension}"), &heading, COLUMNS);
     let mut none = None;
+    let mut idle: Vec<(String, TableRow)> = Vec::new();
     for member in common::broken_down(ask, dimension, column, &view.slices()) {
         let shown = |part: &View<'_>| part.active() || part.spend_before_won.n() > 0;
         let Some(part) = view.with(member.slices).filter(shown) else { continue };
         // What belongs to no program has sales' own credit in it, and marketing's spend.
         let credit = if member.id == common::NONE { Credit::Marketing } else { Credit::Own };
         let row = row(&member.id, &member.label, entries(ask, &part, credit));
-        if member.id == common::NONE { none = Some(row) } else { table.rows.push(row) }
+        if member.id == common::NONE {
+            none = Some(row);
+        } else if id == "programs" && part.idle() {
+            idle.push((member.id, row));
+        } else {
+            table.rows.push(row);
+        }
+    }
+    let mut left_out = None;
+    if let [(_, row)] = idle.as_slice() {
+        table.rows.push(row.clone());
+    } else if !idle.is_empty() {
+        let n = idle.len();
+        let ids: Vec<String> = idle.into_iter().map(|(id, ..)| id).collect();
+        let slices = view.slices().map(|(slice, _)| slice.only(one_of(column, &ids)));
+        let label = format!("{n} programs without spend, credit or deals");
+        left_out = view
+            .with(slices.into())
+            .map(|part| row(IDLE, &label, entries(ask, &part, Credit::Own)));
     }
     common::largest_first(&mut table, &["spend", "won", "pipeline", "leads", "touches"]);
+    table.rows.extend(left_out);
     table.rows.extend(none);
     table.rows.push(row("all", "All", entries(ask, view, Credit::Marketing)));
     table.note = Some(
@@ -652,7 +750,7 @@ fn headline(ask: &Ask, answer: &Answer, now: &View<'_>, periods: &Periods) -> St
     }
     text.push('.');
     text.push_str(&prices(answer, now));
-    text.push_str(&returns(ask, answer));
+    text.push_str(&returns(ask, answer, now));
     text
 }
 
@@ -677,8 +775,9 @@ fn change(answer: &Answer, label: &str) -> String {
 
 /// What a lead, a deal and a customer cost.
 fn prices(answer: &Answer, now: &View<'_>) -> String {
+    let enough = |id: &str| now.rests_on(id).is_none_or(|n| n >= words::SMALL);
     let price = |id: &str, what: &str| match &answer.figures.iter().find(|f| f.id == id)?.value {
-        Value::Money(cost) => Some((what.to_owned(), words::money(*cost))),
+        Value::Money(cost) if enough(id) => Some((what.to_owned(), words::money(*cost))),
         _ => None,
     };
     let known: Vec<(String, String)> = [
@@ -714,7 +813,7 @@ fn prices(answer: &Answer, now: &View<'_>) -> String {
     }
 }
 
-fn returns(ask: &Ask, answer: &Answer) -> String {
+fn returns(ask: &Ask, answer: &Answer, now: &View<'_>) -> String {
     let number = |id: &str| answer.figures.iter().find(|f| f.id == id)?.value.number();
     let Some(roi) = number("roi") else {
         return String::new();
@@ -722,19 +821,26 @@ fn returns(ask: &Ask, answer: &Answer) -> String {
     let model = domain::definition::check::model_name(attribution::in_force(ask));
     let back = if roi <= -1.0 {
         format!("Under {model} credit, no gross profit is credited to marketing yet")
+    } else if let n @ ..words::SMALL = now.rests_on("roi").unwrap_or(0) {
+        let won = words::count(n, "deal won", "deals won");
+        format!("Marketing is credited with {won}, too few to tell what the spend returned")
     } else {
         let times = words::times(roi + 1.0);
         let range = of_period(&answer.figures, "roi").and_then(|roi| roi.interval.as_ref());
         let range = range.map_or_else(String::new, |range| {
-            let (low, high) = (range.low + 1.0, range.high + 1.0);
-            format!(" (95% range {low:.1} to {high:.1} times)")
+            let (low, high) = (range.low, range.high);
+            format!(", 95% range {low:.2} to {high:.2}")
+        });
+        let paid = number("roi_of_channels_with_spend").filter(|paid| (paid - roi).abs() >= 0.05);
+        let paid = paid.map_or_else(String::new, |paid| {
+            format!("; without the credit of channels that no spend is recorded for, {paid:.2}")
         });
         format!(
             "Under {model} credit, the gross profit credited to marketing is {times} the spend \
-             behind it{range}"
+             behind it (ROI {roi:.2}{range}{paid})"
         )
     };
-    match number("payback_months") {
+    match number("payback_months").filter(|_| now.won.size() >= words::SMALL) {
         Some(months) => {
             format!(
                 " {back}, and a customer, whoever sourced it, pays back in {}.",
@@ -785,6 +891,7 @@ fn doubts(
         );
         found.push(caveat("spend_missing", text, &unconverted));
     }
+    found.extend(unpaid(ask, now));
     if facts.left_out.n() > 0 {
         let amount = words::money(money(&facts.left_out.sum("amount")));
         let text = format!(
@@ -803,6 +910,32 @@ fn doubts(
     }
     found.push(lags.told(ask, facts));
     found
+}
+
+/// Credit of marketing's channels that no spend is recorded for: it makes the return of the whole
+/// better than that of its parts.
+fn unpaid(ask: &Ask, now: &View<'_>) -> Option<Caveat> {
+    let paid = now.channels_paid();
+    let ours = now.credits.only(Filter::is("side", Side::Marketing.id()));
+    let parts = ours.split("channel").into_iter();
+    let mut free: Vec<(i64, String)> = parts
+        .filter_map(|(id, part)| Some((money(&part.sum("credit_won")).minor, id?.to_string())))
+        .filter(|(credit, id)| *credit > 0 && !paid.contains(id))
+        .collect();
+    if paid.is_empty() || free.is_empty() {
+        return None;
+    }
+    free.sort_by(|a, b| b.cmp(a));
+    let ids: Vec<String> = free.into_iter().map(|(_, id)| id).collect();
+    let names: Vec<String> = ids.iter().map(|id| common::label(ask, "channel", id, &[])).collect();
+    let rows = ours.only(one_of("channel", &ids));
+    let text = format!(
+        "{} of marketing's won credit went to channels without recorded spend ({}). ROI counts it; \
+         ROI of channels with spend does not.",
+        words::money(money(&rows.sum("credit_won"))),
+        names.join(", ")
+    );
+    Some(caveat("credit_without_spend", text, &rows))
 }
 
 impl Lags {

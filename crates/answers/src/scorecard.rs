@@ -64,7 +64,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     answer.figures.sort_by_key(|figure| figure.target.is_none());
     answer.headline = if let Some(text) = common::not_begun(ask, given, any) {
         common::of_segment(ask, text)
-    } else if given.frames.values().all(|frame| frame.n_rows() == 0) {
+    } else if common::is_bare(ask, given) {
         common::nothing(ask)
     } else {
         let text = headline(ask, &answer.figures, &goals, &periods, undecided.as_deref());
@@ -79,7 +79,11 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
         let [pipeline, won] =
             [["pipeline_created", "marketing_sourced_pipeline"], ["won", "marketing_sourced_won"]]
                 .map(|ids| chart(ask, &trail, &history, ids));
-        answer.charts.extend([pipeline, won]);
+        // One point is no line.
+        let line = |chart: &Chart| {
+            chart.series.first().is_some_and(|series| series.values.iter().flatten().count() > 1)
+        };
+        answer.charts.extend([pipeline, won].into_iter().filter(line));
         answer.tables.push(history);
     }
     for caveat in deals.doubts(&periods).into_iter().chain(money.doubts(ask)) {
@@ -88,6 +92,9 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
         if caveat.code != "expected_missing" && !answer.caveats.iter().any(told) {
             answer.caveats.push(caveat);
         }
+    }
+    if !begun {
+        common::emptied(&mut answer);
     }
     common::caveats(&mut answer, ask, given);
     answer

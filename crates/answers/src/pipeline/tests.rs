@@ -129,7 +129,7 @@ fn a_period_ahead_has_nothing_to_compare_and_one_that_runs_is_told_so_far() {
         )
     };
     let ahead = answered_by(ENTRY, &ask_with("2027Q1", &goal("2027Q1")), &small());
-    assert_eq!(ahead.headline, "2027Q1 has not begun by 2026-10-15.");
+    assert_eq!(ahead.headline, "2027Q1 has not begun by 2026-10-15. Choose an earlier period.");
     assert!(ahead.figures.iter().all(|f| f.previous.is_none() && f.year_ago.is_none()));
     assert!(ahead.figures.iter().all(|f| f.target.is_none()));
     assert!(!ahead.caveats.iter().any(|caveat| caveat.code == "no_target"));
@@ -146,7 +146,47 @@ fn a_period_ahead_has_nothing_to_compare_and_one_that_runs_is_told_so_far() {
     );
     let ask = Ask { segment: Some("small".to_owned()), ..ask("2027Q1") };
     let text = answered_by(ENTRY, &ask, &company).headline;
-    assert_eq!(text, "Segment Small business: 2027Q1 has not begun by 2026-10-15.");
+    assert_eq!(text, "Segment Small business: 2027Q1 has not begun by 2026-10-15. Choose an earlier period.");
+}
+
+#[test]
+fn a_step_is_judged_by_the_deals_that_have_left_it() {
+    let deal = |n: i8, stage| {
+        let deal = Deal::new(&format!("d{n}"), "sales", date(2026, 7, 1 + n), 100_000);
+        Deal { stage, ..deal }
+    };
+    let title = |deals: Vec<Deal>| {
+        let company = Company { deals, ..Company::default() };
+        let answer = answered_by(ENTRY, &ask("2026Q3"), &company);
+        answer.charts.iter().find(|chart| chart.id == "stages").unwrap().title.clone()
+    };
+    // Five went on to the second step, twenty are still at the first: none has failed to.
+    let young: Vec<Deal> = (0..25).map(|n| deal(n, if n < 5 { 2 } else { 1 })).collect();
+    assert_eq!(title(young.clone()), "Of the 25 that began, 25 are still open");
+    // Closed as lost, a deal stands at the second step.
+    let close = |deal: Deal| Deal { stage: 1, ..deal.closed(date(2026, 9, 1), false) };
+    let lost: Vec<Deal> =
+        young.into_iter().enumerate().map(|(n, d)| if n < 15 && n > 4 { close(d) } else { d }).collect();
+    assert_eq!(
+        title(lost),
+        "Fewest go on from Prospecting to Qualification: 5 of the 15 that have left it"
+    );
+}
+
+#[test]
+fn a_deal_that_is_more_than_a_fifth_of_the_pipeline_is_named() {
+    let deal = |n: i8| Deal::new(&format!("d{n}"), "sales", date(2026, 7, 1 + n), 100_000);
+    let mut deals: Vec<Deal> = (0..12).map(deal).collect();
+    let named = |deals: &[Deal]| {
+        let company = Company { deals: deals.to_vec(), ..Company::default() };
+        let answer = answered_by(ENTRY, &ask("2026Q3"), &company);
+        let found = answer.caveats.into_iter().find(|caveat| caveat.code == "large_deal");
+        found.map(|caveat| caveat.text)
+    };
+    assert_eq!(named(&deals), None);
+    deals.push(Deal::new("test", "sales", date(2026, 8, 1), 600_000));
+    let text = "One deal, test, is 33% of the pipeline created ($6K).".to_owned();
+    assert_eq!(named(&deals), Some(text));
 }
 
 #[test]

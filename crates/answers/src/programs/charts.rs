@@ -33,8 +33,9 @@ fn surely(channels: &Table, rows: &[&TableRow]) -> String {
     let named = |fits: &dyn Fn(f64, f64) -> bool| -> Vec<&str> {
         let places = rows.iter().zip(&series.values).enumerate();
         let fit = places.filter(|(at, (_, value))| {
-            // Without any credit there is no range.
-            let (low, high) = range(*at).or(value.map(|roi| (roi, roi))).unwrap_or((0.0, 0.0));
+            // Without any credit there is no range, and no doubt; of few deals there is none either.
+            let lost = value.filter(|roi| *roi <= -1.0).map(|roi| (roi, roi));
+            let (low, high) = range(*at).or(lost).unwrap_or((0.0, 0.0));
             fits(low, high)
         });
         fit.map(|(_, (row, _))| row.label.as_str()).collect()
@@ -48,15 +49,18 @@ fn surely(channels: &Table, rows: &[&TableRow]) -> String {
         }
     };
     match (paid.as_slice(), lost.as_slice()) {
-        ([], []) => "Whether any channel paid back its spend may be chance".to_owned(),
-        (paid, []) => format!("{} paid back beyond chance", words::sentence(&said(paid))),
-        ([], lost) if lost.len() == rows.len() => "No channel paid back its spend".to_owned(),
+        ([], []) => "Whether any channel's ROI is above 0 may be chance".to_owned(),
+        (paid, []) => format!(
+            "{} paid back beyond chance (ROI above 0)",
+            words::sentence(&said(paid))
+        ),
+        ([], lost) if lost.len() == rows.len() => "No channel paid back its spend (ROI below 0)".to_owned(),
         ([], lost) => format!(
-            "{} did not pay back; whether the rest did may be chance",
+            "{} did not pay back (ROI below 0); whether the rest did may be chance",
             words::sentence(&said(lost))
         ),
         (paid, lost) => format!(
-            "{} paid back beyond chance, {} did not",
+            "{} paid back beyond chance (ROI above 0), {} did not",
             words::sentence(&said(paid)),
             said(lost)
         ),
@@ -78,31 +82,43 @@ pub(super) fn programs(ask: &Ask, programs: &Table) -> Option<Chart> {
     let (n, all) = (rows.len().min(CHARTED), rows.len());
     rows.truncate(CHARTED);
     let returned = spent().filter(|row| number(row, "roi").is_some_and(|roi| roi > 0.0)).count();
+    let margin = ask.definitions.gross_margin.and_then(super::fraction);
     let title = match (returned, all) {
         (_, 0) => return None,
+        _ if margin.is_none() => "Won credit against the spend behind it".to_owned(),
         (0, 1) => "The one program has not paid back its spend in gross profit".to_owned(),
         (_, 1) => "The one program paid back its spend in gross profit".to_owned(),
-        (0, all) => format!("None of the {all} programs has paid back its spend in gross profit"),
+        (0, all) => format!("None of the {all} programs with spend behind them has paid it back in gross profit"),
         (back, all) if back == all => {
-            format!("All {all} programs paid back their spend in gross profit")
+            format!("All {all} programs with spend behind them paid it back in gross profit")
         }
         (back, all) => {
-            format!("{back} of the {all} programs paid back their spend in gross profit")
+            format!("{back} of the {all} programs with spend behind them paid it back in gross profit")
         }
     };
     let title = if n < all { format!("{title}; the {n} largest are shown") } else { title };
     let series = |id: &str, name: &str| series_of(programs, id, name, &rows);
     let size = series("won_opportunities", "Deals won");
+    // In gross profit: what lies on the line of once its spend has paid back.
+    let credit = series("won_credit", "Won credit");
+    let gained = match margin {
+        None => credit,
+        Some((up, down)) => {
+            let profit = |x: &f64| x * up as f64 / down as f64;
+            let values = credit.values.iter().map(|x| x.as_ref().map(profit)).collect();
+            Series::new("Gross profit credited", values)
+        }
+    };
     Some(
         Chart::new("programs", title, ChartForm::Scatter, ask.currency.code())
             .points(rows.iter().map(|row| row.label.clone()))
             .with(series("spend_behind", "Spend behind it").role(Role::Across))
-            .with(series("won_credit", "Won credit"))
+            .with(gained)
             .with(Series { unit: Some("count".to_owned()), ..size.role(Role::Size) }),
     )
 }
 
 /// The rows of programs or channels, without those of none and of all.
 fn named(table: &Table) -> impl Iterator<Item = &TableRow> {
-    table.rows.iter().filter(|row| row.id != "all" && row.id != common::NONE)
+    table.rows.iter().filter(|row| row.id != "all" && row.id != common::NONE && row.id != super::IDLE)
 }

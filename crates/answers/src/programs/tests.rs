@@ -106,7 +106,8 @@ fn what_spend_does_not_cover_is_not_compared() {
         [before("cac"), before("roi"), before("payback_months")],
         [none.clone(), none.clone(), none]
     );
-    assert_eq!(before("cost_per_opportunity"), Some(usd_value(200_000)));
+    let few = Some(Value::None("fewer than 10 deals".to_owned()));
+    assert_eq!(before("cost_per_opportunity"), few);
 }
 
 #[test]
@@ -123,6 +124,71 @@ fn a_cost_without_spend_or_without_anything_to_divide_by_is_empty_and_says_why()
     Arc::make_mut(&mut bare.definitions).gross_margin = None;
     let answer = answered_by(ENTRY, &bare, &small());
     assert_eq!(value(&answer, "roi"), &none("no gross margin is defined"));
+}
+
+/// Twelve customers of the webinar, with as many that came from search, which nothing was spent on,
+/// and three programs that did nothing but write to people.
+fn large() -> Company {
+    let mut company = small();
+    for n in 0_i64..12 {
+        let created = date(2026, 5, 1) + n.days();
+        let won = |id: &str| {
+            let deal = Deal::new(&format!("{id}{n}"), "marketing", created, 1_200_000);
+            Deal { account: Some("cedar"), ..deal }
+        };
+        let webinar = won("w").first_touch(created - 30.days(), "spring webinar");
+        company.deals.push(webinar.closed(created + 70.days(), true));
+        let search = Deal { channel: "paid-search", touches: 1, ..won("s") };
+        company.deals.push(search.closed(created + 70.days(), true));
+    }
+    for name in ["letter", "postcard", "poster"] {
+        company.touches.push((date(2026, 8, 3), Some(name), "email", 7, 1));
+    }
+    company
+}
+
+#[test]
+fn credit_that_nothing_was_spent_on_is_told_and_left_out_of_a_return_of_its_own() {
+    let answer = answered_by(ENTRY, &ask("2026Q3"), &large());
+    let [all, paid] = ["roi", "roi_of_channels_with_spend"]
+        .map(|id| value(&answer, id).number().unwrap());
+    // 15 deals of the webinar and 12 of search, 12,000 each at a margin of 0.8, for 9,000.
+    assert!((all - (27.0 * 12.0 * 0.8 / 9.0 - 1.0)).abs() < 1e-9, "{all}");
+    assert!((paid - (15.0 * 12.0 * 0.8 / 9.0 - 1.0)).abs() < 1e-9, "{paid}");
+    let note = answer.caveats.iter().find(|caveat| caveat.code == "credit_without_spend").unwrap();
+    assert_eq!(
+        note.text,
+        "$144K of marketing's won credit went to channels without recorded spend (Paid search). \
+         ROI counts it; ROI of channels with spend does not."
+    );
+    let told = "; without the credit of channels that no spend is recorded for, 15.00)";
+    assert!(answer.headline.contains(told), "{}", answer.headline);
+}
+
+#[test]
+fn programs_that_did_nothing_but_touch_share_one_row_and_all_adds_up() {
+    let answer = answered_by(ENTRY, &ask("2026Q3"), &large());
+    let table = answer.tables.iter().find(|table| table.id == "programs").unwrap();
+    let labels: Vec<&str> = table.rows.iter().map(|row| row.label.as_str()).collect();
+    assert_eq!(
+        labels,
+        [
+            "trade fair",
+            "spring webinar",
+            "3 programs without spend, credit or deals",
+            "No program",
+            "All"
+        ]
+    );
+    assert_eq!(entry(&answer, "programs", "(idle)", "touches"), &Value::Count(21));
+}
+
+#[test]
+fn figures_of_few_deals_have_no_range_and_no_comparison() {
+    let few = answered_by(ENTRY, &ask("2026Q3"), &small());
+    let many = answered_by(ENTRY, &ask("2026Q3"), &large());
+    let sure = |answer: &Answer| of_period(&answer.figures, "roi").unwrap().interval.is_some();
+    assert_eq!([sure(&few), sure(&many)], [false, true]);
 }
 
 #[test]
@@ -183,7 +249,8 @@ proptest! {
         let answer = answered_by(ENTRY, &ask, &Company::drawn(seed, n));
         for table in ["programs", "channels"] {
             let rows = &answer.tables.iter().find(|t| t.id == table).unwrap().rows;
-            let additive = COLUMNS.iter().take(11).map(|(id, _)| *id);
+            let costs = ["roi", "cac", "payback_months", "cost_per_lead", "cost_per_opportunity"];
+            let additive = COLUMNS.iter().map(|(id, _)| *id).filter(|id| !costs.contains(id));
             for column in additive {
                 let of = |row: &str| entry(&answer, table, row, column).number();
                 let parts: f64 =
