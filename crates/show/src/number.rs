@@ -119,7 +119,7 @@ pub fn range(range: &Interval, value: &Value, scale: Scale, unicode: bool) -> Op
 }
 
 /// Writes how a value changed: `+12%`, for shares in points `+3 pts`, for plain numbers (a return
-/// of 2.4) as the difference `+0.35`; `None` where that says nothing (no value, another unit, a
+/// of 2.4) as the difference `+0.35`, beyond +300% as `9 times`; `None` where that says nothing (no value, another unit, a
 /// base of zero or below).
 pub fn change(now: &Value, before: &Value) -> Option<String> {
     if now.unit() != before.unit() {
@@ -138,6 +138,10 @@ pub fn change(now: &Value, before: &Value) -> Option<String> {
         return None;
     }
     let percent = (to / from - 1.0) * 100.0;
+    // Nobody reads +811% as what it is.
+    if percent > 300.0 {
+        return Some(number((to / from).round(), 0)? + " times");
+    }
     Some(signed(percent, usize::from(percent.abs() < 10.0))? + "%")
 }
 
@@ -342,6 +346,8 @@ mod tests {
             (usd(112), usd(100), Some("+12%")),
             (usd(103), usd(100), Some("+3.0%")),
             (usd(50), usd(100), Some("-50%")),
+            (usd(400), usd(100), Some("+300%")),
+            (usd(911), usd(100), Some("9 times")),
             (usd(100), usd(100), Some("0%")),
             (usd(10_000_001), usd(10_000_000), Some("~0.0%")),
             (usd(100), usd(0), None),

@@ -147,7 +147,9 @@ fn funnel(chart: &Chart) -> Vec<String> {
     };
     let said = (0..chart.points.len()).filter_map(|at| {
         let x = value(series.value(at)?, chart.unit_of(series));
-        let share = of(Role::Conversion, at).map(|share| format!("{share} went on"));
+        let part = chart.role(Role::Conversion).next();
+        let part = part.map_or_else(String::new, |series| super::funnel::lower(&series.name));
+        let share = of(Role::Conversion, at).map(|share| format!("{share} {part}"));
         let days = of(Role::Days, at).map(|days| format!("{days} median"));
         let more: Vec<String> = share.into_iter().chain(days).collect();
         let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };

@@ -129,12 +129,22 @@ fn between(
         let look = Look::VALUE;
         sheet.mark(index, at, |pen| pen.text(from, y + 13.0, Anchor::Start, look, &share));
         from += wide + 5.0;
-        sheet.pen.text(from, y + 13.0, Anchor::Start, Look::MUTED, "went on");
-        from += width("went on", 11.0, false) + 10.0;
+        // What is a part of what: the steps need not be it.
+        let name = conversion.map_or_else(String::new, |(_, series)| lower(&series.name));
+        let room = sheet.width - from - if days.is_some() { 100.0 } else { 4.0 };
+        let name = fit(&name, 11.0, false, room);
+        sheet.pen.text(from, y + 13.0, Anchor::Start, Look::MUTED, &name);
+        from += width(&name, 11.0, false) + 10.0;
     }
     if let Some((index, days)) = days {
         let text = format!("{days} median");
         sheet.mark(index, at, |pen| pen.text(from, y + 13.0, Anchor::Start, Look::MUTED, &text));
     }
     22.0
+}
+
+/// Writes the first letter small.
+pub(super) fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
