@@ -244,25 +244,9 @@ pub(super) fn figures(answer: &Answer, links: &Links<'_>, prefix: &str, all_lead
     Figures { leads, others, has, title, notes: notes.reasons }
 }
 
-/// Which figures are shown large: those with a target, the first one, then quotients (a share, a
-/// cost for each), since they say more than one amount beside another, then money.
+/// Which figures are shown large: the first ones. Each answer has those first that tell most.
 pub fn leading(answer: &Answer, most: usize) -> Vec<usize> {
-    let figures = || answer.figures.iter().enumerate();
-    if answer.figures.len() <= most {
-        return figures().map(|(at, _)| at).collect();
-    }
-    let divided = |figure: &Figure| figure.evidence.as_ref().is_some_and(|e| e.per.is_some());
-    let with_target = figures().filter(|(_, figure)| figure.target.is_some());
-    let quotients = figures().filter(|(_, figure)| divided(figure));
-    let money = figures().filter(|(_, figure)| matches!(figure.value, Value::Money(_)));
-    let mut chosen: Vec<usize> = Vec::new();
-    let order = with_target.chain(figures().take(1)).chain(quotients).chain(money);
-    for (at, _) in order.chain(figures()) {
-        if chosen.len() < most && !chosen.contains(&at) {
-            chosen.push(at);
-        }
-    }
-    chosen
+    (0..answer.figures.len().min(most)).collect()
 }
 
 fn one_figure(
