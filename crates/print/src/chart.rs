@@ -22,7 +22,7 @@ const GAP: f32 = 18.0;
 const LEADING: f32 = 13.0;
 const BELOW: f32 = 14.0;
 /// Smaller than this, a chart moves to the appendix rather than being hard to read.
-const LEGIBLE: f32 = 0.7;
+const LEGIBLE: f32 = 0.8;
 
 /// What is needed to read charts: our own fonts and nothing else; no file is looked up.
 pub(crate) struct Charts {
@@ -58,14 +58,14 @@ impl Charts {
         Self { fonts: Arc::new(known) }
     }
 
-    /// Places the first two charts side by side, or the first alone, in a height; returns how many
-    /// of them were legible there.
+    /// Places the first two charts side by side, or the first alone, in one of three heights, the
+    /// last of which is for one alone; returns how many of them are legible there.
     pub(crate) fn fit(
         &self,
         sheet: &mut Sheet<'_>,
         parent: Node,
         charts: &[Chart],
-        room: f32,
+        rooms: [f32; 3],
     ) -> usize {
         for n in (1..=charts.len().min(2)).rev() {
             let each = (sheet.measure() - GAP * (n - 1) as f32) / n as f32;
@@ -74,8 +74,9 @@ impl Charts {
             let mut drawn: Vec<Drawn> =
                 charts.filter_map(|chart| self.draw(sheet, chart, canvas, each)).collect();
             let (head, height) = heights(&drawn);
-            let scale = ((room - head - BELOW) / height.max(1.0)).min(1.0);
-            if scale >= LEGIBLE {
+            let scale = |room: f32| ((room - head - BELOW) / height.max(1.0)).min(1.0);
+            let mut scales = rooms.into_iter().take(4 - n).map(scale);
+            if let Some(scale) = scales.find(|scale| *scale >= LEGIBLE) {
                 for one in &mut drawn {
                     one.width *= scale;
                     one.height *= scale;

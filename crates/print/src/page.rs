@@ -51,9 +51,13 @@ impl Book<'_> {
         sheet.y += 4.0;
 
         let first = answer.tables.first();
-        let least = first.map_or(0.0, |table| 62.0 + 13.6 * table.rows.len().min(10) as f32);
-        let room = sheet.left() - LAST - least;
-        rest.charts = self.charts.fit(sheet, section, &answer.charts, room);
+        // Charts leave room for some rows, and for fewer rather than being left out themselves.
+        let n_rows = first.map_or(0, |table| table.rows.len());
+        let rooms = [10, 6, 3].map(|rows| {
+            let least = if n_rows == 0 { 0.0 } else { 62.0 + 13.6 * n_rows.min(rows) as f32 };
+            sheet.left() - LAST - least
+        });
+        rest.charts = self.charts.fit(sheet, section, &answer.charts, rooms);
         let mut more = Vec::new();
         if let Some(table) = first {
             let left = self.table(sheet, section, table, answer);
