@@ -91,7 +91,7 @@
   // Copy the link that shows the same to a colleague.
   const asks = one(".answer .asks, .rows .asks");
   if (asks && navigator.clipboard) {
-    const copy = make("button", { type: "button", class: "plain" }, "Copy link");
+    const copy = make("button", { type: "button", class: "plain copy" }, "Copy link");
     copy.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(new URL(asks.dataset.link || location.href, location.href).href);

@@ -28,8 +28,6 @@ pub(super) struct ControlsView {
     pub(super) as_of: String,
     pub(super) known_from: String,
     pub(super) known_to: String,
-    pub(super) from: String,
-    pub(super) to: String,
 }
 
 /// A list to choose from.
@@ -52,38 +50,45 @@ pub(super) fn controls(
     let scope = &shell.scope;
     let asked = answer.map(|answer| &answer.asked);
     let own = |value: &Option<String>| value.clone().unwrap_or_default();
-    let (from, to) = (own(&scope.from), own(&scope.to));
-    let label = asked.map(|asked| asked.period.label.clone()).unwrap_or_default();
-    let listed = controls.periods.iter().any(|period| period.value == label);
-    let own_days = !from.is_empty() || !to.is_empty() || !listed;
+    let period = asked.map(|asked| &asked.period);
+    let label = period.map(view::period).unwrap_or_default();
+    let named = period.map(|period| period.label.clone()).unwrap_or_default();
+    let known = |value: &str| controls.periods.iter().any(|period| period.value == value);
+    let mut periods = controls.periods.clone();
+    // A period that is not in the list stands in it by its days, so that the form sends it again.
+    let chosen = match period {
+        Some(_) if known(&named) => named,
+        Some(_) if scope.period.as_deref().is_some_and(known) => own(&scope.period),
+        Some(period) => {
+            let value = format!("{}..{}", period.from, period.to);
+            periods.insert(0, Choice::new(value.clone(), label.clone()));
+            value
+        }
+        None => own(&scope.period),
+    };
+    let first = if asked.is_none() { "Latest quarter".to_owned() } else { String::new() };
     let mut selects = vec![SelectView {
         id: "c-period",
         name: "period",
         label: "Period",
-        choices: controls.periods.clone(),
-        chosen: if own_days { own(&scope.period) } else { label.clone() },
-        first: if !own_days {
-            String::new()
-        } else if label.is_empty() {
-            "Latest quarter".to_owned()
-        } else {
-            label.clone()
-        },
+        choices: periods,
+        chosen,
+        first,
     }];
-    let before = asked.map_or("Period before", |asked| asked.previous.label.as_str());
+    let before = asked.map_or_else(|| "Period before".to_owned(), |asked| view::period(&asked.previous));
     selects.push(SelectView {
         id: "c-compare",
         name: "compare",
         label: "Compare with",
         choices: vec![
-            Choice::new("previous", before),
+            Choice::new("previous", &*before),
             Choice::new("year", "Year ago"),
             Choice::new("target", "Target"),
             Choice::new("previous,target", format!("{before} and target")),
             Choice::new("none", "Nothing"),
         ],
         chosen: scope.compare.join(","),
-        first: "Everything".to_owned(),
+        first: "Previous, year ago and target".to_owned(),
     });
     if !controls.segments.is_empty() {
         let fixed = controls.segment_fixed;
@@ -102,12 +107,15 @@ pub(super) fn controls(
     let model = asked.map(|asked| asked.model.clone()).unwrap_or(own(&scope.model));
     selects.push(select("c-model", "model", "Model", &controls.models, model, asked.is_none()));
     let currency = asked.map(|asked| asked.currency.to_string()).unwrap_or(own(&scope.currency));
-    let currencies = &controls.currencies;
+    let mut currencies = controls.currencies.clone();
+    if !currency.is_empty() && !currencies.iter().any(|choice| choice.value == currency) {
+        currencies.push(Choice::new(currency.clone(), currency.clone()));
+    }
     selects.push(select(
         "c-currency",
         "currency",
         "Currency",
-        currencies,
+        &currencies,
         currency,
         asked.is_none(),
     ));
@@ -133,8 +141,6 @@ pub(super) fn controls(
         as_of: own(&scope.as_of),
         known_from: controls.known_from.map(|day| day.to_string()).unwrap_or_default(),
         known_to: controls.known_to.map(|day| day.to_string()).unwrap_or_default(),
-        from,
-        to,
     }
 }
 
@@ -175,7 +181,7 @@ pub fn question_page(shell: &Shell, page: &QuestionPage<'_>) -> String {
 
 /// The home page: the scorecard, with all of its figures large.
 pub fn scorecard_page(shell: &Shell, page: &QuestionPage<'_>) -> String {
-    question(shell, page, &format!("Scorecard {}", page.answer.asked.period.label), true)
+    question(shell, page, &format!("Scorecard {}", view::period(&page.answer.asked.period)), true)
 }
 
 fn question(shell: &Shell, page: &QuestionPage<'_>, title: &str, all_lead: bool) -> String {
@@ -187,7 +193,7 @@ fn question(shell: &Shell, page: &QuestionPage<'_>, title: &str, all_lead: bool)
         asks: part.asks,
         headline: part.headline,
         controls: controls(shell, page.controls, Some(answer)),
-        asked: view::asked(&answer.asked),
+        asked: view::asked(&answer.asked, &shell.scope),
         figures: part.figures,
         charts: part.charts,
         tables: part.tables,
@@ -225,12 +231,14 @@ fn body(help: &str) -> &str {
 fn title(shell: &Shell, answer: &Answer) -> String {
     let known = shell.questions.iter().find(|choice| choice.value == answer.question);
     let name = known.map_or(answer.question, |choice| &choice.label);
-    format!("{name} {}", answer.asked.period.label)
+    format!("{name} {}", view::period(&answer.asked.period))
 }
 
 /// An answer as a part of a page.
 pub(super) struct Part {
     pub(super) anchor: String,
+    /// The question in a word.
+    pub(super) name: String,
     /// What makes anchors unique.
     pub(super) prefix: String,
     pub(super) href: String,
@@ -253,6 +261,7 @@ impl Part {
         let charts = answer.charts.iter().filter(|chart| !chart.points.is_empty());
         Self {
             anchor: format!("{prefix}part"),
+            name: view::capital(answer.question),
             prefix: prefix.to_owned(),
             href: links.question(answer.question),
             asks: answer.asks.to_owned(),
@@ -312,8 +321,8 @@ fn pack(company: &str, page: &Board<'_>, links: &Links<'_>) -> Pack {
     let caveats = shared_caveats(&mut parts);
     Pack {
         company: company.to_owned(),
-        period: first.map(|answer| answer.asked.period.label.clone()).unwrap_or_default(),
-        asked: first.map(|answer| view::asked(&answer.asked)).unwrap_or_default(),
+        period: first.map(|answer| view::period(&answer.asked.period)).unwrap_or_default(),
+        asked: first.map(|answer| view::asked(&answer.asked, links.scope)).unwrap_or_default(),
         controls: None,
         files: Vec::new(),
         parts,

@@ -104,7 +104,7 @@ pub fn rows_page(shell: &Shell, page: &RowsPage<'_>) -> String {
         label,
         closing: page.closing.to_owned(),
         meaning: sentence(page.meaning),
-        asked: view::asked(page.asked),
+        asked: view::asked(page.asked, scope),
         other,
         csv: export("csv"),
         xlsx: export("xlsx"),
@@ -137,7 +137,8 @@ fn columns(page: &RowsPage<'_>, link: impl Fn(&str) -> String) -> Vec<ColumnView
             (true, false) => "ascending",
             (true, true) => "descending",
         };
-        let words = name.replace('_', " ");
+        // A count is named `n_touches`, a day `closed_on`.
+        let words = view::capital(name.strip_prefix("n_").unwrap_or(name));
         let next = if order == "ascending" { format!("-{name}") } else { name.to_string() };
         ColumnView {
             name: one_currency(column).map_or(words.clone(), |code| format!("{words} ({code})")),
@@ -436,8 +437,6 @@ struct AnalystView {
     questions: Vec<Choice>,
     question: String,
     selects: Vec<SelectView>,
-    from: String,
-    to: String,
     as_of: String,
     problem: Option<ProblemView>,
     answer: Option<AnswerView>,
@@ -488,8 +487,6 @@ pub fn analyst_page(shell: &Shell, page: &Analyst<'_>) -> String {
         questions: page.questions.to_vec(),
         question: page.question.to_owned(),
         selects: bar.selects,
-        from: bar.from,
-        to: bar.to,
         as_of: bar.as_of,
         problem: page.problem.map(ProblemView::new),
         answer,

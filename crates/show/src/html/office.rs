@@ -267,6 +267,7 @@ struct EmptyView<'a> {
     around: Around,
     missing: String,
     commands: &'a [(String, String)],
+    awaits: &'static str,
 }
 
 /// Nothing is loaded yet.
@@ -275,7 +276,23 @@ pub fn empty_page(shell: &Shell, page: &EmptyPage) -> String {
         around: Around::new(shell, "Nothing is loaded yet"),
         missing: sentence(&page.missing),
         commands: &page.commands,
+        awaits: awaits(&shell.here),
     })
+}
+
+/// What a page shows once something is loaded: no figure, since none is known.
+fn awaits(path: &str) -> &'static str {
+    match path.trim_start_matches('/').split('/').next().unwrap_or_default() {
+        "" => "The figures of the period on one page, each beside its target and earlier periods.",
+        "board" => "The pack for the board: every question with its charts, tables and notes.",
+        "health" => "How old each source is, what every load brought, and which rows were refused.",
+        "definitions" => "What each word means here, and how its figure follows from the rows.",
+        "analyst" => "The command for each answer, its checks, and the rows that were refused.",
+        _ => {
+            "A sentence that answers the question, then its figures and charts; each figure opens \
+             to the rows that make it."
+        }
+    }
 }
 
 struct StageView<'a> {

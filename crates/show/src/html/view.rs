@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use domain::answer::{Asked, Entry, Figure, Interval, Table};
 use domain::definition::check::model_name;
-use domain::{Answer, Value};
+use domain::{Answer, Period, Value};
 
 use super::around::Links;
+use super::shell::Scope;
 use crate::number::{self, Form, Scale};
 
 /// Figures that are shown large at the head of a question.
@@ -139,6 +140,14 @@ pub fn minus(text: &str) -> String {
     out
 }
 
+/// The name of a column, question or dimension as words: `closed_on` is `Closed on`.
+pub(super) fn capital(name: &str) -> String {
+    let words = name.replace('_', " ");
+    let mut chars = words.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars.as_str().chars()).collect()
+}
+
 /// Begins with a capital letter and ends with a full stop.
 pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();
@@ -268,7 +277,7 @@ fn one_figure(
         value.href = links.rows(answer.question, &figure.id);
         value.opens = format!("{}: open its rows", figure.label);
     }
-    let before = &answer.asked.previous.label;
+    let before = period(&answer.asked.previous);
     let compared = [
         (figure.previous.as_ref(), before.as_str(), "previous"),
         (figure.year_ago.as_ref(), YEAR_AGO, "year"),
@@ -477,16 +486,33 @@ pub(super) fn with_unit(title: &str, unit: &str) -> String {
     if currency && !title.contains(unit) { format!("{title} ({unit})") } else { title.to_owned() }
 }
 
+/// The name of a period; a single day stands once.
+pub(super) fn period(period: &Period) -> String {
+    if period.from == period.to { period.from.to_string() } else { period.label.clone() }
+}
+
 /// What an answer was asked for, as words with their names.
-pub(super) fn asked(asked: &Asked) -> Vec<(&'static str, String)> {
-    let period = if asked.period.label.contains(" to ") {
-        asked.period.label.clone()
+pub(super) fn asked(asked: &Asked, scope: &Scope) -> Vec<(&'static str, String)> {
+    let label = period(&asked.period);
+    let period = if asked.period.label.contains(" to ") || asked.period.from == asked.period.to {
+        label
     } else {
-        format!("{}, {} to {}", asked.period.label, asked.period.from, asked.period.to)
+        format!("{label}, {} to {}", asked.period.from, asked.period.to)
     };
+    let compared = [
+        ("previous", self::period(&asked.previous)),
+        ("year", YEAR_AGO.to_owned()),
+        ("target", "target".to_owned()),
+    ];
+    let compared: Vec<String> = compared
+        .into_iter()
+        .filter(|(with, _)| scope.compares(with))
+        .map(|(_, words)| words)
+        .collect();
+    let compared = if compared.is_empty() { "nothing".to_owned() } else { compared.join(", ") };
     let mut items = vec![
         ("Period", period),
-        ("Compared with", asked.previous.label.clone()),
+        ("Compared with", compared),
         ("Segment", asked.segment.clone().unwrap_or_else(|| "All".to_owned())),
     ];
     if !asked.by.is_empty() {

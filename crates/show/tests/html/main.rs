@@ -501,3 +501,35 @@ fn links_hold_the_scope_and_nothing_in_a_name_leaves_its_place() {
     assert_eq!(Scope::default().link("/"), "/");
     assert_eq!(segment("a/../b c?#%"), "a%2F..%2Fb%20c%3F%23%25");
 }
+
+/// The controls and what was asked, for a period of own days in a currency that is not listed.
+fn of_own_days(compare: &[&str]) -> String {
+    let mut answer = sample::pipeline();
+    let day = |text: &str| text.parse().unwrap();
+    answer.asked.period = domain::Period::days(day("2026-07-15"), day("2026-08-20"));
+    answer.asked.previous = domain::Period::days(day("2026-07-14"), day("2026-07-14"));
+    answer.asked.currency = "EUR".parse().unwrap();
+    let controls = Controls {
+        periods: vec![Choice::new("2026Q3", "2026Q3")],
+        currencies: vec![Choice::new("USD", "USD")],
+        ..Controls::default()
+    };
+    let scope = Scope {
+        compare: compare.iter().map(|&word| word.to_owned()).collect(),
+        ..Scope::default()
+    };
+    let shell = Shell { scope, here: "/pipeline".to_owned(), ..Shell::default() };
+    question_page(&shell, &QuestionPage { answer: &answer, controls: &controls, help: "" })
+}
+
+#[test]
+fn the_form_sends_again_what_is_shown_and_the_page_says_what_it_is_compared_with() {
+    let page = of_own_days(&["year"]);
+    let chosen = "<option value=\"2026-07-15..2026-08-20\" selected=\"selected\">";
+    assert!(page.contains(chosen), "own days");
+    assert!(page.contains("<option value=\"EUR\" selected=\"selected\">"), "own currency");
+    assert!(page.contains("<dt>Compared with</dt> <dd>a year ago</dd>"));
+    assert!(of_own_days(&["none"]).contains("<dt>Compared with</dt> <dd>nothing</dd>"));
+    let all = of_own_days(&[]);
+    assert!(all.contains("<dt>Compared with</dt> <dd>2026-07-14, a year ago, target</dd>"), "once");
+}
