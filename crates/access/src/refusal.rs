@@ -20,8 +20,8 @@ pub enum Refusal {
         /// How long to wait.
         retry_after: Duration,
     },
-    /// Too many people sign in at once; wait.
-    #[error("too many people are signing in at this moment")]
+    /// Too much goes on at once, or another program writes; wait.
+    #[error("too much is going on with the accounts at this moment")]
     Busy {
         /// How long to wait.
         retry_after: Duration,

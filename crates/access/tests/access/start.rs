@@ -78,6 +78,49 @@ fn a_file_of_a_newer_version_and_one_that_is_no_database_stop_the_start() {
 }
 
 #[test]
+fn accounts_that_are_gone_stop_the_start_instead_of_opening_a_new_set_up() {
+    let company = Company::new();
+    let state = file(&company, "state.sqlite");
+    let gone = || {
+        for end in ["", "-wal", "-shm"] {
+            let path = format!("{}{end}", state.display());
+            fs::remove_file(path).unwrap_or_default();
+        }
+    };
+    gone();
+    stops(&company, "audit-anchor.log", "Restore it from the backup");
+    fs::write(&state, "").unwrap();
+    stops(&company, "audit-anchor.log", "Restore it from the backup");
+    gone();
+    drop(rusqlite::Connection::open(&state).unwrap());
+    stops(&company, "audit-anchor.log", "Restore it from the backup");
+    gone();
+    fs::remove_file(file(&company, "audit-anchor.log")).unwrap();
+    stops(&company, "`secret`", "move `secret`");
+    fs::remove_file(file(&company, "secret")).unwrap();
+    assert!(opens(&company).unwrap().set_up_open().unwrap(), "that is beginning anew");
+}
+
+#[cfg(unix)]
+#[test]
+fn accounts_that_are_taken_away_while_they_are_in_use_are_refused_and_not_remembered() {
+    let company = Company::new();
+    let session = company.sign_in("ada@acorn.com");
+    let (state, aside) = (file(&company, "state.sqlite"), file(&company, "aside"));
+    fs::rename(&state, &aside).unwrap();
+    let soon = || std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let code = || company.access.by_session(&session.secret).map_err(|refusal| refusal.code());
+    soon();
+    assert_eq!(code().map(drop), Err("trouble"));
+    fs::copy(&aside, &state).unwrap();
+    assert_eq!(code().map(drop), Err("trouble"), "another file is not this one");
+    assert!(company.access.verify_audit().is_err());
+    assert!(company.access.logout(&session.caller, crate::at(crate::OFFICE)).is_err());
+    fs::rename(&aside, &state).unwrap();
+    assert!(code().is_ok(), "it is back");
+}
+
+#[test]
 fn a_session_is_looked_up_in_less_than_a_millisecond() {
     let company = Company::new();
     let session = company.sign_in("ada@acorn.com");
