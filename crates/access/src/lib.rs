@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod caller;
 pub mod clock;
+mod flood;
 mod idempotency;
 mod limit;
 mod login;
@@ -44,10 +45,14 @@ pub use types::{
 };
 
 use audit::Who;
+use flood::Flood;
 use limit::Limits;
 use password::Hasher;
 use secret::{Key, Use};
 use state::State;
+
+/// Whoever is not signed in, as the audit log names them.
+const ANONYMOUS: &str = "anonymous";
 
 /// Why access cannot be opened; each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -76,10 +81,13 @@ pub struct Access {
     key: Key,
     hasher: Hasher,
     limits: Limits,
+    flood: Flood,
     /// A time and when it was: from there lives are counted, by a clock that never goes back.
     counted_from: Mutex<(i64, Duration)>,
     /// The audit row that was anchored last, and its time.
     anchored: Mutex<Option<(i64, i64)>>,
+    /// Why the last anchor could not be written.
+    not_anchored: Mutex<Option<Trouble>>,
 }
 
 impl std::fmt::Debug for Access {
@@ -117,6 +125,8 @@ impl Access {
             key,
             hasher,
             limits: Limits::new(),
+            flood: Flood::default(),
+            not_anchored: Mutex::new(None),
         })
     }
 
@@ -137,8 +147,33 @@ impl Access {
         address: Option<Address>,
         event: &Event,
     ) -> Result<(), Refusal> {
-        let actor = caller.map_or_else(|| "anonymous".to_owned(), actor_of);
-        self.note(&actor, address, event)
+        match caller {
+            Some(caller) => self.note(&actor_of(caller), address, event),
+            None if event.outcome.starts_with("refused") => self.note_refused(address, event),
+            None => self.note(ANONYMOUS, address, event),
+        }
+    }
+
+    /// Writes down what a stranger was refused: each time at first, then only how often.
+    fn note_refused(&self, address: Option<Address>, event: &Event) -> Result<(), Refusal> {
+        let from = address.map(|address| (self.network(address), address));
+        let now = self.clock.elapsed();
+        self.tell_left_out(now)?;
+        if self.flood.admits(from, now) { self.note(ANONYMOUS, address, event) } else { Ok(()) }
+    }
+
+    /// Writes down how many refusals were left out, where the time of counting is over.
+    fn tell_left_out(&self, now: Duration) -> Result<(), Refusal> {
+        for (address, n) in self.flood.ended(now) {
+            let outcome = format!("refused:left-out n={n}");
+            self.note(ANONYMOUS, address, &Event::ended(Action::Refuse, "further", outcome))?;
+        }
+        Ok(())
+    }
+
+    /// Returns why the newest row could not be anchored outside the database, where that is so.
+    pub fn anchor_trouble(&self) -> Option<Trouble> {
+        self.not_anchored.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Writes an event of the command line to the audit log: a load, for one.
@@ -156,6 +191,8 @@ impl Access {
         if let Actor::Caller(caller) = actor {
             caller.need(Permission::ReadAudit)?;
         }
+        // What is there is shown also where nothing can be written.
+        let _told: Result<(), Refusal> = self.tell_left_out(self.clock.elapsed());
         self.state.read(|connection| audit::page(connection, before, limit.min(1_000)))
     }
 
@@ -207,8 +244,16 @@ impl Access {
         })?;
         let mut anchored = self.anchored.lock().unwrap_or_else(PoisonError::into_inner);
         if audit::due(&head, *anchored) {
-            audit::anchor(self.state.folder(), &head)?;
-            *anchored = Some((head.sequence, head.at));
+            // What was changed is changed: the next row tries again, and whoever asks is told.
+            let tried = audit::anchor(self.state.folder(), &head);
+            if tried.is_ok() {
+                *anchored = Some((head.sequence, head.at));
+            }
+            let why = match tried {
+                Err(Refusal::Trouble(why)) => Some(why),
+                _ => None,
+            };
+            *self.not_anchored.lock().unwrap_or_else(PoisonError::into_inner) = why;
         }
         Ok(changed)
     }
@@ -227,7 +272,12 @@ impl Access {
         object: &str,
         refusal: Refusal,
     ) -> Result<T, Refusal> {
-        self.note(actor, address, &Event::refused(action, object, refusal.code()))?;
+        let event = Event::refused(action, object, refusal.code());
+        if actor == ANONYMOUS {
+            self.note_refused(address, &event)?;
+        } else {
+            self.note(actor, address, &event)?;
+        }
         Err(refusal)
     }
 

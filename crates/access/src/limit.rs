@@ -75,7 +75,10 @@ impl Limits {
         now: Duration,
     ) -> Result<Attempt, Duration> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(address) = address {
+        // What others do from an address does not stop whoever is known there.
+        if let Some(address) = address
+            && !matches!(key, Key::Known(..))
+        {
             tables.addresses.wait(&address, now)?;
         }
         tables.keys.wait(&key, now)?;

@@ -119,9 +119,6 @@ impl Access {
         let refuse = |refusal: Refusal| {
             self.refuse("anonymous", Some(address), Action::Login, &object, refusal)
         };
-        if let Err(refusal) = password::fits(password) {
-            return refuse(refusal);
-        }
         let here = found.as_ref().and_then(|found| found.here);
         let limit = match here {
             Some(_) => LimitKey::Known(email_hash, network),
@@ -131,6 +128,11 @@ impl Access {
             Ok(attempt) => attempt,
             Err(retry_after) => return refuse(Refusal::TooManyAttempts { retry_after }),
         };
+        if let Err(refusal) = password::fits(password) {
+            // Counted like a wrong one, or it could be sent for ever.
+            let _counted = self.limits.wrong(&attempt, self.clock.elapsed());
+            return refuse(refusal);
+        }
         let stored = found.as_ref().and_then(|found| found.password.as_deref());
         let matches = match self.hasher.matches(password, stored) {
             Ok(matches) => matches,

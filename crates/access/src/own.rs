@@ -1,5 +1,7 @@
 //! What people do with their own account: sessions, password, profile, second factor.
 
+use std::time::Duration;
+
 use rusqlite::{Row, Transaction, params};
 
 use crate::audit::{Action, Event};
@@ -10,6 +12,9 @@ use crate::role::Permission;
 use crate::secret::Secret;
 use crate::types::{Address, Enrollment, NewSession, Session};
 use crate::{Access, actor_of, milliseconds, one, password, people, run, time, totp};
+
+/// How long a login counts as proof that the person is there.
+const FRESH_FOR: Duration = Duration::from_mins(15);
 
 impl Access {
     /// Lists the caller's own sessions, the newest first.
@@ -44,7 +49,7 @@ impl Access {
         id: &SessionId,
         address: Address,
     ) -> Result<(), Refusal> {
-        caller.need(Permission::ManageOwn)?;
+        signed_in(caller)?;
         self.change(&actor_of(caller), Some(address), |transaction| {
             let delete = "DELETE FROM session WHERE id = ?1 AND account = ?2";
             let ended = run(transaction, delete, [id.as_str(), caller.account.as_str()])?;
@@ -114,9 +119,11 @@ impl Access {
         Ok(found.and_then(|(set_up, left)| set_up.then_some(left)))
     }
 
-    /// Begins to set up a second factor. Refused where there is one already.
+    /// Begins to set up a second factor. Refused where there is one already, and where the login
+    /// is older than a quarter of an hour: a session that was left open is not enough.
     pub fn enroll(&self, caller: &Caller) -> Result<Enrollment, Refusal> {
         signed_in(caller)?;
+        self.fresh(caller)?;
         let seed = totp::seed(&caller.account)?;
         self.state.write(|transaction| {
             let update = "UPDATE account SET totp_pending = ?2 WHERE id = ?1 AND totp IS NULL \
@@ -176,13 +183,55 @@ impl Access {
         }
     }
 
-    /// Takes the second factor away, for the password; every session ends and a new one begins.
+    /// Takes the second factor away, for the password and a code of the app or a recovery code;
+    /// every session ends and a new one begins.
+    pub fn remove_second_factor_by_code(
+        &self,
+        caller: &Caller,
+        password: &str,
+        code: &str,
+        address: Address,
+    ) -> Result<NewSession, Refusal> {
+        let action = Action::SecondFactor;
+        self.prove(caller, password, action, address)?;
+        let id = caller.account.as_str();
+        let refuse = |refusal| self.refuse(id, Some(address), action, id, refusal);
+        let limit = LimitKey::Code(id.to_owned());
+        let attempt = match self.limits.begin(limit, None, self.clock.elapsed()) {
+            Ok(attempt) => attempt,
+            Err(retry_after) => return refuse(Refusal::TooManyAttempts { retry_after }),
+        };
+        let removed = self.renew(caller, address, |transaction| {
+            if !self.use_code(transaction, id, code)? {
+                return Err(Refusal::LoginRefused);
+            }
+            forget_second_factor(transaction, id)?;
+            Ok(((), Event::ended(action, id, "removed")))
+        });
+        match removed {
+            Ok(((), session)) => {
+                self.limits.right(&attempt);
+                Ok(session)
+            }
+            Err(Refusal::LoginRefused) => refuse(Refusal::LoginRefused),
+            Err(other) => {
+                self.limits.undone(&attempt);
+                Err(other)
+            }
+        }
+    }
+
+    /// Takes the second factor away for the password alone, where the login is not older than a
+    /// quarter of an hour. Weaker than [`Self::remove_second_factor_by_code`], which takes its
+    /// place.
     pub fn remove_second_factor(
         &self,
         caller: &Caller,
         password: &str,
         address: Address,
     ) -> Result<NewSession, Refusal> {
+        signed_in(caller)?;
+        self.fresh(caller)?;
         self.prove(caller, password, Action::SecondFactor, address)?;
         self.renew(caller, address, |transaction| {
             let id = caller.account.as_str();
@@ -190,6 +239,15 @@ impl Access {
             Ok(((), Event::ended(Action::SecondFactor, id, "removed")))
         })
         .map(|((), session)| session)
+    }
+
+    /// Refuses a session whose login is long ago.
+    fn fresh(&self, caller: &Caller) -> Result<(), Refusal> {
+        let age = self.life().saturating_sub(caller.proved_at.as_millisecond());
+        if age <= milliseconds(FRESH_FOR) {
+            return Ok(());
+        }
+        Err(Refusal::Conflict("this needs a login of the last 15 minutes; sign in again first"))
     }
 
     /// Changes something that ends every session of the caller, and begins a new one.

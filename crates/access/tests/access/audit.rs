@@ -147,3 +147,50 @@ fn two_processes_write_one_chain() {
     });
     assert_eq!(company.access.verify_audit().unwrap(), Verified::Whole { rows: 101 });
 }
+
+#[test]
+fn strangers_cannot_make_the_log_grow_without_end_and_what_is_left_out_is_counted() {
+    let company = Company::new();
+    let refused = |address: &str| {
+        let event = Event::refused(Action::Refuse, "POST /login", "another-site");
+        company.access.record(None, Some(at(address)), &event).unwrap();
+    };
+    for _ in 0..900 {
+        refused(ELSEWHERE);
+    }
+    for n in 0..900 {
+        refused(&format!("2001:db8:{n:x}::1"));
+    }
+    let rows = company.log().len();
+    assert!(rows < 320, "{rows} rows in one minute");
+    let event = Event::done(Action::Load, "load");
+    company.access.record_console(&event).unwrap();
+    assert_eq!(company.log().len(), rows + 1, "what others do is written down all the same");
+    company.pass(std::time::Duration::from_mins(1));
+    let log = company.access.audit(Actor::Console, None, 1_000).unwrap();
+    let left_out = log.iter().find(|row| row.address == ELSEWHERE).unwrap();
+    assert_eq!(left_out.outcome, "refused:left-out n=880");
+    refused(ELSEWHERE);
+    assert!(company.log().last().unwrap().ends_with("refused:another-site"), "a new minute");
+    assert!(matches!(company.access.verify_audit().unwrap(), Verified::Whole { .. }));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_change_stands_where_the_anchor_cannot_be_written_and_whoever_asks_is_told() {
+    let company = Company::new();
+    let anchors = company.folder.path().join(".throughline/audit-anchor.log");
+    let kept = std::fs::read(&anchors).unwrap();
+    std::fs::remove_file(&anchors).unwrap();
+    std::fs::create_dir(&anchors).unwrap();
+    company.pass(std::time::Duration::from_hours(24));
+    let event = Event::done(Action::Load, "load");
+    company.access.record_console(&event).unwrap();
+    company.sign_in("ada@acorn.com");
+    assert!(company.access.anchor_trouble().is_some());
+    std::fs::remove_dir(&anchors).unwrap();
+    std::fs::write(&anchors, kept).unwrap();
+    company.access.record_console(&event).unwrap();
+    assert!(company.access.anchor_trouble().is_none(), "the next row is anchored");
+    assert_eq!(company.access.verify_audit().unwrap(), Verified::Whole { rows: 4 });
+}

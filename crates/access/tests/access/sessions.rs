@@ -171,7 +171,12 @@ fn another_persons_token_is_not_found_and_an_own_one_is_revoked_at_once() {
     assert_eq!(access.revoke_token(&ada, &token.id, at(OFFICE)), Err(Refusal::NotFound));
     let nowhere = TokenId::new("t_nowhere");
     assert_eq!(access.revoke_token(&ada, &nowhere, at(OFFICE)), Err(Refusal::NotFound));
-    assert!(access.by_token(&secret).is_ok());
+    let program = access.by_token(&secret).unwrap();
+    let by_token = access.revoke_token(&program, &token.id, at(OFFICE));
+    assert_eq!(by_token, Err(Refusal::SessionNeeded), "a token ends no tokens and no sessions");
+    let own = access.sessions(&cmo).unwrap();
+    let ended = access.end_session(&program, &own[0].id, at(OFFICE));
+    assert_eq!(ended, Err(Refusal::SessionNeeded));
     access.revoke_token(&cmo, &token.id, at(OFFICE)).unwrap();
     assert_eq!(access.by_token(&secret), Err(ENDED));
 }
@@ -190,6 +195,30 @@ fn a_segment_limit_takes_the_analysts_rights_over_everything_and_shows_in_the_ca
     let token = company.access.by_token(&secret).unwrap();
     assert_eq!(token.segment.as_deref(), Some("west"));
     assert_ne!(token.sees(), west.sees());
+}
+
+#[test]
+fn another_program_that_holds_the_file_delays_nobody_who_reads() {
+    let company = Company::new();
+    let session = company.sign_in("ada@acorn.com");
+    company.pass(Duration::from_mins(1));
+    let path = company.folder.path().join(".throughline/state.sqlite");
+    let other = rusqlite::Connection::open(path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let start = std::time::Instant::now();
+    company.access.by_session(&session.secret).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..6)
+            .map(|_| scope.spawn(|| company.access.logout(&session.caller, at(OFFICE))))
+            .collect();
+        for writer in writers {
+            assert_eq!(writer.join().unwrap().unwrap_err().code(), "busy");
+        }
+    });
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    other.execute_batch("ROLLBACK").unwrap();
+    company.access.logout(&session.caller, at(OFFICE)).unwrap();
 }
 
 #[test]
