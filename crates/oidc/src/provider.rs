@@ -1,7 +1,9 @@
 //! The login: begun here, proved there, believed here.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +32,8 @@ use crate::settings::Settings;
 const KNOWN_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// Where its keys do not fit, or it was not reached, it is asked anew after this.
 const ASKED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(30);
+/// How long a login waits while another one asks the provider about itself.
+const OTHERS_WAIT: Duration = Duration::from_secs(2);
 /// Clocks may differ by so much.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
 /// Signatures that only the provider can make. A secret that two share is none of them.
@@ -132,10 +136,36 @@ struct Known {
     asked: Timestamp,
 }
 
+/// What is known of the provider, and whether somebody is asking it.
+#[derive(Default)]
+struct Asking {
+    known: Option<Known>,
+    under_way: bool,
+}
+
+/// Ends the asking, also where it failed in a way that nobody foresaw.
+struct Asked<'a> {
+    provider: &'a Provider,
+    known: Option<Known>,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        let mut asking = self.provider.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        asking.under_way = false;
+        if self.known.is_some() {
+            asking.known = self.known.take();
+        }
+        drop(asking);
+        self.provider.answered.notify_all();
+    }
+}
+
 /// The identity provider of the settings. Calls block; shared by all threads.
 pub struct Provider {
     settings: Settings,
-    known: Mutex<Option<Known>>,
+    asking: Mutex<Asking>,
+    answered: Condvar,
     waiting: Waiting,
 }
 
@@ -148,7 +178,8 @@ impl fmt::Debug for Provider {
 impl Provider {
     /// The provider of the settings; it is not asked before somebody signs in.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, known: Mutex::new(None), waiting: Waiting::default() }
+        let (asking, answered) = (Mutex::default(), Condvar::new());
+        Self { settings, asking, answered, waiting: Waiting::default() }
     }
 
     /// What it is called on the login page.
@@ -157,7 +188,18 @@ impl Provider {
     }
 
     /// Begins a login; `next` is where the person wants to go, and comes back as it is.
+    /// Those of unknown origin share one place in what [`Self::begin_from`] limits.
     pub fn begin(&self, next: &str, now: Timestamp) -> Result<Begun, Refusal> {
+        self.begin_from(None, next, now)
+    }
+
+    /// Begins a login for a network address: whoever begins many pushes out only their own.
+    pub fn begin_from(
+        &self,
+        from: Option<IpAddr>,
+        next: &str,
+        now: Timestamp,
+    ) -> Result<Begun, Refusal> {
         let http = self.http()?;
         let metadata = self.metadata(&http, now, false)?;
         let relying = self.relying(&metadata)?;
@@ -173,7 +215,8 @@ impl Provider {
         let cookie = random().into_secret();
         let state = state.into_secret();
         let next = next.to_owned();
-        self.waiting.keep(&cookie, Pending { state, nonce, verifier, next, begun: now });
+        let from = from.map(network);
+        self.waiting.keep(&cookie, Pending { state, nonce, verifier, next, from, begun: now });
         Ok(Begun { redirect: url.into(), cookie })
     }
 
@@ -235,17 +278,28 @@ impl Provider {
     /// Returns what the provider says about itself, asked at most once in a while; `anew` asks
     /// sooner, but not each time.
     fn metadata(&self, http: &Client, now: Timestamp, anew: bool) -> Result<Metadata, Refusal> {
-        // Held while asking: others wait for the same answer instead of asking too.
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Known { said, asked }) = known.as_ref() {
-            let age = now.duration_since(*asked).abs();
+        let asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = |asking: &Asking| {
+            let Known { said, asked } = asking.known.as_ref()?;
             let enough = if anew || said.is_err() { ASKED_AGAIN_AFTER } else { KNOWN_FOR };
-            if age <= enough {
-                return said.clone().map(|metadata| *metadata);
-            }
+            let fits = now.duration_since(*asked).abs() <= enough;
+            fits.then(|| said.clone().map(|metadata| *metadata))
+        };
+        // Others wait for the same answer instead of asking too, but not for long.
+        let waits = |asking: &mut Asking| asking.under_way && known(asking).is_none();
+        let waited = self.answered.wait_timeout_while(asking, OTHERS_WAIT, waits);
+        let (mut asking, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if let Some(said) = known(&asking) {
+            return said;
         }
+        if asking.under_way {
+            return Err(Refusal::Unreachable);
+        }
+        asking.under_way = true;
+        drop(asking);
+        let mut asked = Asked { provider: self, known: None };
         let said = self.discover(http);
-        *known = Some(Known { said: said.clone().map(Box::new), asked: now });
+        asked.known = Some(Known { said: said.clone().map(Box::new), asked: now });
         said
     }
 
@@ -346,6 +400,17 @@ impl Provider {
             email: person.email.filter(|_| believed),
             name: person.name.map(|name| name.chars().take(NAME_MOST).collect()),
         })
+    }
+}
+
+/// Returns the network of an address: one machine has the second half of IPv6 to itself.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let host = u128::from(u64::MAX);
+            IpAddr::V6((u128::from(address) & !host).into())
+        }
+        address => address,
     }
 }
 

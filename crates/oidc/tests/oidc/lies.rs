@@ -216,3 +216,23 @@ fn a_provider_that_is_not_there_is_named_and_not_asked_all_the_time() {
     assert_eq!((refusal.code(), refusal.ours()), ("oidc-unreachable", true));
     assert_eq!(provider.begin("/", now + 1.second()).unwrap_err(), refusal);
 }
+
+#[test]
+fn a_provider_that_does_not_answer_holds_up_one_login_and_not_all_of_them() {
+    // Takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut settings = Liar::start().settings();
+    settings.issuer = format!("http://{}", silent.local_addr().unwrap());
+    let provider = Provider::new(settings);
+    let (start, now) = (std::time::Instant::now(), Timestamp::now());
+    let quickly = std::thread::scope(|scope| {
+        let begin = || (provider.begin("/", now).unwrap_err(), start.elapsed());
+        let logins: Vec<_> = (0..8).map(|_| scope.spawn(begin)).collect();
+        let ended = logins.into_iter().map(|login| login.join().unwrap());
+        ended
+            .inspect(|(refusal, _)| assert_eq!(refusal.code(), "oidc-unreachable"))
+            .filter(|(_, taken)| *taken < std::time::Duration::from_secs(6))
+            .count()
+    });
+    assert!(quickly >= 7, "{quickly} of 8 were told soon");
+}
