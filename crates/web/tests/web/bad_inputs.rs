@@ -15,12 +15,12 @@ use crate::support::{
 
 /// Rows that are tested in other places, with where.
 const ELSEWHERE: &[(&str, &str)] = &[
-    ("exp-001", "every text of every export kind: crates/show"),
+    ("exp-001", "every text of every export kind: crates/show, `hostile` of crates/throughline"),
     ("exp-002", "numbers in files: crates/show"),
-    ("exp-003", "formulas in names: crates/show"),
-    ("web-001", "names that are markup: crates/show and the browser tests"),
+    ("exp-003", "formulas in names: crates/show, `hostile` of crates/throughline"),
+    ("web-001", "names that are markup: crates/show, `hostile` of crates/throughline"),
     ("web-002", "characters that hide: crates/show"),
-    ("web-003", "addresses in data: crates/show"),
+    ("web-003", "addresses in data: crates/show, `hostile` of crates/throughline"),
     ("aut-003", "times of unknown accounts: crates/access"),
     ("aut-009", "answers of an identity provider: crates/oidc/tests/oidc/lies.rs"),
 ];
