@@ -6,6 +6,9 @@
 //! is not complete, or whose files have other sizes than they were written with, counts as not
 //! there, because everything in it can be built again.
 //!
+//! The builds that were used last are kept; older ones are removed, but never one that somebody
+//! has open: whoever opens a build shares a lock on it.
+//!
 //! Where a kept build has all facts but some touches, only these are read: its tables are linked
 //! into the new folder, with what the touches change beside them. Both are merged when a table is
 //! read. What is written grows with the new touches alone; where they are more than a tenth of
@@ -17,6 +20,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch,
@@ -44,6 +49,12 @@ use crate::relation::Built;
 /// Changes when the tables mean something else or are laid out in another way.
 const FORMAT: u32 = 3;
 const META: &str = "build.json";
+/// Builds that are kept beside the newest.
+const KEPT: usize = 20;
+/// What another program is writing is left alone for so long.
+const ABANDONED_AFTER: Duration = Duration::from_hours(24);
+/// Tells apart what the threads of this program write.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
 const HOPS: &str = "hops";
 const NULLS: &str = "nulls";
 /// What the names of files end in that hold changed cells and new rows of a table.
@@ -154,25 +165,80 @@ fn keep(
     if complete(&target).is_some() {
         return Ok(());
     }
-    let temporary = dir.join(format!(".{key}.{}", std::process::id()));
+    let n = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let temporary = dir.join(format!(".{key}.{}.{n}", std::process::id()));
     // What an interrupted save left behind; mostly there is nothing.
     drop(fs::remove_dir_all(&temporary));
     fs::create_dir_all(&temporary).map_err(LakeError::disk("cannot make folder", &temporary))?;
-    let meta = fill(&temporary)?;
+    let placed = place(&temporary, &target, fill);
+    if placed.is_err() {
+        // Of a save that failed nothing is left.
+        drop(fs::remove_dir_all(&temporary));
+    }
+    placed?;
+    remove_old(dir, key);
+    Ok(())
+}
+
+/// Fills a folder and gives it its name.
+fn place(
+    temporary: &Path,
+    target: &Path,
+    fill: &mut dyn FnMut(&Path) -> Result<Meta, LakeError>,
+) -> Result<(), LakeError> {
+    let meta = fill(temporary)?;
     let path = temporary.join(META);
     let text = serde_json::to_vec_pretty(&meta)?;
     fs::write(&path, text).map_err(LakeError::disk("cannot write", &path))?;
-    if target.exists() {
-        fs::remove_dir_all(&target).map_err(LakeError::disk("cannot remove", &target))?;
+    // What is not complete; someone else may have been faster with the same build.
+    if target.exists() && complete(target).is_none() {
+        fs::remove_dir_all(target).map_err(LakeError::disk("cannot remove", target))?;
     }
-    match fs::rename(&temporary, &target) {
+    match fs::rename(temporary, target) {
         Ok(()) => Ok(()),
-        // Someone else was faster with the same build.
-        Err(_) if complete(&target).is_some() => {
-            fs::remove_dir_all(&temporary).map_err(LakeError::disk("cannot remove", &temporary))
+        Err(_) if complete(target).is_some() => {
+            fs::remove_dir_all(temporary).map_err(LakeError::disk("cannot remove", temporary))
         }
-        Err(source) => Err(LakeError::disk("cannot rename", &temporary)(source)),
+        Err(source) => Err(LakeError::disk("cannot rename", temporary)(source)),
     }
+}
+
+/// Removes the builds that were not used for longest, and what interrupted saves left. One that
+/// cannot be removed now is removed another time.
+fn remove_old(dir: &Path, key: &str) {
+    let Ok(folders) = fs::read_dir(dir) else { return };
+    let mut kept = Vec::new();
+    for folder in folders.flatten() {
+        let (name, path) = (folder.file_name(), folder.path());
+        let used = |path: &Path| fs::metadata(path).and_then(|about| about.modified()).ok();
+        if name.to_string_lossy().starts_with('.') {
+            let age = used(&path).and_then(|at| SystemTime::now().duration_since(at).ok());
+            if age.is_some_and(|age| age > ABANDONED_AFTER) {
+                drop(fs::remove_dir_all(&path));
+            }
+        } else if name != key
+            && let Some(at) = used(&path.join(META))
+        {
+            kept.push((at, path));
+        }
+    }
+    kept.sort_unstable();
+    let n = kept.len().saturating_sub(KEPT);
+    for (_, path) in kept.into_iter().take(n) {
+        // Held until it is gone: who opens it meanwhile finds that it is not there.
+        if let Ok(lock) = File::open(path.join(META))
+            && lock.try_lock().is_ok()
+        {
+            drop(fs::remove_dir_all(&path));
+        }
+    }
+}
+
+/// The folder of a build that is open: it is not removed before this is dropped.
+#[derive(Debug)]
+pub(crate) struct KeptBuild {
+    pub(crate) dir: PathBuf,
+    _lock: File,
 }
 
 /// Opens the build with this key; none where it is not there or not complete.
@@ -184,9 +250,17 @@ pub fn open(
     key: &str,
 ) -> Option<Built> {
     let dir = dir.join(key);
+    let lock = File::open(dir.join(META)).ok()?;
+    // A disk without locks holds nobody up; a build that is just being removed is not opened.
+    if matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)) {
+        return None;
+    }
     let meta = complete(&dir)?;
+    // Only tells which build was used last.
+    drop(lock.set_modified(SystemTime::now()));
     let definitions = Arc::clone(definitions);
-    Some(Built::stored(facts, definitions, as_of, meta.notes, meta.summary, dir))
+    let kept = KeptBuild { dir, _lock: lock };
+    Some(Built::stored(facts, definitions, as_of, meta.notes, meta.summary, kept))
 }
 
 /// Opens the build for these facts, definitions and day, or builds and keeps it.

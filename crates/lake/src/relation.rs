@@ -12,7 +12,6 @@ mod touches;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -22,6 +21,7 @@ use jiff::civil::Date;
 
 use crate::build::caveats::{BuildSummary, Notes, caveats};
 use crate::build::{Channels, Days, Facts, Rates, Tables};
+use crate::derived::KeptBuild;
 use crate::error::LakeError;
 
 /// A relation and its columns, in the order in which they are shown.
@@ -99,7 +99,7 @@ pub struct Built {
     notes: Notes,
     summary: BuildSummary,
     /// Where tables that are not in memory yet are read from.
-    disk: Option<PathBuf>,
+    disk: Option<KeptBuild>,
     tables: Mutex<BTreeMap<&'static str, Arc<Frame>>>,
     hops: Mutex<Option<Arc<RecordBatch>>>,
     /// The touches of null paths, to be kept; none where the tables were read from disk.
@@ -149,7 +149,7 @@ impl Built {
         as_of: Date,
         notes: Notes,
         summary: BuildSummary,
-        dir: PathBuf,
+        kept: KeptBuild,
     ) -> Self {
         Self {
             facts,
@@ -157,7 +157,7 @@ impl Built {
             as_of,
             notes,
             summary,
-            disk: Some(dir),
+            disk: Some(kept),
             tables: Mutex::default(),
             hops: Mutex::default(),
             nulls: None,
@@ -261,10 +261,10 @@ impl Built {
         if let Some(frame) = locked(&self.tables).get(name) {
             return Ok(Arc::clone(frame));
         }
-        let Some(dir) = &self.disk else {
+        let Some(kept) = &self.disk else {
             return Err(LakeError::NoTable { table: name.to_owned() });
         };
-        let frame = Arc::new(crate::derived::read_frame(dir, name)?);
+        let frame = Arc::new(crate::derived::read_frame(&kept.dir, name)?);
         locked(&self.tables).insert(name, Arc::clone(&frame));
         Ok(frame)
     }
@@ -274,10 +274,10 @@ impl Built {
         if let Some(hops) = &*locked(&self.hops) {
             return Ok(Arc::clone(hops));
         }
-        let Some(dir) = &self.disk else {
+        let Some(kept) = &self.disk else {
             return Err(LakeError::NoTable { table: "hops".to_owned() });
         };
-        let hops = Arc::new(crate::derived::read_hops(dir)?);
+        let hops = Arc::new(crate::derived::read_hops(&kept.dir)?);
         *locked(&self.hops) = Some(Arc::clone(&hops));
         Ok(hops)
     }

@@ -196,3 +196,49 @@ fn what_is_kept_on_disk_gives_the_same_rows() {
     std::fs::write(dir.path().join(&key).join("leads.parquet"), b"PAR1").unwrap();
     assert!(open().is_none());
 }
+
+#[test]
+fn builds_of_many_days_do_not_pile_up_and_one_that_is_open_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = folder("acorn");
+    let definitions = definitions(&folder);
+    let built = built(facts(&folder), &definitions, AS_OF);
+    let facts: Arc<dyn crate::Facts> = Arc::new(facts(&folder));
+    let save = |key: &str| crate::derived::save(&built, dir.path(), key).unwrap();
+    let open =
+        |key: &str| crate::derived::open(Arc::clone(&facts), &definitions, AS_OF, dir.path(), key);
+    save("in-service");
+    let opened = open("in-service").unwrap();
+    for n in 0..30 {
+        save(&format!("day-{n}"));
+    }
+    let kept = std::fs::read_dir(dir.path()).unwrap().count();
+    assert!(kept <= 22, "{kept} builds");
+    assert!(open("day-0").is_none() && open("day-29").is_some());
+    let rows = Rows::of("opportunities");
+    let usd: Currency = "USD".parse().unwrap();
+    assert_eq!(opened.fetch(&rows, usd).unwrap(), built.fetch(&rows, usd).unwrap());
+    drop(opened);
+    for n in 30..55 {
+        save(&format!("day-{n}"));
+    }
+    assert!(open("in-service").is_none(), "once nobody has it open it goes like the others");
+}
+
+#[test]
+fn threads_that_keep_the_same_build_at_once_do_not_disturb_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = folder("acorn");
+    let definitions = definitions(&folder);
+    let built = built(facts(&folder), &definitions, AS_OF);
+    std::thread::scope(|scope| {
+        let save = || crate::derived::save(&built, dir.path(), "same");
+        let saving: Vec<_> = (0..4).map(|_| scope.spawn(save)).collect();
+        for saved in saving {
+            saved.join().unwrap().unwrap();
+        }
+    });
+    let facts: Arc<dyn crate::Facts> = Arc::new(facts(&folder));
+    assert!(crate::derived::open(facts, &definitions, AS_OF, dir.path(), "same").is_some());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
