@@ -16,6 +16,8 @@ use url::Url;
 const WIDTH: usize = 72;
 /// Figures of an answer that stand in the digest; the others are on the page.
 const FIGURES_SHOWN: usize = 6;
+/// The answer that holds the figures of all others.
+const SCORECARD: &str = "scorecard";
 
 /// Where the pages are.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -116,7 +118,15 @@ struct Line {
 
 /// Writes the digest of some answers, in their order.
 pub fn digest(answers: &[Answer], links: &Links) -> Digest {
-    let sections: Vec<Section> = answers.iter().map(|answer| section(answer, links)).collect();
+    // The scorecard holds the figures that matter; beside it other answers are a sentence and a link.
+    let scorecard = answers.iter().any(|answer| answer.question == SCORECARD);
+    let most = |answer: &Answer| match answer.question {
+        SCORECARD => answer.figures.len(),
+        _ if scorecard => 0,
+        _ => FIGURES_SHOWN,
+    };
+    let sections: Vec<Section> =
+        answers.iter().map(|answer| section(answer, links, most(answer))).collect();
     let first = answers.first();
     let company = first.map_or("", |answer| answer.asked.company.as_str());
     let company = if company.trim().is_empty() { "Throughline" } else { company };
@@ -151,12 +161,12 @@ fn asked(answer: &Answer) -> String {
     visible(&parts.join(" · ")).into_owned()
 }
 
-fn section(answer: &Answer, links: &Links) -> Section {
+fn section(answer: &Answer, links: &Links, most: usize) -> Section {
     let headline = if answer.headline.is_empty() { answer.asks } else { &answer.headline };
     let headline = visible(headline).into_owned();
     let figures: Vec<Line> =
-        answer.figures.iter().take(FIGURES_SHOWN).map(|figure| line(figure, answer)).collect();
-    let more = answer.figures.len().saturating_sub(FIGURES_SHOWN);
+        answer.figures.iter().take(most).map(|figure| line(figure, answer)).collect();
+    let more = answer.figures.len().saturating_sub(most);
     let remarks = [(more, "more figure"), (answer.caveats.len(), "note")];
     let remarks: Vec<String> = remarks
         .into_iter()

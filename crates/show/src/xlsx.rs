@@ -94,7 +94,9 @@ pub fn pack(answers: &[Answer]) -> Result<Vec<u8>, XlsxError> {
             sheets.push((format!("{before}figures"), figures(answer)));
         }
         for table in &answer.tables {
-            sheets.push((format!("{before}{}", table.id), grid(table, answer)));
+            let own = table.id == answer.question;
+            let name = if own { table.id.clone() } else { format!("{before}{}", table.id) };
+            sheets.push((name, grid(table, answer)));
         }
     }
     for (name, sheet) in &mut sheets {
@@ -281,7 +283,7 @@ fn one_figure(figure: &Figure, answer: &Answer, notes: &mut Vec<String>) -> Vec<
     };
     let form = form_of(&figure.value);
     let end = |pick: fn(&Interval) -> f64| {
-        figure.interval.as_ref().map_or(Cellular::Empty, |range| float(pick(range), &form))
+        figure.interval.as_ref().map_or(Cellular::Empty, |r| end_of(pick(r), &figure.value, &form))
     };
     let mut beside = |value: Option<&Value>| {
         value.map_or(Cellular::Empty, |value| written(value, answer, &figure.label, notes))
@@ -328,24 +330,68 @@ fn grid(table: &Table, answer: &Answer) -> Grid {
             headings.extend([format!("{label}, low"), format!("{label}, high")]);
         }
     }
-    let mut notes = Vec::new();
+    let mut missing = Missing::default();
     let mut rows = Vec::new();
     for row in &table.rows {
         let mut cells = vec![Cellular::Text(row.label.clone())];
         for ((entry, column), ranged) in row.entries.iter().zip(&table.columns).zip(&ranged) {
-            let place = format!("{}, {}", row.label, column.label);
-            cells.push(written(&entry.value, answer, &place, &mut notes));
+            if let Some(reason) = number::missing(&entry.value) {
+                missing.add(reason, &column.label, &row.label);
+            }
+            cells.push(written(&entry.value, answer, "", &mut Vec::new()));
             if *ranged {
                 let form = form_of(&entry.value);
                 let range = entry.interval.as_ref();
-                cells.push(range.map_or(Cellular::Empty, |range| float(range.low, &form)));
-                cells.push(range.map_or(Cellular::Empty, |range| float(range.high, &form)));
+                cells.push(range.map_or(Cellular::Empty, |r| end_of(r.low, &entry.value, &form)));
+                cells.push(range.map_or(Cellular::Empty, |r| end_of(r.high, &entry.value, &form)));
             }
         }
         rows.push(cells);
     }
+    let mut notes = missing.notes();
     notes.extend(table.note.clone());
     Grid { title: table.title.clone(), headings, rows, notes }
+}
+
+/// Why cells of a table are empty: each reason once, with its columns and rows.
+#[derive(Default)]
+struct Missing(Vec<(String, Vec<String>, Vec<String>)>);
+
+impl Missing {
+    fn add(&mut self, reason: String, column: &str, row: &str) {
+        let at = self.0.iter().position(|(known, ..)| *known == reason).unwrap_or_else(|| {
+            self.0.push((reason, Vec::new(), Vec::new()));
+            self.0.len() - 1
+        });
+        let Some((_, columns, rows)) = self.0.get_mut(at) else { return };
+        for (names, name) in [(columns, column), (rows, row)] {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+    }
+
+    fn notes(self) -> Vec<String> {
+        let note = |(reason, columns, rows): (String, Vec<String>, Vec<String>)| {
+            let rows = match rows.len() {
+                0..=3 => rows.join(", "),
+                n => format!("{n} rows"),
+            };
+            format!("{}, {rows}: {reason}", columns.join(", "))
+        };
+        self.0.into_iter().map(note).collect()
+    }
+}
+
+/// An end of a range: of an amount to the minor unit, since more digits say nothing.
+fn end_of(x: f64, of: &Value, form: &str) -> Cellular {
+    match of {
+        Value::Money(money) => {
+            let unit = 10_f64.powi(i32::try_from(money.currency.digits()).unwrap_or(2));
+            float((x * unit).round() / unit, form)
+        }
+        _ => float(x, form),
+    }
 }
 
 /// Writes a value; where there is none, the cell is empty and a note says why.
@@ -772,4 +818,23 @@ fn excel_day(day: jiff::civil::Date) -> Option<ExcelDateTime> {
     let part = |x: i8| u8::try_from(x).ok();
     let year = u16::try_from(day.year()).ok().filter(|year| *year >= 1900)?;
     ExcelDateTime::from_ymd(year, part(day.month())?, part(day.day())?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_stands_once_and_ends_of_ranges_are_cents() {
+        let mut missing = Missing::default();
+        for row in ["A", "B", "C", "D"] {
+            missing.add("no spend".to_owned(), "CAC", row);
+            missing.add("no spend".to_owned(), "ROI", row);
+        }
+        missing.add("no deal".to_owned(), "Win rate", "A");
+        assert_eq!(missing.notes(), ["CAC, ROI, 4 rows: no spend", "Win rate, A: no deal"]);
+        let money = Value::Money(Money::from_minor(1, Currency::USD));
+        let end = end_of(38_433.654_787_740_68, &money, "0");
+        assert_eq!(end, Cellular::Number { value: 38_433.65, form: "0".to_owned() });
+    }
 }

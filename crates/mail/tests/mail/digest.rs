@@ -39,6 +39,15 @@ fn a_period_that_is_not_over_has_no_verdict() {
 }
 
 #[test]
+fn beside_the_scorecard_other_answers_are_a_sentence_and_a_link() {
+    let scorecard = domain::Answer { question: "scorecard", ..answer("Acme") };
+    let alone = digest(&[answer("Acme")], &links()).text.matches("against 2026Q2").count();
+    let both = digest(&[scorecard, answer("Acme")], &links()).text;
+    assert_eq!(both.matches("against 2026Q2").count(), alone, "{both}");
+    assert!(both.contains("/scorecard?") && both.contains("/pipeline?"), "{both}");
+}
+
+#[test]
 fn the_link_shows_the_same_page_later() {
     let page = "https://throughline.acme.example/pages/pipeline?period=2026Q3\
                 &segment=mid+market+%26+more&model=w_shaped&currency=USD&as_of=2026-10-02";
