@@ -313,7 +313,7 @@ impl Site {
         } else if problem.code == "second-factor-needed" && reads {
             Reply::see_other("/settings")
         } else {
-            pages::problem(self, &problem, path, about.caller.as_ref(), &about.id)
+            pages::problem(self, &problem, path, about)
         };
         if let Some(seconds) = problem.retry_after {
             reply = reply.header(header::RETRY_AFTER, &seconds.to_string());
@@ -386,13 +386,13 @@ pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-sr
 
 /// What the log and a refusal know of a request.
 #[derive(Default)]
-struct About {
-    id: String,
+pub(crate) struct About {
+    pub(crate) id: String,
     /// The path and query as they were sent.
-    sent: String,
+    pub(crate) sent: String,
     /// The route's path, without what a person wrote into it.
     path: Option<String>,
-    caller: Option<Caller>,
+    pub(crate) caller: Option<Caller>,
     code: Option<String>,
     detail: Option<String>,
 }

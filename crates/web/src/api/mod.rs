@@ -80,7 +80,7 @@ pub(crate) fn rows(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
         "part": if figure.per { "per" } else { "figure" },
         "divided": figure.has_per,
         "evidence": figure.evidence,
-        "closing": show::closing::closing(&figure.evidence, &rows, &figure.value),
+        "closing": figure.closing(site, &rows)?,
         "page": page,
         "page_size": size,
         "pages": pages,

@@ -201,23 +201,66 @@ pub(crate) fn words(
     Ok(html::Definitions { identity: definitions.identity(), groups })
 }
 
-/// How a figure follows from rows, in words.
+/// How a figure follows from rows, in words: which rows, what is divided, factor and constant.
 fn rule(evidence: &domain::answer::Evidence) -> String {
+    let mut text = part(evidence);
+    if let Some((up, down)) = evidence.factor {
+        text.push_str(&show::closing::factor(up, down));
+    }
+    if let Some(per) = &evidence.per {
+        text = format!("({text}) ÷ ({})", part(per));
+    }
+    match evidence.plus.unwrap_or_default() {
+        0 => text,
+        less @ ..0 => format!("{text} − {}", less.unsigned_abs()),
+        more => format!("{text} + {more}"),
+    }
+}
+
+/// A measure over rows, with the conditions that they meet.
+fn part(evidence: &domain::answer::Evidence) -> String {
     use domain::answer::Measure;
     let relation = evidence.rows.relation.replace('_', " ");
     let mut text = match &evidence.measure {
         Measure::Count => format!("number of {relation}"),
-        Measure::CountDistinct(column) => format!("number of different {column} in {relation}"),
-        Measure::Sum(column) => format!("sum of {column} over {relation}"),
-        Measure::Share(column) => format!("share of {relation} where {column} is true"),
-        Measure::Mean(column) => format!("mean of {column} over {relation}"),
-        Measure::Median(column) => format!("median of {column} over {relation}"),
+        Measure::CountDistinct(column) => {
+            format!("number of different {} in {relation}", column.replace('_', " "))
+        }
+        Measure::Sum(column) => format!("sum of {} over {relation}", column.replace('_', " ")),
+        Measure::Share(column) => {
+            format!("share of {relation} where {} is true", column.replace('_', " "))
+        }
+        Measure::Mean(column) => format!("mean of {} over {relation}", column.replace('_', " ")),
+        Measure::Median(column) => {
+            format!("median of {} over {relation}", column.replace('_', " "))
+        }
     };
-    if let Some(per) = &evidence.per {
-        text.push_str(" ÷ ");
-        text.push_str(&rule(per));
+    let conditions: Vec<String> = evidence.rows.filters.iter().map(condition).collect();
+    if !conditions.is_empty() {
+        text.push_str(" where ");
+        text.push_str(&conditions.join(" and "));
     }
     text
+}
+
+/// A condition in words.
+fn condition(filter: &domain::Filter) -> String {
+    use domain::{Cell, Test};
+    let column = filter.column.replace('_', " ");
+    let said = |cell: &Cell| match cell {
+        Cell::Boolean(yes) => (if *yes { "yes" } else { "no" }).to_owned(),
+        cell => cell.to_string(),
+    };
+    match &filter.test {
+        Test::Is(cell) => format!("{column} is {}", said(cell)),
+        Test::IsNot(cell) => format!("{column} is not {}", said(cell)),
+        Test::In(cells) => {
+            format!("{column} is {}", cells.iter().map(said).collect::<Vec<_>>().join(" or "))
+        }
+        Test::Between(low, high) => format!("{column} from {} to {}", said(low), said(high)),
+        Test::Present => format!("{column} is known"),
+        Test::Missing => format!("{column} is missing"),
+    }
 }
 
 /// What the company has defined.
@@ -263,6 +306,16 @@ fn company(definitions: &Definitions) -> Vec<WordGroup> {
             "Sample floor",
             "The fewest deals on which credit by channel is shown at all.".to_owned(),
             vec![format!("{} deals", attribution.sample_floor)],
+        ),
+        word(
+            "excluded_kinds".to_owned(),
+            "Deals that are left out",
+            "The kinds of deals that count in no figure of pipeline.".to_owned(),
+            if definitions.excluded_kinds.is_empty() {
+                vec!["None".to_owned()]
+            } else {
+                definitions.excluded_kinds.iter().map(ToString::to_string).collect()
+            },
         ),
         word(
             "calendar".to_owned(),

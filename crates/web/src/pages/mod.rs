@@ -26,7 +26,7 @@ use crate::desk::Standing;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::reply::Reply;
-use crate::site::Site;
+use crate::site::{About, Site};
 use crate::visit::Visit;
 
 const MONTHS: [&str; 12] = [
@@ -158,13 +158,8 @@ fn notices(standing: &Standing) -> Vec<Notice> {
 }
 
 /// The page that tells of a problem.
-pub(crate) fn problem(
-    site: &Site,
-    problem: &Problem,
-    path: &str,
-    caller: Option<&Caller>,
-    id: &str,
-) -> Reply {
+pub(crate) fn problem(site: &Site, problem: &Problem, path: &str, about: &About) -> Reply {
+    let (caller, id) = (about.caller.as_ref(), about.id.as_str());
     let shell = around(site, path, caller, None);
     let standing = site.desk.standing();
     if caller.is_some() && problem.code == "building" {
@@ -207,6 +202,7 @@ pub(crate) fn problem(
     }
     let mut ways_out = Vec::new();
     if caller.is_some() {
+        ways_out.extend(problem.place.as_deref().and_then(|place| without(&about.sent, place)));
         ways_out.push(("/".to_owned(), "Start page".to_owned()));
     } else if problem.status != StatusCode::NOT_FOUND {
         ways_out.push(("/login".to_owned(), "Sign in".to_owned()));
@@ -220,6 +216,19 @@ pub(crate) fn problem(
     Reply::page(html::error_page(&shell, &page)).status(problem.status)
 }
 
+/// The same address without a parameter, where it has it.
+fn without(sent: &str, place: &str) -> Option<(String, String)> {
+    let (path, query) = sent.split_once('?')?;
+    let named = |pair: &&str| pair.split('=').next() == Some(place);
+    if !path.starts_with('/') || path.starts_with("//") || !query.split('&').any(|p| named(&p)) {
+        return None;
+    }
+    let rest: Vec<&str> = query.split('&').filter(|pair| !named(pair)).collect();
+    let rest = rest.join("&");
+    let href = if rest.is_empty() { path.to_owned() } else { format!("{path}?{rest}") };
+    Some((href, format!("The same page without {}", place.replace('_', " "))))
+}
+
 /// A problem as pages write it.
 pub(crate) fn written(problem: &Problem) -> html::Problem {
     told(problem, problem.what.clone())
@@ -231,7 +240,8 @@ fn told(problem: &Problem, what: String) -> html::Problem {
     html::Problem {
         code: problem.code.clone(),
         what: format!("{first}{}.", letters.as_str().trim_end_matches('.')),
-        place: problem.place.clone(),
+        // Most sentences name the parameter or field already.
+        place: problem.place.clone().filter(|place| !what.contains(place.as_str())),
         next: problem.hint.clone().unwrap_or_else(|| "Go back and try again.".to_owned()),
     }
 }

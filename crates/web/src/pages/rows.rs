@@ -38,6 +38,21 @@ pub(crate) struct Figure {
     pub(crate) evidence: Evidence,
     pub(crate) has_per: bool,
     pub(crate) per: bool,
+    /// The rows above and below the line, where the figure is a quotient.
+    pub(crate) whole: Evidence,
+}
+
+impl Figure {
+    /// How rows make the part that is shown and, above the line of a quotient, how both parts make
+    /// the figure.
+    pub(crate) fn closing(&self, site: &Site, rows: &Frame) -> Result<String, Problem> {
+        let part = closing(&self.evidence, rows, &self.value);
+        let Some(per) = &self.whole.per else { return Ok(part) };
+        let above = site.desk.rows(&self.answered, &self.whole)?;
+        let below = site.desk.rows(&self.answered, per)?;
+        let made = show::closing::quotient(&self.whole, &above, &below, &self.value);
+        Ok(made.map_or(part.clone(), |made| format!("{part} {}: {made}", self.label)))
+    }
 }
 
 /// A figure with its rows.
@@ -78,6 +93,7 @@ pub(crate) fn figure(site: &Site, visit: &Visit, caller: &Caller) -> Result<Figu
     };
     let (label, meaning) = words(&answer, &id);
     Ok(Figure {
+        whole: (*evidence).clone(),
         id,
         label,
         meaning,
@@ -104,7 +120,7 @@ pub(crate) fn page(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     let page = page_of(visit.query.page, n_rows, PAGE)?;
     let rows = slice(&all, (page - 1) * PAGE, PAGE);
     let rows = measured_first(&rows, &figure.evidence.measure);
-    let closing = closing(&figure.evidence, &all, &figure.value);
+    let closing = figure.closing(site, &all)?;
     let question = visit.part("question");
     let page = RowsPage {
         question,
@@ -256,7 +272,7 @@ pub(crate) fn xlsx(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     let answer = &figure.answered.answer;
     let mut about = about(answer);
     about.push(("Figure".to_owned(), format!("{} ({})", figure.label, figure.id)));
-    about.push(("Rows".to_owned(), closing(&figure.evidence, &rows, &figure.value)));
+    about.push(("Rows".to_owned(), figure.closing(site, &rows)?));
     let bytes = site.desk.in_turn(|| show::xlsx::frame(&rows, &about));
     let bytes = bytes.map_err(|error| unwritable(&error))?;
     let name = file_name(site, answer, &figure.id, "xlsx");
@@ -325,9 +341,33 @@ pub(crate) fn allow(
     }
     let filter = format!("{}?{:?}", visit.path, visit.query.scope);
     let rows = u64::try_from(rows).unwrap_or(u64::MAX);
-    let event = Event::export(visit.route.path, &filter, rows);
+    let event = Event::export(taken(visit), &filter, rows);
     // What cannot be written down is not given away.
     site.access.record(Some(caller), Some(visit.address), &event).map_err(refusal)
+}
+
+/// What is taken away, for the log: question and figure or table, and of which period and segment.
+/// Of a cell only its table is named, since names of rows are data.
+fn taken(visit: &Visit) -> String {
+    let figure = visit.part("figure");
+    let figure = figure.split_once('.').map_or(figure, |(table, _)| table);
+    let mut object = visit.route.path.replace("{question}", visit.part("question"));
+    object = object.replace("{figure}", figure).replace("{table}", visit.part("table"));
+    let scope = &visit.query.said;
+    let said = [
+        ("period", &scope.period),
+        ("from", &scope.from),
+        ("to", &scope.to),
+        ("segment", &scope.segment),
+        ("as_of", &scope.as_of),
+    ];
+    for (name, value) in said {
+        // What was answered is known to be a name or a day, and no longer than one.
+        if let Some(value) = value {
+            object.push_str(&format!(" {name}={value}"));
+        }
+    }
+    object
 }
 
 /// The name of a file: company, question, what, period, segment, as of which day.
@@ -340,6 +380,9 @@ pub(crate) fn file_name(_site: &Site, answer: &Answer, what: &str, ending: &str)
         asked.period.label.clone(),
     ];
     parts.extend(asked.segment.clone());
+    // Rows are loaded elsewhere, so what they were asked for stands in the name of the file.
+    parts.push(asked.model.clone());
+    parts.push(asked.currency.to_string());
     parts.push(format!("as of {}", asked.as_of));
     parts.retain(|part| !part.is_empty());
     format!("{}.{ending}", parts.join(" "))

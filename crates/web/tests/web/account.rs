@@ -140,7 +140,7 @@ fn the_audit_log_says_who_did_what_without_what_they_saw() {
         rows.iter().find(|row| row.action == action && row.actor == account).unwrap()
     };
     assert!(of("export").outcome.contains("rows="), "{:?}", of("export"));
-    assert_eq!(of("export").object, "/{question}/rows/{figure}.csv");
+    assert_eq!(of("export").object, "/pipeline/rows/won.csv period=2026Q2");
     assert_eq!(of("refuse").outcome, "refused:not-allowed");
     let page = server.get("/audit", &administrator);
     assert_eq!(page.status, 200);
