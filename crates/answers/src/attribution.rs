@@ -543,7 +543,10 @@ fn doubts(ask: &Ask, lens: &Lens<'_>) -> Vec<Caveat> {
     let n = count(&missing.distinct("opportunity_id"));
     if n > 0 {
         let (are, add) = if n == 1 { ("is", "adds") } else { ("are", "add") };
-        let text = format!("{} without amount {are} counted and {add} nothing.", words::deals(n));
+        let text = format!(
+            "{} created in the period without an amount {are} counted and {add} nothing.",
+            words::deals(n)
+        );
         found.push(caveat("amount_missing", text, &missing));
     }
     found

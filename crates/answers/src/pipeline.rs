@@ -804,14 +804,14 @@ fn doubts(view: &View<'_>, deals: &Deals<'_>, compared: bool, periods: &Periods)
         found.push(caveat("unknown_source", text, &unknown));
     }
     for (slice, column, code, what) in [
-        (created, "amount", "amount_missing", "created"),
-        (&view.won.all, "amount", "amount_missing", "won"),
+        (created, "amount", "amount_missing", "created in the period"),
+        (&view.won.all, "amount", "amount_missing", "won in the period"),
     ] {
         let missing = slice.only(Filter::missing(column));
         if let n @ 1.. = missing.size() {
             let (are, add) = if n == 1 { ("is", "adds") } else { ("are", "add") };
             let text = format!(
-                "{} {what} without amount {are} counted and {add} nothing.",
+                "{} {what} without an amount {are} counted and {add} nothing.",
                 words::deals(n)
             );
             found.push(caveat(code, text, &missing));

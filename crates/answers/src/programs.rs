@@ -862,15 +862,15 @@ fn doubts(
     let unknown = now.won.only(Filter::missing("account_id"));
     if let n @ 1.. = unknown.size() {
         let (has, counts) = if n == 1 { ("has", "counts") } else { ("have", "count") };
-        let text = format!("{} won {has} no account and {counts} as no customer.", words::deals(n));
+        let text = format!("{} won in the period {has} no account and {counts} as no customer.", words::deals(n));
         found.push(caveat("account_missing", words::sentence(&text), &unknown));
     }
-    for (slice, what) in [(&now.created, "created"), (&now.won, "won")] {
+    for (slice, what) in [(&now.created, "created in the period"), (&now.won, "won in the period")] {
         let missing = slice.only(Filter::missing("amount"));
         if let n @ 1.. = missing.size() {
             let (are, add) = if n == 1 { ("is", "adds") } else { ("are", "add") };
             let text = format!(
-                "{} {what} without amount {are} counted and {add} nothing.",
+                "{} {what} without an amount {are} counted and {add} nothing.",
                 words::deals(n)
             );
             found.push(caveat("amount_missing", text, &missing));
