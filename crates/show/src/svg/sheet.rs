@@ -7,6 +7,9 @@ use super::pen::{Anchor, Look, Pen, escaped};
 use super::text::wrap;
 use super::{Canvas, WIDE, write};
 
+/// The name of the series of what is not known.
+const UNKNOWN: &str = "Unknown";
+
 /// A series that is drawn as marks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Main<'a> {
@@ -82,7 +85,12 @@ impl<'a> Sheet<'a> {
             self.note(format!("Grey: {}.", grey.collect::<Vec<_>>().join(", ")));
         }
         let ranked = own.into_iter().enumerate();
-        ranked.map(|(rank, (index, series))| Main { index, rank, series }).collect()
+        let main = |(rank, (index, series)): (usize, (usize, &'a Series))| {
+            // What is unknown has no hue of its own.
+            let rank = if series.name == UNKNOWN { HUES + rank } else { rank };
+            Main { index, rank, series }
+        };
+        ranked.map(main).collect()
     }
 
     /// The first series with a role, and its place in the chart.
