@@ -34,6 +34,22 @@ struct Slot {
     used: AtomicU64,
 }
 
+/// Forgets a slot that got no value.
+struct Unmade<'a> {
+    cache: &'a Cache,
+    key: &'a str,
+    slot: &'a Arc<Slot>,
+    empty: bool,
+}
+
+impl Drop for Unmade<'_> {
+    fn drop(&mut self) {
+        if self.empty {
+            self.cache.forget(self.key, self.slot);
+        }
+    }
+}
+
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What the mutexes hold is complete at every moment, so a panic elsewhere spoils nothing.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -70,14 +86,11 @@ impl Cache {
         if let Some(found) = value.clone().and_then(|shared| shared.downcast::<T>().ok()) {
             return Ok(found);
         }
-        let made = match compute() {
-            Ok(made) => Arc::new(made),
-            Err(error) => {
-                drop(value);
-                self.forget(key, &slot);
-                return Err(error);
-            }
-        };
+        // A slot that stays empty is let go of, also where the computing panics.
+        let mut unmade = Unmade { cache: self, key, slot: &slot, empty: true };
+        let made = Arc::new(compute()?);
+        unmade.empty = false;
+        drop(unmade);
         self.computed.fetch_add(1, Ordering::Relaxed);
         let shared: Shared = Arc::<T>::clone(&made);
         *value = Some(shared);
@@ -161,5 +174,15 @@ mod tests {
         assert_eq!([get("a"), get("b")], [3, 4]);
         assert!(cache.get("d", |_: &u8| 1, || Err::<u8, _>(())).is_err());
         assert!(cache.get("d", |_: &u8| 1, || Ok::<_, ()>(1)).is_ok());
+    }
+
+    #[test]
+    fn computing_that_panics_leaves_nothing_behind() {
+        let cache = Cache::new(100);
+        let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _never = cache.get("key", |_: &u8| 1, || -> Result<u8, ()> { panic!("broken") });
+        }));
+        assert!(broken.is_err() && locked(&cache.kept).slots.is_empty());
+        assert_eq!(cache.get("key", |_: &u8| 1, || Ok::<_, ()>(7)).map(|made| *made), Ok(7));
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use answers::Entry;
 use axum::http::StatusCode;
-use domain::answer::Evidence;
+use domain::answer::{Caveat, Evidence};
 use domain::{Answer, Definitions, Diagnostic, Frame};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -28,6 +28,8 @@ use crate::problem::Problem;
 const LOOK: Duration = Duration::from_millis(700);
 /// How long a reader waits for the build of an earlier day before being told to come again.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// After how long a build that failed by no fault of the folder is tried again.
+const AGAIN: Duration = Duration::from_secs(30);
 /// The days of the longest period: 30 years.
 const LONGEST: i64 = 10_958;
 /// How many builds of other days are held.
@@ -56,6 +58,15 @@ pub(crate) struct Work {
     pub(crate) began_at: Timestamp,
 }
 
+/// Why the newest state could not be made.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// The company's folder is to be corrected; what it says is for those who can.
+    Folder(Arc<[Diagnostic]>),
+    /// Disk, system or program: the log says what, as it tells of the server.
+    Ours,
+}
+
 /// How things stand.
 #[derive(Clone, Default)]
 pub(crate) struct Standing {
@@ -64,7 +75,7 @@ pub(crate) struct Standing {
     /// What is being made.
     pub(crate) work: Option<Work>,
     /// Why the newest state could not be made.
-    pub(crate) fault: Option<Arc<Vec<Diagnostic>>>,
+    pub(crate) fault: Option<Fault>,
     /// True once it was looked at all.
     pub(crate) looked: bool,
 }
@@ -81,6 +92,8 @@ pub(crate) struct Desk {
     pub(crate) project: Project,
     /// What was computed.
     pub(crate) cache: Cache,
+    /// Where remarks go that belong to no request.
+    remark: Arc<dyn Fn(&str) + Send + Sync>,
     standing: RwLock<Standing>,
     progress: watch::Sender<String>,
     others: Mutex<BTreeMap<(u64, Date), Arc<Other>>>,
@@ -126,10 +139,15 @@ struct Mark {
 
 impl Desk {
     /// A desk for a company's folder; [`Desk::watch`] fills it.
-    pub(crate) fn new(project: Project, cache_bytes: usize) -> Arc<Self> {
+    pub(crate) fn new(
+        project: Project,
+        cache_bytes: usize,
+        remark: Arc<dyn Fn(&str) + Send + Sync>,
+    ) -> Arc<Self> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Arc::new(Self {
             project,
+            remark,
             cache: Cache::new(cache_bytes),
             standing: RwLock::default(),
             progress: watch::channel(String::new()).0,
@@ -146,10 +164,14 @@ impl Desk {
         std::thread::spawn(move || {
             let mut lake: Option<Arc<Lake>> = None;
             let mut seen: Option<Mark> = None;
+            let mut again: Option<Instant> = None;
             while !desk.stopped.load(Ordering::Relaxed) {
                 let mark = desk.mark(&mut lake);
-                if seen.as_ref() != Some(&mark) {
-                    desk.renew(seen.as_ref(), &mark);
+                let due = again.is_some_and(|at| Instant::now() >= at);
+                if due || seen.as_ref() != Some(&mark) {
+                    // A fault of the surroundings may pass by itself.
+                    let passing = desk.renewed(seen.as_ref(), &mark);
+                    again = passing.then(|| Instant::now() + AGAIN);
                     seen = Some(mark);
                 }
                 std::thread::sleep(LOOK);
@@ -208,8 +230,23 @@ impl Desk {
         Mark { snapshot, files }
     }
 
-    /// Makes the build of what is there now and puts it into service.
-    fn renew(&self, seen: Option<&Mark>, mark: &Mark) {
+    /// Makes the build of what is there now, also where that panics; true where it is worth another
+    /// try.
+    fn renewed(&self, seen: Option<&Mark>, mark: &Mark) -> bool {
+        if let Ok(passing) = caught(|| self.renew(seen, mark)) {
+            return passing;
+        }
+        (self.remark)("build: a panic; it is tried again in half a minute");
+        self.set(|standing| {
+            standing.fault = Some(Fault::Ours);
+            (standing.work, standing.looked) = (None, true);
+        });
+        true
+    }
+
+    /// Makes the build of what is there now and puts it into service; true where a fault may pass
+    /// by itself.
+    fn renew(&self, seen: Option<&Mark>, mark: &Mark) -> bool {
         let why = match seen {
             None => "first",
             Some(seen) if seen.snapshot == mark.snapshot => "definitions",
@@ -229,14 +266,27 @@ impl Desk {
                 self.cache.clear();
                 locked(&self.others).clear();
                 self.prepare();
+                false
             }
-            Ok(None) => self.set(|standing| {
-                (standing.work, standing.fault, standing.looked) = (None, None, true);
-            }),
-            Err(failure) => self.set(|standing| {
-                standing.fault = Some(Arc::new(failure.diagnostics));
-                (standing.work, standing.looked) = (None, true);
-            }),
+            Ok(None) => {
+                self.set(|standing| {
+                    (standing.work, standing.fault, standing.looked) = (None, None, true);
+                });
+                false
+            }
+            Err(failure) => {
+                let ours = matches!(failure.kind, Kind::World | Kind::Bug);
+                if ours {
+                    (self.remark)(&format!("build: {:?}", failure.diagnostics));
+                }
+                let fault =
+                    if ours { Fault::Ours } else { Fault::Folder(failure.diagnostics.into()) };
+                self.set(|standing| {
+                    standing.fault = Some(fault);
+                    (standing.work, standing.looked) = (None, true);
+                });
+                ours
+            }
         }
     }
 
@@ -308,7 +358,16 @@ impl Desk {
     /// Why there is nothing to answer from.
     pub(crate) fn why_not(&self) -> Problem {
         let standing = self.standing();
-        if let Some(fault) = &standing.fault {
+        if matches!(standing.fault, Some(Fault::Ours)) {
+            return Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not-built",
+                "the figures could not be prepared",
+            )
+            .hint("It is tried again in half a minute; the log of the server says why.")
+            .retry_after(30);
+        }
+        if let Some(Fault::Folder(fault)) = &standing.fault {
             let mut problem = Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "definitions",
@@ -316,7 +375,7 @@ impl Desk {
             )
             .hint("Correct them; `throughline check` lists them with file and line.")
             .retry_after(10);
-            problem.more = fault.iter().cloned().collect();
+            problem.more = fault.to_vec();
             return problem;
         }
         if standing.work.is_some() || !standing.looked {
@@ -356,7 +415,10 @@ impl Desk {
             let definitions = Arc::clone(ground.view.definitions());
             let other = Arc::clone(&other);
             std::thread::spawn(move || {
-                let made = at(&project, &definitions, day).map_err(Arc::new);
+                // Who waits is told, also where it panics.
+                let made = caught(|| at(&project, &definitions, day));
+                let panicked = || Failure::new(Kind::Bug, "panic", "making a build panicked");
+                let made = made.unwrap_or_else(|()| Err(panicked())).map_err(Arc::new);
                 *locked(&other.state) = Some(made);
                 other.ready.notify_all();
             });
@@ -394,7 +456,20 @@ impl Desk {
                     let what = format!("a period of {days} days is longer than 30 years");
                     return Err(Failure::usage(what, "Ask for a shorter one."));
                 }
-                session.answer(entry)
+                let mut answer = session.answer(entry)?;
+                if limit.is_some() {
+                    // What was noticed in all the facts counts those of others too.
+                    let whole = view.built().caveats();
+                    let of_all = |caveat: &&mut Caveat| {
+                        whole.iter().any(|one| one.code == caveat.code && one.text == caveat.text)
+                    };
+                    answer
+                        .caveats
+                        .iter_mut()
+                        .filter(of_all)
+                        .for_each(crate::pages::about::uncounted);
+                }
+                Ok(answer)
             })
         });
         Ok(Answered { answer: answered.map_err(asked)?, view, key, scope: scope.clone(), entry })
@@ -437,6 +512,11 @@ pub(crate) struct Answered {
 /// A failure of a question: a slip in the address is a 400 that says so.
 fn asked(failure: Failure) -> Problem {
     failure.into()
+}
+
+/// Runs work whose panic ends nothing else: what it shares with others is whole at every moment.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, ()> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(drop)
 }
 
 fn at(project: &Project, definitions: &Arc<Definitions>, day: Date) -> Result<View, Failure> {

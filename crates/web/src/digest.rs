@@ -8,6 +8,7 @@ use domain::Answer;
 use jiff::Timestamp;
 use mail::{Reader, Schedule};
 
+use crate::desk::caught;
 use crate::site::Site;
 
 /// How often it is looked whether something is due.
@@ -25,7 +26,9 @@ pub(crate) fn watch(site: &Arc<Site>, schedule: Arc<Schedule>) {
                 continue;
             }
             looked = Some(Instant::now());
-            run(&site, &schedule);
+            if caught(|| run(&site, &schedule)).is_err() {
+                (site.settings.remark)("digest: a panic; it is looked again in a minute");
+            }
         }
     });
 }

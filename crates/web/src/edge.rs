@@ -4,7 +4,7 @@
 //! head that does not come, the body that drips. What a request means is not known here.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use crate::tally::Tally;
 use crate::wire::Wire;
 
 /// How much the server takes on, and how long it waits.
@@ -26,12 +27,20 @@ use crate::wire::Wire;
 pub struct Limits {
     /// Open connections.
     pub connections: usize,
+    /// Open connections of one address.
+    pub per_address: usize,
+    /// Open connections of this machine and of a trusted proxy: many people come through them.
+    pub per_proxy: usize,
     /// For the head of a request, from the first byte or from the answer before.
     pub header: Duration,
     /// For the body of a request.
     pub body: Duration,
     /// For an answer to begin.
     pub request: Duration,
+    /// For the other side to take something of an answer.
+    pub write: Duration,
+    /// For the news of a build, until the browser asks for them again.
+    pub stream: Duration,
     /// For open requests when the server stops.
     pub grace: Duration,
     /// Bytes of a JSON body.
@@ -40,8 +49,14 @@ pub struct Limits {
     pub form_bytes: usize,
     /// Requests that work at a time; static files and the health of the process are not counted.
     pub working: usize,
+    /// Requests of one account that work at a time.
+    pub working_each: usize,
     /// Requests that wait for their turn.
     pub waiting: usize,
+    /// Requests of one account that wait for their turn.
+    pub waiting_each: usize,
+    /// Streams of news of one account.
+    pub streams_each: usize,
     /// Characters of a path with its query.
     pub path: usize,
     /// Bytes of answers that are kept.
@@ -52,17 +67,31 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1_024,
+            per_address: 256,
+            per_proxy: 1_008,
             header: Duration::from_secs(10),
             body: Duration::from_secs(10),
             request: Duration::from_secs(30),
+            write: Duration::from_secs(30),
+            stream: Duration::from_mins(5),
             grace: Duration::from_secs(20),
             json_bytes: 2 << 20,
             form_bytes: 64 << 10,
             working: 32,
+            working_each: 4,
             waiting: 512,
+            waiting_each: 128,
+            streams_each: 4,
             path: 4_096,
             cache_bytes: 256 << 20,
         }
+    }
+}
+
+impl Limits {
+    /// How often a stream of news is looked after.
+    pub(crate) fn beat(&self) -> Duration {
+        (self.stream / 20).max(Duration::from_millis(10))
     }
 }
 
@@ -95,9 +124,11 @@ pub(crate) async fn serve(
     listener: TcpListener,
     handler: impl Handler,
     limits: &Limits,
+    proxies: &[IpAddr],
     stop: impl Future<Output = ()>,
 ) {
     let places = Arc::new(Semaphore::new(limits.connections));
+    let addresses = Tally::default();
     let graceful = GracefulShutdown::new();
     let mut builder = http1::Builder::new();
     builder
@@ -123,17 +154,32 @@ pub(crate) async fn serve(
             tokio::spawn(turn_away(stream));
             continue;
         };
+        let from = peer.ip().to_canonical();
+        let many = from.is_loopback() || proxies.contains(&from);
+        let most = if many { limits.per_proxy } else { limits.per_address };
+        let Some(counted) = addresses.take(network(from), most) else {
+            tokio::spawn(turn_away(stream));
+            continue;
+        };
         let service = Service { handler: handler.clone(), peer };
-        let connection =
-            graceful.watch(builder.serve_connection(Wire::new(TokioIo::new(stream)), service));
+        let wire = Wire::new(TokioIo::new(stream), limits.write);
+        let connection = graceful.watch(builder.serve_connection(wire, service));
         tokio::spawn(async move {
             // A connection that breaks has no reader to be told.
             let _broken: Result<(), hyper::Error> = connection.await;
-            drop(place);
+            drop((place, counted));
         });
     }
     drop(listener);
     let _in_time: Result<(), _> = tokio::time::timeout(limits.grace, graceful.shutdown()).await;
+}
+
+/// Who is counted as one: an address, and of the long kind the network that one customer has.
+fn network(from: IpAddr) -> IpAddr {
+    match from {
+        IpAddr::V4(_) => from,
+        IpAddr::V6(long) => IpAddr::V6(Ipv6Addr::from_bits(long.to_bits() & !u128::from(u64::MAX))),
+    }
 }
 
 /// Tells a connection over the limit to come again, without waiting for what it wants.

@@ -1,6 +1,6 @@
 //! What is wrong with a request before anybody asks what it wants.
 
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Version, header};
 
 use crate::problem::Problem;
 
@@ -21,8 +21,13 @@ const SECRETS: [&str; 9] = [
     "secret",
 ];
 
-/// Refuses methods that no route has and bodies without a stated length.
-pub(crate) fn request(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+/// Refuses methods that no route has, bodies without a stated length, and what does not name
+/// one host.
+pub(crate) fn request(
+    method: &Method,
+    version: Version,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
     if !METHODS.contains(method) {
         let mut problem =
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this method is not known here")
@@ -35,6 +40,13 @@ pub(crate) fn request(method: &Method, headers: &HeaderMap) -> Result<(), Proble
     if headers.contains_key(header::TRANSFER_ENCODING) {
         return Err(Problem::bad("transfer-encoding", "the length of the body is not stated")
             .hint("Send the body with Content-Length and without Transfer-Encoding.")
+            .close());
+    }
+    // Two hosts are read differently by a proxy and by us.
+    let hosts = headers.get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && version >= Version::HTTP_11) {
+        return Err(Problem::bad("host", "the request does not name one host")
+            .hint("Send one Host header.")
             .close());
     }
     Ok(())

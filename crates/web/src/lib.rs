@@ -24,6 +24,9 @@ mod routes;
 mod server;
 mod settings;
 mod site;
+mod strangers;
+mod tally;
+mod twice;
 mod visit;
 mod wire;
 

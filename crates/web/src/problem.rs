@@ -27,6 +27,10 @@ pub(crate) struct Problem {
     pub(crate) allow: Option<String>,
     /// Closes the connection.
     pub(crate) close: bool,
+    /// A cookie that is set all the same.
+    pub(crate) cookie: Option<String>,
+    /// Somebody asked for what is another's: the audit log says so.
+    pub(crate) noted: bool,
     /// For the log only.
     pub(crate) detail: Option<String>,
 }
@@ -48,6 +52,8 @@ impl Problem {
             retry_after: None,
             allow: None,
             close: false,
+            cookie: None,
+            noted: false,
             detail: None,
         }
     }
@@ -73,6 +79,12 @@ impl Problem {
     /// Closes the connection after the answer.
     pub(crate) fn close(mut self) -> Self {
         self.close = true;
+        self
+    }
+
+    /// Has it written down in the audit log.
+    pub(crate) fn noted(mut self) -> Self {
+        self.noted = true;
         self
     }
 

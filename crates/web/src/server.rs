@@ -35,7 +35,7 @@ impl Server {
         listener: TcpListener,
     ) -> Result<Self, Failure> {
         listener.set_nonblocking(true).map_err(|error| Failure::world(&error))?;
-        let desk = Desk::new(project, settings.limits.cache_bytes);
+        let desk = Desk::new(project, settings.limits.cache_bytes, Arc::clone(&settings.remark));
         desk.watch();
         let schedule = settings.digest.clone();
         let site = Arc::new(Site::new(desk, access, settings));
@@ -86,7 +86,8 @@ impl Server {
                 stop.await;
                 stopping.stop();
             };
-            edge::serve(listener, front, &limits, stop).await;
+            let proxies = self.site.settings.trusted_proxies.clone();
+            edge::serve(listener, front, &limits, &proxies, stop).await;
             Ok::<(), std::io::Error>(())
         });
         desk.stop();

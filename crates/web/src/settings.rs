@@ -147,9 +147,17 @@ impl Settings {
         let name = host.rsplit_once(':').map_or(&*host, |(name, _)| name);
         let here = name == "localhost"
             || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if scheme != "https" && !(scheme == "http" && here) {
+        // The base says what people are told; the listener says who gets in.
+        let alone = listen.ip().to_canonical().is_loopback();
+        if scheme != "https" && !(scheme == "http" && here && alone) {
             return Err(Failure::usage(
-                format!("the base address `{base}` is not https"),
+                if alone {
+                    format!("the base address `{base}` is not https")
+                } else {
+                    format!(
+                        "{listen} can be reached from other machines, and `{base}` is not https"
+                    )
+                },
                 "Passwords and figures go over the network only through https.",
             ));
         }
@@ -301,6 +309,8 @@ mod tests {
         assert!(here.origins.contains(&"http://localhost:7117".to_owned()));
         assert!(new("0.0.0.0:7117", None).is_err());
         assert!(new("0.0.0.0:7117", Some("http://throughline.example.com")).is_err());
+        assert!(new("0.0.0.0:7117", Some("http://localhost:7117")).is_err());
+        assert!(new("127.0.0.1:7117", Some("http://localhost:7117")).is_ok());
         assert!(new("127.0.0.1:7117", Some("http://127.0.0.1.evil.example")).is_err());
         assert!(new("0.0.0.0:7117", Some("https://a.example/path")).is_err());
         let there = new("0.0.0.0:7117", Some("https://a.example/")).unwrap();

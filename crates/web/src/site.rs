@@ -3,18 +3,20 @@
 //! Guard, route, who asks, may they, what exactly, the handler, the headers, the log. A handler
 //! runs on a thread that may wait; a panic there ends this one request.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
-use access::{Access, Caller, Event, Refusal, Secret};
+use access::{Access, AccountId, Caller, Event, Refusal, Secret};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::cache::locked;
 use crate::desk::Desk;
 use crate::guard;
 use crate::pages;
@@ -23,7 +25,12 @@ use crate::query::Query;
 use crate::reply::{Content, Reply};
 use crate::routes::{Gate, Outcome, Route, Routes};
 use crate::settings::Settings;
+use crate::strangers::{Stranger, Strangers};
+use crate::tally::Tally;
 use crate::visit::{Visit, address};
+
+/// Requests at a time of which is found out who asks.
+const ASKING: usize = 16;
 
 /// Everything that answers.
 pub(crate) struct Site {
@@ -31,8 +38,18 @@ pub(crate) struct Site {
     pub(crate) access: Arc<Access>,
     pub(crate) settings: Settings,
     routes: Routes,
+    /// Turns to find out who asks: quick, so that nobody's long work is waited for.
+    asking: Arc<Semaphore>,
     working: Arc<Semaphore>,
     waiting: AtomicUsize,
+    /// Turns of each account that has requests.
+    own: Mutex<HashMap<AccountId, Weak<Semaphore>>>,
+    /// Requests of each account that wait.
+    queued: Tally<AccountId>,
+    /// Streams of news of each account.
+    pub(crate) streams: Tally<AccountId>,
+    /// Refusals of those who are not signed in.
+    strangers: Strangers,
     /// Makes the numbers of requests differ from those before a restart.
     start: u64,
     count: AtomicU64,
@@ -44,7 +61,12 @@ impl Site {
         Self {
             desk,
             access,
+            asking: Arc::new(Semaphore::new(ASKING)),
             working: Arc::new(Semaphore::new(settings.limits.working)),
+            own: Mutex::default(),
+            queued: Tally::default(),
+            streams: Tally::default(),
+            strangers: Strangers::default(),
             settings,
             routes: Routes::new(),
             waiting: AtomicUsize::new(0),
@@ -81,7 +103,11 @@ impl Site {
         let outcome = self.outcome(&head, body, from, &mut about).await;
         let reply = match outcome {
             Ok(reply) => reply,
-            Err(problem) => {
+            Err(mut problem) => {
+                let exactly = about.caller.as_ref().is_some_and(pages::may_correct);
+                if problem.code == "definitions" && !exactly {
+                    problem.more.clear();
+                }
                 about.detail.clone_from(&problem.detail);
                 about.code = Some(problem.code.clone());
                 self.told(problem, &head.method, head.uri.path(), json, &mut about)
@@ -111,7 +137,7 @@ impl Site {
         from: std::net::IpAddr,
         about: &mut About,
     ) -> Outcome {
-        guard::request(&head.method, &head.headers).map_err(|mut problem| {
+        guard::request(&head.method, head.version, &head.headers).map_err(|mut problem| {
             if problem.allow.is_some() {
                 problem.allow = self.routes.allow(head.uri.path()).or(problem.allow.take());
             }
@@ -143,9 +169,12 @@ impl Site {
         if let Gate::Instant(handler) = route.gate {
             return handler(self, &visit);
         }
+        // One time for all of it: who waited long has less left.
+        let until = tokio::time::Instant::now() + self.settings.limits.request;
         let this = Arc::clone(self);
+        let turn = self.turn(&self.asking, until).await?;
         let (mut visit, caller) = self
-            .work(self.turn().await?, move || {
+            .work(vec![turn], until, move || {
                 let caller = this.who(&visit)?;
                 let verdict = this.admit(&visit, caller.as_ref(), changes);
                 let query = verdict.and_then(|()| Query::read(&pairs, route.scoped, route.own));
@@ -161,20 +190,55 @@ impl Site {
             // Who may not do it has no body read, and whose body drips holds up nobody.
             visit.body = self.body(head, body, route).await?;
         }
+        let mut turns = Vec::new();
+        if let Some(caller) = &caller {
+            let queued = self.queued.take(caller.account.clone(), self.most_queued());
+            let _queued = queued.ok_or_else(Problem::busy)?;
+            turns.push(self.turn(&self.own(&caller.account), until).await?);
+        }
+        turns.push(self.turn(&self.working, until).await?);
         let this = Arc::clone(self);
-        let handle = move || match (&route.gate, &caller) {
-            (Gate::May(_, handler), Some(caller)) if changes => {
-                crate::once::once(&this, &visit, caller, *handler)
-            }
-            (Gate::May(_, handler), Some(caller)) => handler(&this, &visit, caller),
-            (Gate::Anyone(handler) | Gate::Instant(handler), _) => handler(&this, &visit),
-            (Gate::May(..), None) => Err(Problem::fault("admitted without a caller")),
+        let handle = move || {
+            let outcome = match (&route.gate, &caller) {
+                (Gate::May(_, handler), Some(caller)) if changes => {
+                    crate::once::once(&this, &visit, caller, *handler)
+                }
+                (Gate::May(_, handler), Some(caller)) => handler(&this, &visit, caller),
+                (Gate::Anyone(handler) | Gate::Instant(handler), _) => handler(&this, &visit),
+                (Gate::May(..), None) => Err(Problem::fault("admitted without a caller")),
+            };
+            outcome.inspect_err(|problem| {
+                if problem.noted {
+                    this.refused(&visit, caller.as_ref(), problem);
+                }
+            })
         };
-        self.work(self.turn().await?, handle).await
+        self.work(turns, until, handle).await
+    }
+
+    /// Requests of an account that wait, with those that are about to work.
+    fn most_queued(&self) -> usize {
+        self.settings.limits.waiting_each.saturating_add(self.settings.limits.working_each)
+    }
+
+    /// The turns of an account: one that asks for much leaves the others theirs.
+    fn own(&self, account: &AccountId) -> Arc<Semaphore> {
+        let mut own = locked(&self.own);
+        if let Some(turns) = own.get(account).and_then(Weak::upgrade) {
+            return turns;
+        }
+        own.retain(|_, turns| turns.strong_count() > 0);
+        let turns = Arc::new(Semaphore::new(self.settings.limits.working_each));
+        own.insert(account.clone(), Arc::downgrade(&turns));
+        turns
     }
 
     /// Waits for a turn, but not behind too many others.
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
+    async fn turn(
+        &self,
+        turns: &Arc<Semaphore>,
+        until: tokio::time::Instant,
+    ) -> Result<OwnedSemaphorePermit, Problem> {
         struct Leave<'a>(&'a AtomicUsize);
         impl Drop for Leave<'_> {
             fn drop(&mut self) {
@@ -186,8 +250,8 @@ impl Site {
             return Err(Problem::busy());
         }
         let _leave = Leave(&self.waiting);
-        let turn = Arc::clone(&self.working).acquire_owned();
-        match tokio::time::timeout(self.settings.limits.request, turn).await {
+        let turn = Arc::clone(turns).acquire_owned();
+        match tokio::time::timeout_at(until, turn).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(Problem::busy()),
         }
@@ -197,14 +261,15 @@ impl Site {
     /// nobody waits for it any more.
     async fn work<T: Send + 'static>(
         &self,
-        permit: OwnedSemaphorePermit,
+        turns: Vec<OwnedSemaphorePermit>,
+        until: tokio::time::Instant,
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let done = tokio::task::spawn_blocking(move || {
-            let _turn = permit;
+            let _turns = turns;
             work()
         });
-        match tokio::time::timeout(self.settings.limits.request, done).await {
+        match tokio::time::timeout_at(until, done).await {
             Ok(Ok(done)) => done,
             Ok(Err(panicked)) => Err(Problem::fault(panicked.to_string())),
             Err(_) => Err(Problem::new(
@@ -255,12 +320,22 @@ impl Site {
     /// Finds out who asks, where the route wants to know.
     fn who(&self, visit: &Visit) -> Result<Option<Caller>, Problem> {
         let Gate::May(..) = visit.route.gate else { return Ok(None) };
-        let found = match (bearer(visit), cookie(&visit.headers, &self.settings.cookie)) {
-            (Some(token), _) => self.access.by_token(&Secret::new(token)),
-            (None, Some(cookie)) => self.access.by_session(&Secret::new(cookie)),
+        self.known(visit)().map(Some).map_err(refusal)
+    }
+
+    /// Who sends what a request brings, as often as it is asked: a session can end meanwhile.
+    pub(crate) fn known(
+        &self,
+        visit: &Visit,
+    ) -> impl Fn() -> Result<Caller, Refusal> + Send + Sync + 'static {
+        let access = Arc::clone(&self.access);
+        let token = bearer(visit).map(Secret::new);
+        let cookie = cookie(&visit.headers, &self.settings.cookie).map(Secret::new);
+        move || match (&token, &cookie) {
+            (Some(token), _) => access.by_token(token),
+            (None, Some(cookie)) => access.by_session(cookie),
             (None, None) => Err(Refusal::NotSignedIn),
-        };
-        found.map(Some).map_err(refusal)
+        }
     }
 
     /// Finds out whether they may; a refusal is written down.
@@ -283,6 +358,18 @@ impl Site {
 
     /// Writes a refusal down.
     pub(crate) fn refused(&self, visit: &Visit, caller: Option<&Caller>, problem: &Problem) {
+        if caller.is_none() {
+            match self.strangers.comes(visit.address) {
+                Stranger::Written(0) => {}
+                Stranger::Written(n) => {
+                    let object = format!("{n} more within a minute");
+                    let event = Event::refused(access::Action::Refuse, object, "many");
+                    let _written: Result<(), Refusal> =
+                        self.access.record(None, Some(visit.address), &event);
+                }
+                Stranger::Counted => return,
+            }
+        }
         let object = format!("{} {}", visit.route.method, visit.route.path);
         let event = Event::refused(access::Action::Refuse, object, &problem.code);
         // The refusal stands also where it cannot be written down.
@@ -320,6 +407,9 @@ impl Site {
         }
         if let Some(allow) = &problem.allow {
             reply = reply.header(header::ALLOW, allow);
+        }
+        if let Some(cookie) = &problem.cookie {
+            reply = reply.header(header::SET_COOKIE, cookie);
         }
         if problem.close {
             reply = reply.header(header::CONNECTION, "close");

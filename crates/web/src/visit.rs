@@ -85,6 +85,9 @@ impl Visit {
             )
             .hint("Send one JSON object."));
         };
+        if let Some(name) = crate::twice::member(&self.body) {
+            return Err(field(&name.chars().take(80).collect::<String>(), "is given twice"));
+        }
         match members.keys().find(|name| !known.contains(&name.as_str())) {
             Some(other) => Err(unknown_field(other, known)),
             None => Ok(members),

@@ -1,11 +1,13 @@
 //! A connection whose every answer carries the headers of safety, also those that the protocol
-//! library gives by itself where a head cannot be read.
+//! library gives by itself where a head cannot be read; and that ends where nobody reads.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
+use tokio::time::{Sleep, sleep};
 
 /// The headers of an answer that nobody of ours has written.
 const HEADERS: &[u8] =
@@ -21,12 +23,32 @@ pub(crate) struct Wire<T> {
     inner: T,
     /// What is written instead of what was to be written, as far as it has not gone yet.
     instead: Vec<u8>,
+    /// How long the other side may take nothing of what is written.
+    patience: Duration,
+    /// Runs while nothing is taken.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> Wire<T> {
-    /// Wraps a connection.
-    pub(crate) const fn new(inner: T) -> Self {
-        Self { inner, instead: Vec::new() }
+    /// Wraps a connection that ends where the other side takes nothing for so long.
+    pub(crate) const fn new(inner: T, patience: Duration) -> Self {
+        Self { inner, instead: Vec::new(), patience, stalled: None }
+    }
+
+    /// Ends a write that has made no headway for too long.
+    fn patient<R>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.patience;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+        ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -69,12 +91,8 @@ impl<T: Read + Unpin> Read for Wire<T> {
     }
 }
 
-impl<T: Write + Unpin> Write for Wire<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+impl<T: Write + Unpin> Wire<T> {
+    fn write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.drain(context))?;
         let Some(instead) = dressed(bytes) else {
             return Pin::new(&mut self.inner).poll_write(context, bytes);
@@ -87,13 +105,34 @@ impl<T: Write + Unpin> Write for Wire<T> {
         }
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.drain(context))?;
         Pin::new(&mut self.inner).poll_flush(context)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.drain(context))?;
         Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+impl<T: Write + Unpin> Write for Wire<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.write(context, bytes);
+        self.patient(context, written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.flush(context);
+        self.patient(context, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let ended = self.shutdown(context);
+        self.patient(context, ended)
     }
 }

@@ -1,6 +1,6 @@
 //! Who asks, and own tokens.
 
-use access::{Caller, Permission, Preferences, Role, Theme, Token, TokenId};
+use access::{Caller, Permission, Preferences, Refusal, Role, Theme, Token, TokenId};
 use serde_json::{Map, Value, json};
 
 use super::{made, ok};
@@ -127,6 +127,9 @@ pub(crate) fn create_token(site: &Site, visit: &Visit, caller: &Caller) -> Outco
 /// Revokes a token.
 pub(crate) fn revoke_token(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     let id = TokenId::new(visit.part("id"));
-    site.access.revoke_token(caller, &id, visit.address).map_err(refusal)?;
+    site.access.revoke_token(caller, &id, visit.address).map_err(|why| match why {
+        Refusal::NotFound => Problem::not_found().noted(),
+        why => refusal(why),
+    })?;
     Ok(ok(json!({ "id": id.as_str(), "revoked": true })))
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::pages::about;
 use crate::pages::answers::{answer, find};
-use crate::pages::rows::{Opened, open, page_of, slice};
+use crate::pages::rows::{Opened, allow_of, open, page_of, slice};
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::routes::Outcome;
@@ -72,6 +72,11 @@ pub(crate) fn rows(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     let n_rows = rows.n_rows();
     let page = page_of(visit.query.page, n_rows, size)?;
     let pages = n_rows.div_ceil(size).max(1);
+    let shown = slice(&rows, (page - 1) * size, size);
+    if size > PAGE {
+        // More at a time than a person reads is taking away.
+        allow_of(site, visit, caller, n_rows, shown.n_rows())?;
+    }
     Ok(ok(json!({
         "question": visit.part("question"),
         "figure": figure.id,
@@ -86,7 +91,7 @@ pub(crate) fn rows(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
         "pages": pages,
         "n_rows": n_rows,
         "next_page": (page < pages).then_some(page + 1),
-        "rows": show::json::frame(&slice(&rows, (page - 1) * size, size)),
+        "rows": show::json::frame(&shown),
     })))
 }
 
@@ -123,7 +128,11 @@ pub(crate) fn health(site: &Site, _visit: &Visit, caller: &Caller) -> Outcome {
     let standing = site.desk.standing();
     let Some(ground) = &standing.ground else { return Err(site.desk.why_not()) };
     let loads = about::loads(site, ground)?;
-    let sum = |count: fn(&lake::store::LoadEntry) -> u64| loads.iter().map(count).sum::<u64>();
+    // Counts of the whole company are not for who sees a part of it.
+    let whole = caller.segment.is_none();
+    let sum = |count: fn(&lake::store::LoadEntry) -> u64| {
+        whole.then(|| loads.iter().map(count).sum::<u64>())
+    };
     let calendar = ground.view.definitions().calendar();
     let known_until = loads.iter().map(|load| calendar.day(load.recorded_at)).max();
     let reasons: Vec<Value> = about::shown_reasons(site, ground, caller)?
@@ -132,10 +141,7 @@ pub(crate) fn health(site: &Site, _visit: &Visit, caller: &Caller) -> Outcome {
             |reason| json!({ "rule": reason.rule, "reason": reason.reason, "rows": reason.n_rows }),
         )
         .collect();
-    let caveats: Vec<Value> = ground
-        .view
-        .built()
-        .caveats()
+    let caveats: Vec<Value> = about::shown_caveats(ground, caller)
         .iter()
         .map(|caveat| json!({ "code": caveat.code, "text": caveat.text }))
         .collect();
@@ -145,7 +151,7 @@ pub(crate) fn health(site: &Site, _visit: &Visit, caller: &Caller) -> Outcome {
         "definitions": ground.view.definitions().identity(),
         "preparing": standing.work.is_some(),
         "faults": standing.fault.is_some(),
-        "loads": loads.len(),
+        "loads": whole.then_some(loads.len()),
         "read": sum(|load| load.n_read),
         "loaded": sum(|load| load.n_loaded),
         "known": sum(|load| load.n_known),
@@ -155,8 +161,16 @@ pub(crate) fn health(site: &Site, _visit: &Visit, caller: &Caller) -> Outcome {
     })))
 }
 
+fn last(file: &str) -> &str {
+    file.rsplit(['/', '\\']).next().unwrap_or(file)
+}
+
 /// The ledger of loads.
-pub(crate) fn loads(site: &Site, _visit: &Visit, _caller: &Caller) -> Outcome {
+pub(crate) fn loads(site: &Site, _visit: &Visit, caller: &Caller) -> Outcome {
+    if caller.segment.is_some() {
+        // It counts the rows of the whole company.
+        return Err(Problem::forbidden().noted());
+    }
     let standing = site.desk.standing();
     let Some(ground) = &standing.ground else { return Err(site.desk.why_not()) };
     let loads: Vec<Value> = about::loads(site, ground)?
@@ -165,12 +179,12 @@ pub(crate) fn loads(site: &Site, _visit: &Visit, _caller: &Caller) -> Outcome {
             json!({
                 "load": load.load_id,
                 "recorded_at": load.recorded_at.to_string(),
-                "message": load.message,
+                "message": load.message.as_deref().map(about::without_folders),
                 "read": load.n_read,
                 "loaded": load.n_loaded,
                 "known": load.n_known,
                 "quarantined": load.n_quarantined,
-                "files": load.files,
+                "files": load.files.iter().map(|file| last(file)).collect::<Vec<_>>(),
             })
         })
         .collect();

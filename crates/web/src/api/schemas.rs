@@ -287,11 +287,11 @@ pub(super) fn all() -> Value {
             ("definitions", text.clone()),
             ("preparing", flag.clone()),
             ("faults", flag.clone()),
-            ("loads", count.clone()),
-            ("read", count.clone()),
-            ("loaded", count.clone()),
-            ("known", count.clone()),
-            ("quarantined", count.clone()),
+            ("loads", or_null(&count)),
+            ("read", or_null(&count)),
+            ("loaded", or_null(&count)),
+            ("known", or_null(&count)),
+            ("quarantined", or_null(&count)),
             (
                 "reasons",
                 list(&object(&[

@@ -79,7 +79,10 @@ pub(crate) fn change(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
         Some(_) => return Err(field("segment", "is not a text or null")),
     };
     let disabled = flag(&sent, "disabled")?;
-    let (role, segment) = rights(site, role, segment.as_deref())?;
+    // What is not sent stays, also where it is no longer in the definitions.
+    let sent_rights = sent.contains_key("role") || sent.contains_key("segment");
+    let (role, segment) =
+        if sent_rights { rights(site, role, segment.as_deref())? } else { (account.role, segment) };
     if role != account.role || segment != account.segment {
         let segment = segment.as_deref();
         account = site

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use access::Caller;
 use domain::Definitions;
+use domain::answer::Caveat;
 use lake::store::LoadEntry;
 use show::html::{
     self, BuildRow, Choice, Health, LoadRow, QuarantineReason, SourceHealth, Status, Word,
@@ -27,6 +28,8 @@ pub(crate) fn health(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     let standing = site.desk.standing();
     let Some(ground) = &standing.ground else { return Err(site.desk.why_not()) };
     let loads = loads(site, ground)?;
+    // Counts of the whole company are not for who sees a part of it.
+    let whole = caller.segment.is_none();
     let calendar = ground.view.definitions().calendar();
     let mut builds = vec![BuildRow {
         as_of: Some(ground.view.as_of()),
@@ -50,9 +53,9 @@ pub(crate) fn health(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
         now: Some(visit.now),
         known_until: loads.iter().map(|load| calendar.day(load.recorded_at)).max(),
         sources: sources(&loads, visit.now),
-        loads: loads.iter().rev().take(200).map(load_row).collect(),
+        loads: loads.iter().rev().take(if whole { 200 } else { 0 }).map(load_row).collect(),
         quarantine: shown_reasons(site, ground, caller)?,
-        caveats: ground.view.built().caveats().into_iter().map(|caveat| caveat.text).collect(),
+        caveats: shown_caveats(ground, caller).into_iter().map(|caveat| caveat.text).collect(),
         builds,
     };
     Ok(Reply::page(html::health_page(&shell(site, visit, caller), &page)))
@@ -65,12 +68,37 @@ pub(crate) fn loads(_site: &Site, ground: &Ground) -> Result<Vec<LoadEntry>, Pro
     Ok(loads)
 }
 
+/// What is known about the facts, as a caller may see it.
+pub(crate) fn shown_caveats(ground: &Ground, caller: &Caller) -> Vec<Caveat> {
+    let mut caveats = ground.view.built().caveats();
+    if caller.segment.is_some() {
+        caveats.iter_mut().for_each(uncounted);
+    }
+    caveats
+}
+
+/// Leaves the numbers of the whole company out of a caveat.
+pub(crate) fn uncounted(caveat: &mut Caveat) {
+    let what = name_of(&caveat.code.replace('-', " "));
+    caveat.text = format!("{what}: noticed in the record of the whole company.");
+    caveat.rows = None;
+}
+
+/// A text without the folders of the paths in it: they are of the server, and nobody else's.
+pub(crate) fn without_folders(text: &str) -> String {
+    let last = |word: &str| {
+        let word = word.trim_end_matches(['/', '\\']);
+        word.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()
+    };
+    text.split(' ').map(last).collect::<Vec<_>>().join(" ")
+}
+
 fn load_row(load: &LoadEntry) -> LoadRow {
     LoadRow {
         id: load.load_id,
         at: load.recorded_at,
         by: load.author.clone(),
-        message: load.message.clone(),
+        message: load.message.as_deref().map(without_folders),
         n_files: u64::try_from(load.files.len()).unwrap_or_default(),
         n_read: load.n_read,
         n_loaded: load.n_loaded,
@@ -109,6 +137,9 @@ pub(crate) fn shown_reasons(
     ground: &Ground,
     caller: &Caller,
 ) -> Result<Vec<QuarantineReason>, Problem> {
+    if caller.segment.is_some() {
+        return Ok(Vec::new());
+    }
     let mut reasons = reasons(site, ground)?;
     if !super::may_analyze(caller) {
         for reason in &mut reasons {
@@ -183,7 +214,11 @@ pub(crate) fn words(
                 word.used_in.push(used.clone());
                 continue;
             }
-            let goals = definitions.goals.iter().filter(|goal| goal.figure == figure.id);
+            // Goals are for the whole company.
+            let goals = definitions
+                .goals
+                .iter()
+                .filter(|goal| caller.segment.is_none() && goal.figure == figure.id);
             figures.push(Word {
                 id: figure.id.clone(),
                 name: figure.label.clone(),

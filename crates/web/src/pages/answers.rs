@@ -33,7 +33,7 @@ pub(crate) fn answer(
     if let Some(only) = &caller.segment {
         if let Some(asked) = scope.segment.as_ref().filter(|asked| *asked != only) {
             // The same words whether or not there is such a segment.
-            return Err(not_one_of("segment", asked, &[only]));
+            return Err(not_one_of("segment", asked, &[only]).noted());
         }
         scope.segment = Some(only.clone());
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use access::Caller;
+use axum::body::Bytes;
 use domain::{Answer, Definitions};
 use show::html::{self, Board, Controls};
 
@@ -17,29 +18,37 @@ use crate::routes::Outcome;
 use crate::site::Site;
 use crate::visit::Visit;
 
+/// The answers of the pack.
+struct Packed {
+    answers: Vec<Answer>,
+    /// What they were made with.
+    definitions: Arc<Definitions>,
+    /// Everything that a file of them depends on.
+    key: String,
+}
+
 /// The answers of the pack, and the definitions that they were made with.
-fn pack(
-    site: &Site,
-    visit: &Visit,
-    caller: &Caller,
-) -> Result<(Vec<Answer>, Arc<Definitions>), Problem> {
+fn pack(site: &Site, visit: &Visit, caller: &Caller) -> Result<Packed, Problem> {
     // What a table is broken down by differs by question, so the pack has each question's own way.
     let mut query: Query = visit.query.clone();
     query.scope.by.clear();
     let mut answers = Vec::new();
     let mut definitions = None;
+    let mut key = visit.query.said.link("");
     for entry in ::answers::QUESTIONS {
         let answered = answer(site, entry, &query, caller)?;
         definitions = Some(Arc::clone(answered.view.definitions()));
         answers.push((*answered.answer).clone());
+        key.push('|');
+        key.push_str(&answered.key);
     }
     let definitions = definitions.ok_or_else(|| Problem::fault("no question"))?;
-    Ok((answers, definitions))
+    Ok(Packed { answers, definitions, key })
 }
 
 /// The pack as a page.
 pub(crate) fn page(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
-    let (answers, definitions) = pack(site, visit, caller)?;
+    let Packed { answers, definitions, .. } = pack(site, visit, caller)?;
     let controls = controls(site, None, caller)?;
     let words = print::words(&definitions);
     let board = Board { answers: &answers, controls: &controls, words: &words };
@@ -64,9 +73,19 @@ fn taken(
     ))
 }
 
+/// A file of the pack, made once for all who take the same.
+fn made(
+    site: &Site,
+    key: &str,
+    make: impl FnOnce() -> Result<Vec<u8>, Problem>,
+) -> Result<Bytes, Problem> {
+    let make = || site.desk.in_turn(make).map(Bytes::from);
+    Ok((*site.desk.cache.get(key, Bytes::len, make)?).clone())
+}
+
 /// The pack as PDF.
 pub(crate) fn pdf(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
-    let (answers, definitions) = pack(site, visit, caller)?;
+    let Packed { answers, definitions, key } = pack(site, visit, caller)?;
     let name = taken(site, visit, caller, &answers, "pdf")?;
     let words = print::words(&definitions);
     let base = site.settings.base.as_str();
@@ -81,22 +100,25 @@ pub(crate) fn pdf(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
         link: Some(&link),
         ..print::Pack::of(&answers)
     };
-    let bytes = site.desk.in_turn(|| print::board(&pack));
-    let bytes = bytes.map_err(|error| Problem::fault(error.to_string()))?;
+    let bytes = made(site, &format!("pdf|{key}"), || {
+        print::board(&pack).map_err(|error| Problem::fault(error.to_string()))
+    })?;
     Ok(Reply::new("application/pdf", bytes).file(&name))
 }
 
 /// The pack as a workbook.
 pub(crate) fn xlsx(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
-    let (answers, _) = pack(site, visit, caller)?;
+    let Packed { answers, key, .. } = pack(site, visit, caller)?;
     let name = taken(site, visit, caller, &answers, "xlsx")?;
-    let bytes = site.desk.in_turn(|| show::xlsx::pack(&answers));
-    Ok(Reply::new(XLSX, bytes.map_err(|error| unwritable(&error))?).file(&name))
+    let bytes = made(site, &format!("xlsx|{key}"), || {
+        show::xlsx::pack(&answers).map_err(|error| unwritable(&error))
+    })?;
+    Ok(Reply::new(XLSX, bytes).file(&name))
 }
 
 /// The pack as one page that needs nothing else.
 pub(crate) fn html(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
-    let (answers, definitions) = pack(site, visit, caller)?;
+    let Packed { answers, definitions, .. } = pack(site, visit, caller)?;
     let name = taken(site, visit, caller, &answers, "html")?;
     let words = print::words(&definitions);
     let controls = Controls::default();
@@ -111,7 +133,7 @@ pub(crate) fn html(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
 
 /// The pack as JSON.
 pub(crate) fn json(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
-    let (answers, _) = pack(site, visit, caller)?;
+    let Packed { answers, .. } = pack(site, visit, caller)?;
     let name = taken(site, visit, caller, &answers, "json")?;
     let answers: Vec<_> = answers.iter().map(show::json::answer).collect();
     let data = serde_json::json!({ "answers": answers });

@@ -92,9 +92,14 @@ pub(crate) fn cookie(site: &Site, name: &str, value: &str, age: Option<u32>) -> 
 /// Signs out.
 pub(crate) fn logout(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     visit.form(&[])?;
-    site.access.logout(caller, visit.address).map_err(refusal)?;
-    let reply = Reply::see_other("/login");
-    Ok(reply.header(header::SET_COOKIE, &cookie(site, &site.settings.cookie, "", Some(0))))
+    let gone = cookie(site, &site.settings.cookie, "", Some(0));
+    if let Err(why) = site.access.logout(caller, visit.address) {
+        // Whoever sits here next is signed out all the same.
+        let mut problem = refusal(why);
+        problem.cookie = Some(gone);
+        return Err(problem);
+    }
+    Ok(Reply::see_other("/login").header(header::SET_COOKIE, &gone))
 }
 
 /// What a one-time link leads to: the first account, an invitation, a new password. Without a link

@@ -22,7 +22,7 @@ use show::html::{
     Shell, Stage,
 };
 
-use crate::desk::Standing;
+use crate::desk::{Fault, Standing};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::reply::Reply;
@@ -87,7 +87,7 @@ pub(crate) fn around(
         .filter(|entry| entry.question.id != HOME)
         .map(|entry| Choice::new(entry.question.id, name_of(entry.question.id)))
         .collect();
-    shell.notices = notices(&standing);
+    shell.notices = notices(&standing, may_correct(caller));
     if let Some(ground) = &standing.ground {
         let definitions = ground.view.definitions();
         let asked = query.map(|query| &query.scope);
@@ -103,6 +103,9 @@ pub(crate) fn around(
     }
     shell
 }
+
+/// Endings of the addresses of files.
+const FILES: [&str; 5] = [".csv", ".xlsx", ".pdf", ".html", ".json"];
 
 /// The question that is the start page.
 pub(crate) const HOME: &str = "scorecard";
@@ -138,22 +141,31 @@ pub(crate) fn segment_name(definitions: Option<&Definitions>, id: &str) -> Strin
     known.map_or_else(|| name_of(id), |segment| segment.name.clone())
 }
 
-fn notices(standing: &Standing) -> Vec<Notice> {
+/// Who is told what exactly is wrong in the company's folder: those who can have it corrected.
+pub(crate) fn may_correct(caller: &Caller) -> bool {
+    may_analyze(caller) || (caller.may(Permission::ManagePeople) && caller.segment.is_none())
+}
+
+fn notices(standing: &Standing, exactly: bool) -> Vec<Notice> {
     let mut notices = Vec::new();
     if let Some(work) = &standing.work {
         notices.push(Notice { kind: NoticeKind::Progress, text: work.said(), link: None });
     }
-    if let Some(fault) = &standing.fault {
-        let first = fault.first().map(|fault| fault.message.clone()).unwrap_or_default();
-        notices.push(Notice {
-            kind: NoticeKind::Warning,
-            text: format!(
-                "The newest state of the company's folder has a fault, so figures are as before it: \
-                 {first}. `throughline check` lists what to correct."
-            ),
-            link: None,
-        });
-    }
+    let text = match &standing.fault {
+        None => return notices,
+        Some(Fault::Folder(faults)) => {
+            let first = faults.first().filter(|_| exactly);
+            let first = first.map_or_else(String::new, |fault| format!(": {}", fault.message));
+            format!(
+                "The newest state of the company's folder has a fault, so figures are as before \
+                 it{first}. `throughline check` lists what to correct."
+            )
+        }
+        Some(Fault::Ours) => "Newer figures could not be prepared, so they are as before. It is \
+                              tried again; the log of the server says why."
+            .to_owned(),
+    };
+    notices.push(Notice { kind: NoticeKind::Warning, text, link: None });
     notices
 }
 
@@ -162,7 +174,9 @@ pub(crate) fn problem(site: &Site, problem: &Problem, path: &str, about: &About)
     let (caller, id) = (about.caller.as_ref(), about.id.as_str());
     let shell = around(site, path, caller, None);
     let standing = site.desk.standing();
-    if caller.is_some() && problem.code == "building" {
+    // A page that is kept as a file would be taken for it.
+    let file = FILES.iter().any(|ending| path.ends_with(ending));
+    if caller.is_some() && problem.code == "building" && !file {
         let mut stages = Vec::new();
         let mut began_at = None;
         if let Some(work) = standing.work {
@@ -177,7 +191,7 @@ pub(crate) fn problem(site: &Site, problem: &Problem, path: &str, about: &About)
         }
         return Reply::page(html::building_page(&shell, &BuildingPage { stages, began_at }));
     }
-    if caller.is_some() && problem.code == "nothing-loaded" {
+    if caller.is_some() && problem.code == "nothing-loaded" && !file {
         let command = |text: &str, what: &str| (text.to_owned(), what.to_owned());
         let page = EmptyPage {
             missing: "Nothing has been loaded yet".to_owned(),

@@ -327,6 +327,17 @@ pub(crate) fn allow(
     caller: &Caller,
     rows: usize,
 ) -> Result<(), Problem> {
+    allow_of(site, visit, caller, rows, rows)
+}
+
+/// The same where `n_taken` of the rows are taken at a time: the limit is for all of them.
+pub(crate) fn allow_of(
+    site: &Site,
+    visit: &Visit,
+    caller: &Caller,
+    rows: usize,
+    n_taken: usize,
+) -> Result<(), Problem> {
     let most = site.settings.export_rows;
     let most = if caller.may(Permission::Analyze) { most.saturating_mul(10) } else { most };
     if rows > most {
@@ -340,7 +351,7 @@ pub(crate) fn allow(
         return Ok(());
     }
     let filter = format!("{}?{:?}", visit.path, visit.query.scope);
-    let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+    let rows = u64::try_from(n_taken).unwrap_or(u64::MAX);
     let event = Event::export(taken(visit), &filter, rows);
     // What cannot be written down is not given away.
     site.access.record(Some(caller), Some(visit.address), &event).map_err(refusal)

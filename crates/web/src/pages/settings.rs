@@ -190,7 +190,7 @@ pub(crate) fn revoke(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     let id = TokenId::new(visit.part("id"));
     match site.access.revoke_token(caller, &id, visit.address) {
         Ok(()) => done(site, visit, caller, "The token is revoked."),
-        Err(Refusal::NotFound) => Err(Problem::not_found()),
+        Err(Refusal::NotFound) => Err(Problem::not_found().noted()),
         Err(why) => refused(site, visit, caller, why),
     }
 }
@@ -201,7 +201,7 @@ pub(crate) fn end(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     let id = SessionId::new(visit.part("id"));
     match site.access.end_session(caller, &id, visit.address) {
         Ok(()) => done(site, visit, caller, "The session has ended."),
-        Err(Refusal::NotFound) => Err(Problem::not_found()),
+        Err(Refusal::NotFound) => Err(Problem::not_found().noted()),
         Err(why) => refused(site, visit, caller, why),
     }
 }

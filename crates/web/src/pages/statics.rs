@@ -1,7 +1,6 @@
 //! What needs no login: styles, script, fonts, the health of the process; and the news of a build.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use access::Caller;
 use axum::body::Bytes;
@@ -55,34 +54,46 @@ fn file(asset: &'static show::html::Asset) -> Reply {
 }
 
 /// How a build goes on, as events that the page's script listens to.
-pub(crate) fn progress(site: &Site, _visit: &Visit, _caller: &Caller) -> Outcome {
+pub(crate) fn progress(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
+    let most = site.settings.limits.streams_each;
+    let counted = site.streams.take(caller.account.clone(), most).ok_or_else(Problem::busy)?;
+    let known = Arc::new(site.known(visit));
     let desk = Arc::clone(&site.desk);
     let mut news = desk.progress();
     let (sender, receiver) = pieces(4);
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return Err(Problem::fault("no runtime"));
     };
-    runtime.spawn(async move {
-        // A browser asks again by itself; so nobody is held on to for long.
-        for _ in 0..2_000 {
+    let mut beat = tokio::time::interval(site.settings.limits.beat());
+    let telling = async move {
+        let _counted = counted;
+        loop {
             let told = news.borrow_and_update().clone();
             let gone = sender.send(Ok(format!("data: {told}\n\n").into())).await.is_err();
             if gone || desk.stopped() {
                 return;
             }
             loop {
-                match tokio::time::timeout(Duration::from_secs(15), news.changed()).await {
-                    Ok(Ok(())) => break,
-                    Ok(Err(_)) => return,
-                    // A remark keeps the connection open, and finds out whether it still is.
-                    Err(_) if sender.send(Ok(Bytes::from_static(b": \n\n"))).await.is_err() => {
-                        return;
-                    }
-                    Err(_) => {}
+                tokio::select! {
+                    changed = news.changed() => match changed {
+                        Ok(()) => break,
+                        Err(_) => return,
+                    },
+                    () = sender.closed() => return,
+                    _ = beat.tick() => {}
+                }
+                // Who has signed out meanwhile is told nothing more.
+                let known = Arc::clone(&known);
+                let still = tokio::task::spawn_blocking(move || known().is_ok()).await;
+                let remark = Bytes::from_static(b": \n\n");
+                if !still.unwrap_or(false) || sender.send(Ok(remark)).await.is_err() {
+                    return;
                 }
             }
         }
-    });
+    };
+    // A browser asks again by itself; so nobody is held on to for long.
+    runtime.spawn(tokio::time::timeout(site.settings.limits.stream, telling));
     let mut reply = Reply::new("text/event-stream", "").status(StatusCode::OK);
     reply.content = Content::Pieces(receiver);
     reply.marked = false;

@@ -12,6 +12,7 @@ mod account;
 mod api;
 mod bad_inputs;
 mod edge;
+mod hold;
 mod rights;
 mod rows;
 mod support;
