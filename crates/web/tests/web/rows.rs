@@ -138,13 +138,13 @@ fn more_rows_than_a_role_may_take_away_are_refused_before_any_is_sent() {
 fn a_quotient_says_how_it_is_made_and_definitions_say_which_rows() {
     let server = shared();
     let cookie = server.cookie(Role::Cfo, None);
-    let page = server.get("/programs/rows/roi?period=all", &cookie);
+    let page = server.get("/pipeline/rows/marketing_sourced_share?period=all", &cookie);
     assert_eq!(page.status, 200, "{}", page.text());
     let text = page.text();
-    assert!(text.contains(" × 0.") && text.contains(" ÷ ") && text.contains(" − 1 = "), "{text}");
+    assert!(text.contains(" ÷ ") && text.contains(" = "), "{text}");
     let words = server.get("/definitions", &cookie).text();
-    assert!(words.contains("Deals that are left out") && words.contains("Renewal"));
-    assert!(words.contains(" − 1") && words.contains(" where "), "{words}");
+    assert!(words.contains("Deals that are left out") && words.contains("renewal"));
+    assert!(words.contains(" ÷ ") && words.contains(" where "), "{words}");
     let wrong = server.get("/pipeline?as_of=nonsense&segment=enterprise", &cookie);
     assert_eq!(wrong.status, 400);
     assert!(wrong.text().contains("href=\"/pipeline?segment=enterprise\""), "{}", wrong.text());
