@@ -188,8 +188,8 @@ pub(crate) fn nothing(ask: &Ask) -> String {
     }
 }
 
-/// True where there are no rows: none at all, or none of the segment asked for (what is not recorded
-/// by segment does not count).
+/// True where there are no rows: none at all, or none of the segment asked for (what is not
+/// recorded by segment does not count).
 pub(crate) fn is_bare(ask: &Ask, given: &Given) -> bool {
     let whole = ["spend", "left_out", "touches"];
     let counts = |name: &str| ask.segment.is_none() || !whole.contains(&name);
@@ -418,8 +418,9 @@ pub(crate) fn figure(id: &str, label: &str, entry: Entry, meaning: &str) -> Figu
     Figure { evidence: entry.evidence, ..figure }
 }
 
-/// Takes the range from figures that rest on few deals, and what they would be compared with: chance
-/// alone moves them. `n` says on how many each rests now, in the period before and a year ago.
+/// Takes the range from figures that rest on few deals, and what they would be compared with:
+/// chance alone moves them. `n` says on how many each rests now, in the period before and a year
+/// ago.
 pub(crate) fn few(figures: &mut [Figure], n: &dyn Fn(&str) -> [Option<i64>; 3]) {
     let few = |n: Option<i64>| n.is_some_and(|n| n < words::SMALL);
     let why = || Value::None(format!("fewer than {} deals", words::SMALL));

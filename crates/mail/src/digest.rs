@@ -118,7 +118,7 @@ struct Line {
 
 /// Writes the digest of some answers, in their order.
 pub fn digest(answers: &[Answer], links: &Links) -> Digest {
-    // The scorecard holds the figures that matter; beside it other answers are a sentence and a link.
+    // The scorecard holds the figures that matter; other answers are a sentence and a link.
     let scorecard = answers.iter().any(|answer| answer.question == SCORECARD);
     let most = |answer: &Answer| match answer.question {
         SCORECARD => answer.figures.len(),

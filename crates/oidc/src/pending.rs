@@ -1,7 +1,8 @@
 //! Logins that were begun: what must come back, kept on our side.
 //!
 //! In memory, since they live for minutes, and bounded, since anybody may begin one: also for each
-//! network, so that nobody pushes out the logins of others. The browser holds a random key in a cookie; only its hash is here. Each can be taken once.
+//! network, so that nobody pushes out the logins of others. The browser holds a random key in a
+//! cookie; only its hash is here. Each can be taken once.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

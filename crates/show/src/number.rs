@@ -119,8 +119,8 @@ pub fn range(range: &Interval, value: &Value, scale: Scale, unicode: bool) -> Op
 }
 
 /// Writes how a value changed: `+12%`, for shares in points `+3 pts`, for plain numbers (a return
-/// of 2.4) as the difference `+0.35`, beyond +300% as `9 times`; `None` where that says nothing (no value, another unit, a
-/// base of zero or below).
+/// of 2.4) as the difference `+0.35`, beyond +300% as `9 times`; `None` where that says nothing (no
+/// value, another unit, a base of zero or below).
 pub fn change(now: &Value, before: &Value) -> Option<String> {
     if now.unit() != before.unit() {
         return None;

@@ -33,7 +33,7 @@ fn surely(channels: &Table, rows: &[&TableRow]) -> String {
     let named = |fits: &dyn Fn(f64, f64) -> bool| -> Vec<&str> {
         let places = rows.iter().zip(&series.values).enumerate();
         let fit = places.filter(|(at, (_, value))| {
-            // Without any credit there is no range, and no doubt; of few deals there is none either.
+            // Without any credit there is no range, and no doubt; of few deals neither.
             let lost = value.filter(|roi| *roi <= -1.0).map(|roi| (roi, roi));
             let (low, high) = range(*at).or(lost).unwrap_or((0.0, 0.0));
             fits(low, high)
