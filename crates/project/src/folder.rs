@@ -1,10 +1,12 @@
 //! The folder of a company: definitions and mappings in git, facts beside them.
 //!
-//!     throughline.toml          who we are
-//!     definitions/*.toml        what the words mean
-//!     mappings/*.toml           how tables are read that no preset knows
-//!     .throughline/lake         the facts
-//!     .throughline/derived      builds, always reproducible
+//! ```text
+//! throughline.toml          who we are
+//! definitions/*.toml        what the words mean
+//! mappings/*.toml           how tables are read that no preset knows
+//! .throughline/lake         the facts
+//! .throughline/derived      builds, always reproducible
+//! ```
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -14,8 +14,11 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Runs the handler of a change; with a key in the header of an API request at most once a day.
 pub(crate) fn once(site: &Site, visit: &Visit, caller: &Caller, handler: Allowed) -> Outcome {
-    let key = visit.header(KEY).filter(|_| visit.route.is_api());
-    let Some(key) = key else { return handler(site, visit, caller) };
+    if !visit.route.is_api() || !visit.headers.contains_key(&KEY) {
+        return handler(site, visit, caller);
+    }
+    // A key that is no text at all is not well formed either.
+    let key = visit.header(KEY).unwrap_or_default();
     if key.is_empty() || key.len() > 128 || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Problem::bad("idempotency-key", "the idempotency key is not well formed")
             .hint("Send 1 to 128 visible ASCII characters, for example a UUID."));

@@ -88,7 +88,7 @@ pub(super) fn controls(
             Choice::new("none", "Nothing"),
         ],
         chosen: scope.compare.join(","),
-        first: "Previous, year ago and target".to_owned(),
+        first: "All".to_owned(),
     });
     if !controls.segments.is_empty() {
         let fixed = controls.segment_fixed;
