@@ -27,7 +27,7 @@ pub(crate) struct Pending {
     pub(crate) verifier: PkceCodeVerifier,
     pub(crate) next: String,
     /// The network that it was begun from.
-    pub(crate) from: Option<IpAddr>,
+    pub(crate) from: IpAddr,
     pub(crate) begun: Timestamp,
 }
 
@@ -75,12 +75,12 @@ mod tests {
     use super::*;
 
     fn pending(begun: i64) -> Pending {
-        from(None, begun)
+        from(0, begun)
     }
 
-    fn from(from: Option<u32>, begun: i64) -> Pending {
+    fn from(from: u32, begun: i64) -> Pending {
         Pending {
-            from: from.map(|n| std::net::Ipv4Addr::from(n).into()),
+            from: std::net::Ipv4Addr::from(from).into(),
             state: "s".to_owned(),
             nonce: Nonce::new("n".to_owned()),
             verifier: PkceCodeVerifier::new("v".repeat(43)),
@@ -101,7 +101,7 @@ mod tests {
         for n in 0..MOST + 10 {
             let network = u32::try_from(n / 2).unwrap();
             let begun = 1_000 + i64::try_from(n / 100).unwrap();
-            waiting.keep(&n.to_string(), from(Some(network), begun));
+            waiting.keep(&n.to_string(), from(network, begun));
         }
         assert_eq!(waiting.0.lock().unwrap().len(), MOST);
         assert!(waiting.take(&(MOST + 9).to_string(), at(1_050)).is_ok());
@@ -111,9 +111,9 @@ mod tests {
     fn one_network_that_begins_thousands_of_logins_pushes_out_only_its_own() {
         let waiting = Waiting::default();
         let at = |second| Timestamp::from_second(second).unwrap();
-        waiting.keep("person", from(Some(1), 0));
+        waiting.keep("person", from(1, 0));
         for n in 0..5_000 {
-            waiting.keep(&n.to_string(), from(Some(2), 1 + n / 1_000));
+            waiting.keep(&n.to_string(), from(2, 1 + n / 1_000));
         }
         assert_eq!(waiting.0.lock().unwrap().len(), MOST_OF_ONE + 1);
         assert!(waiting.take("person", at(10)).is_ok());

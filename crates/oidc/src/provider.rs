@@ -187,19 +187,9 @@ impl Provider {
         &self.settings.name
     }
 
-    /// Begins a login; `next` is where the person wants to go, and comes back as it is.
-    /// Those of unknown origin share one place in what [`Self::begin_from`] limits.
-    pub fn begin(&self, next: &str, now: Timestamp) -> Result<Begun, Refusal> {
-        self.begin_from(None, next, now)
-    }
-
-    /// Begins a login for a network address: whoever begins many pushes out only their own.
-    pub fn begin_from(
-        &self,
-        from: Option<IpAddr>,
-        next: &str,
-        now: Timestamp,
-    ) -> Result<Begun, Refusal> {
+    /// Begins a login from a network address: whoever begins many pushes out only their own.
+    /// `next` is where the person wants to go, and comes back as it is.
+    pub fn begin(&self, from: IpAddr, next: &str, now: Timestamp) -> Result<Begun, Refusal> {
         let http = self.http()?;
         let metadata = self.metadata(&http, now, false)?;
         let relying = self.relying(&metadata)?;
@@ -215,7 +205,7 @@ impl Provider {
         let cookie = random().into_secret();
         let state = state.into_secret();
         let next = next.to_owned();
-        let from = from.map(network);
+        let from = network(from);
         self.waiting.keep(&cookie, Pending { state, nonce, verifier, next, from, begun: now });
         Ok(Begun { redirect: url.into(), cookie })
     }

@@ -5,6 +5,7 @@ use oidc::{Answered, Finished, Provider, Refusal};
 use serde_json::json;
 use url::Url;
 
+use crate::HERE;
 use crate::liar::{Liar, Tale};
 
 /// What the browser was sent to the provider with.
@@ -20,7 +21,7 @@ fn sent(redirect: &str) -> (String, String) {
 /// Signs in at a provider that lies as told, and returns what came of it.
 fn sign_in(liar: &Liar, provider: &Provider) -> Result<Finished, Refusal> {
     let now = Timestamp::now();
-    let begun = provider.begin("/pipeline?period=2026Q3", now)?;
+    let begun = provider.begin(HERE, "/pipeline?period=2026Q3", now)?;
     let (state, nonce) = sent(&begun.redirect);
     liar.lie(|tale| tale.nonce = nonce);
     let answered = Answered { code: Some("c"), state: Some(&state), ..Answered::default() };
@@ -60,8 +61,8 @@ fn an_honest_provider_is_believed() {
 fn the_browser_is_sent_with_state_nonce_and_a_challenge() {
     let liar = Liar::start();
     let provider = Provider::new(liar.settings());
-    let one = provider.begin("/", Timestamp::now()).unwrap();
-    let two = provider.begin("/", Timestamp::now()).unwrap();
+    let one = provider.begin(HERE, "/", Timestamp::now()).unwrap();
+    let two = provider.begin(HERE, "/", Timestamp::now()).unwrap();
     assert!(one.redirect.starts_with(&format!("{}/login?response_type=code&", liar.issuer)));
     for part in ["code_challenge_method=S256", "code_challenge=", "scope=openid+email+profile"] {
         assert!(one.redirect.contains(part), "{}", one.redirect);
@@ -135,7 +136,7 @@ fn an_answer_is_believed_only_in_the_browser_that_began_and_once() {
     let provider = Provider::new(liar.settings());
     let now = Timestamp::now();
     let begin = || {
-        let begun = provider.begin("/", now).unwrap();
+        let begun = provider.begin(HERE, "/", now).unwrap();
         let (state, nonce) = sent(&begun.redirect);
         liar.lie(|tale| tale.nonce = nonce);
         (begun.cookie, state)
@@ -198,7 +199,7 @@ fn new_keys_of_the_provider_are_fetched_when_they_are_needed() {
     // Not at once, or anybody could make us ask all the time.
     assert_eq!(sign_in(&liar, &provider), Err(Refusal::Signature));
     let later = Timestamp::now() + 40.seconds();
-    let begun = provider.begin("/", later).unwrap();
+    let begun = provider.begin(HERE, "/", later).unwrap();
     let (state, nonce) = sent(&begun.redirect);
     liar.lie(|tale| tale.nonce = nonce);
     let answered = Answered { code: Some("c"), state: Some(&state), ..Answered::default() };
@@ -212,9 +213,9 @@ fn a_provider_that_is_not_there_is_named_and_not_asked_all_the_time() {
     settings.issuer = "http://127.0.0.1:9".to_owned();
     let provider = Provider::new(settings);
     let now = Timestamp::now();
-    let refusal = provider.begin("/", now).unwrap_err();
+    let refusal = provider.begin(HERE, "/", now).unwrap_err();
     assert_eq!((refusal.code(), refusal.ours()), ("oidc-unreachable", true));
-    assert_eq!(provider.begin("/", now + 1.second()).unwrap_err(), refusal);
+    assert_eq!(provider.begin(HERE, "/", now + 1.second()).unwrap_err(), refusal);
 }
 
 #[test]
@@ -226,7 +227,7 @@ fn a_provider_that_does_not_answer_holds_up_one_login_and_not_all_of_them() {
     let provider = Provider::new(settings);
     let (start, now) = (std::time::Instant::now(), Timestamp::now());
     let quickly = std::thread::scope(|scope| {
-        let begin = || (provider.begin("/", now).unwrap_err(), start.elapsed());
+        let begin = || (provider.begin(HERE, "/", now).unwrap_err(), start.elapsed());
         let logins: Vec<_> = (0..8).map(|_| scope.spawn(begin)).collect();
         let ended = logins.into_iter().map(|login| login.join().unwrap());
         ended

@@ -60,7 +60,6 @@ impl Real {
 
 /// What came back: where to go on, and the page.
 pub(crate) struct Page {
-    pub(crate) status: u16,
     pub(crate) location: Option<String>,
     pub(crate) body: String,
 }
@@ -97,9 +96,8 @@ impl Browser {
         }
         let location = answer.headers().get("location");
         let location = location.map(|place| place.to_str().expect("it is text").to_owned());
-        let status = answer.status().as_u16();
         let body = answer.body_mut().read_to_string().expect("a page is text");
-        Page { status, location, body }
+        Page { location, body }
     }
 
     /// Signs in as somebody and returns the address below `home` that the browser is sent back to.

@@ -8,6 +8,7 @@ use oidc::{Answered, Finished, Provider, Refusal, Settings};
 use outbound::Secret;
 use url::Url;
 
+use crate::HERE;
 use crate::provider::{Browser, Real};
 
 const BASE: &str = "https://throughline.acme.example";
@@ -47,11 +48,11 @@ fn people_sign_in_at_a_real_provider_and_a_code_is_worth_something_once() {
         real.serve(wanted);
         let folder = tempfile::tempdir().unwrap();
         let right = provider(&real, folder.path(), "a-secret-of-the-tests\n");
-        let begun = right.begin("/board", Timestamp::now()).unwrap();
+        let begun = right.begin(HERE, "/board", Timestamp::now()).unwrap();
         let back = Browser::default().sign_in(&begun.redirect, "carla", BASE);
         assert!(back.as_str().contains("iss="), "{back}");
         // Somebody who saw the address cannot use it in another browser.
-        let thief = right.begin("/", Timestamp::now()).unwrap();
+        let thief = right.begin(HERE, "/", Timestamp::now()).unwrap();
         assert_eq!(finish(&right, &thief.cookie, &back).unwrap_err(), Refusal::State);
         let finished = finish(&right, &begun.cookie, &back).unwrap();
         assert_eq!(finished.next, "/board");
@@ -61,12 +62,12 @@ fn people_sign_in_at_a_real_provider_and_a_code_is_worth_something_once() {
         assert_eq!(identity.name.as_deref(), Some("Person carla"));
         assert_eq!(finish(&right, &begun.cookie, &back).unwrap_err(), Refusal::State);
 
-        let begun = right.begin("/", Timestamp::now()).unwrap();
+        let begun = right.begin(HERE, "/", Timestamp::now()).unwrap();
         let back = Browser::default().sign_in(&begun.redirect, "unverified", BASE);
         assert_eq!(finish(&right, &begun.cookie, &back).unwrap().identity.email, None);
 
         let wrong = provider(&real, folder.path(), "a-wrong-secret");
-        let begun = wrong.begin("/", Timestamp::now()).unwrap();
+        let begun = wrong.begin(HERE, "/", Timestamp::now()).unwrap();
         let back = Browser::default().sign_in(&begun.redirect, "carla", BASE);
         assert_eq!(finish(&wrong, &begun.cookie, &back).unwrap_err(), Refusal::Code);
     }

@@ -42,7 +42,7 @@ fn name(site: &Site) -> String {
 /// Goes to the provider.
 pub(crate) fn begin(site: &Site, visit: &Visit) -> Outcome {
     let next = local(visit.query.own("next").unwrap_or("/"));
-    let begun = provider(site)?.begin(next, visit.now);
+    let begun = provider(site)?.begin(visit.address, next, visit.now);
     let begun = begun.map_err(|why| refused(site, visit, &why))?;
     let mut reply = Reply::see_other("/");
     reply.headers.retain(|(name, _)| name != header::LOCATION);
