@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use domain::Theme;
 use jiff::Timestamp;
 
 use crate::refusal::Refusal;
@@ -71,34 +72,6 @@ pub struct Preferences {
 impl Default for Preferences {
     fn default() -> Self {
         Self { theme: Theme::System, shortcuts: true, digest: false, locale: None }
-    }
-}
-
-/// Light or dark.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Theme {
-    /// As the machine is set.
-    #[default]
-    System,
-    /// Dark on light.
-    Light,
-    /// Light on dark.
-    Dark,
-}
-
-impl Theme {
-    /// Returns the stable identifier.
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::Light => "light",
-            Self::Dark => "dark",
-        }
-    }
-
-    /// Reads an identifier.
-    pub fn parse(id: &str) -> Option<Self> {
-        [Self::System, Self::Light, Self::Dark].into_iter().find(|theme| theme.id() == id)
     }
 }
 

@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction};
 
 pub use audit::{Action, Event, Row, Verified};
-pub use caller::{AccountId, Actor, By, Caller, Preferences, SessionId, Theme, TokenId};
+pub use caller::{AccountId, Actor, By, Caller, Preferences, SessionId, TokenId};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use password::{CHARACTERS_LEAST, CHARACTERS_MOST};
 pub use refusal::{Refusal, Trouble, WeakPassword};

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
+use domain::Theme;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use crate::audit::{Action, Event};
-use crate::caller::{AccountId, By, Caller, Preferences, SessionId, Theme};
+use crate::caller::{AccountId, By, Caller, Preferences, SessionId};
 use crate::limit::{Failed, Key as LimitKey};
 use crate::refusal::{Refusal, Trouble};
 use crate::role::{Permission, Permissions, Role};

@@ -185,7 +185,7 @@ impl Access {
 
     /// Takes the second factor away, for the password and a code of the app or a recovery code;
     /// every session ends and a new one begins.
-    pub fn remove_second_factor_by_code(
+    pub fn remove_second_factor(
         &self,
         caller: &Caller,
         password: &str,
@@ -219,26 +219,6 @@ impl Access {
                 Err(other)
             }
         }
-    }
-
-    /// Takes the second factor away for the password alone, where the login is not older than a
-    /// quarter of an hour. Weaker than [`Self::remove_second_factor_by_code`], which takes its
-    /// place.
-    pub fn remove_second_factor(
-        &self,
-        caller: &Caller,
-        password: &str,
-        address: Address,
-    ) -> Result<NewSession, Refusal> {
-        signed_in(caller)?;
-        self.fresh(caller)?;
-        self.prove(caller, password, Action::SecondFactor, address)?;
-        self.renew(caller, address, |transaction| {
-            let id = caller.account.as_str();
-            forget_second_factor(transaction, id)?;
-            Ok(((), Event::ended(Action::SecondFactor, id, "removed")))
-        })
-        .map(|((), session)| session)
     }
 
     /// Refuses a session whose login is long ago.

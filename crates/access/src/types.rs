@@ -100,6 +100,24 @@ pub struct Account {
     pub signed_in_at: Option<Timestamp>,
 }
 
+impl Account {
+    /// Returns the account as it is told to programs, by the command line and the API alike.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "id": self.id.as_str(),
+            "email": self.email,
+            "name": self.name,
+            "role": self.role.id(),
+            "segment": self.segment,
+            "state": self.state.id(),
+            "by_provider": self.by_provider,
+            "second_factor": self.second_factor,
+            "created_at": self.created_at.to_string(),
+            "signed_in_at": self.signed_in_at.map(|at| at.to_string()),
+        })
+    }
+}
+
 /// State of an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccountState {

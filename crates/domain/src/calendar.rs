@@ -38,6 +38,24 @@ pub struct Period {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PeriodError(String);
 
+/// Returns the English name of a month, numbered from 1.
+pub const fn month(number: i8) -> &'static str {
+    match number {
+        2 => "February",
+        3 => "March",
+        4 => "April",
+        5 => "May",
+        6 => "June",
+        7 => "July",
+        8 => "August",
+        9 => "September",
+        10 => "October",
+        11 => "November",
+        12 => "December",
+        _ => "January",
+    }
+}
+
 impl fmt::Display for PeriodError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub mod fact;
 pub mod frame;
 pub mod money;
+mod theme;
 
 pub use answer::{
     Answer, Ask, Caveat, Evidence, Figure, Given, Measure, Need, Question, Rows, Value,
@@ -21,3 +22,4 @@ pub use diagnostic::{Diagnostic, Level, Place};
 pub use frame::{Cell, Column, Filter, Frame, Test};
 pub use money::{Currency, MixedMoney, Money, MoneyError};
 pub use rust_decimal::Decimal;
+pub use theme::Theme;

@@ -23,7 +23,7 @@ use std::fmt;
 use domain::Answer;
 
 pub use board::board;
-pub use words::{month, words};
+pub use words::words;
 
 /// The size of a page.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

@@ -33,7 +33,10 @@ pub fn words(definitions: &Definitions) -> Vec<(String, String)> {
         ("Attribution model in force", model_name(&rules.model).to_owned()),
         ("Won", format!("A deal in stage {}.", stages(State::Won))),
         ("Open", format!("A deal in stage {}.", stages(State::Open))),
-        ("Fiscal year", format!("Begins in {}.", month(definitions.fiscal_year_starts))),
+        (
+            "Fiscal year",
+            format!("Begins in {}.", domain::calendar::month(definitions.fiscal_year_starts)),
+        ),
     ];
     if let Some(margin) = definitions.gross_margin {
         let months = definitions.contract_months;
@@ -41,22 +44,4 @@ pub fn words(definitions: &Definitions) -> Vec<(String, String)> {
         all.push(("Gross margin", text));
     }
     all.into_iter().map(|(word, meaning)| (word.to_owned(), meaning)).collect()
-}
-
-/// Returns the name of a month, from 1.
-pub const fn month(number: i8) -> &'static str {
-    match number {
-        2 => "February",
-        3 => "March",
-        4 => "April",
-        5 => "May",
-        6 => "June",
-        7 => "July",
-        8 => "August",
-        9 => "September",
-        10 => "October",
-        11 => "November",
-        12 => "December",
-        _ => "January",
-    }
 }

@@ -6,21 +6,6 @@ use crate::rows::{grouped, money_text, put};
 use crate::shared::Paper;
 use crate::world::{Platform, Program, World, digits};
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
 /// Writes the report of each ad platform up to an instant.
 pub(crate) fn papers(world: &World, as_of: i64) -> Vec<Paper> {
     let last = as_of.div_euclid(DAY).min(world.to);
@@ -70,8 +55,7 @@ fn paper(world: &World, platform: Platform, last: i64) -> Paper {
 
 fn long_date(day: i64) -> String {
     let (year, month, of_month) = civil(day);
-    let month = usize::try_from(month - 1).unwrap_or(0);
-    format!("{} {of_month}, {year}", crate::random::pick(&MONTHS, month))
+    format!("{} {of_month}, {year}", domain::calendar::month(i8::try_from(month).unwrap_or(1)))
 }
 
 fn us_date(day: i64) -> String {

@@ -28,12 +28,7 @@ pub fn closing(evidence: &Evidence, rows: &Frame, value: &Value) -> String {
 
 /// Says how a quotient is made of the two amounts or counts that rows come to, with its factor and
 /// constant: `1,003,984.00 × 0.72 ÷ 253,950.00 − 1 = 1.85.` `None` where nothing is divided.
-pub fn quotient(
-    evidence: &Evidence,
-    rows: &Frame,
-    per: &Frame,
-    value: &Value,
-) -> Option<String> {
+pub fn quotient(evidence: &Evidence, rows: &Frame, per: &Frame, value: &Value) -> Option<String> {
     let below = evidence.per.as_deref()?;
     let currency = Currency::USD;
     let part = |evidence: &Evidence, rows: &Frame| {

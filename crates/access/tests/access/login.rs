@@ -279,7 +279,7 @@ fn where_a_second_factor_is_required_nothing_is_shown_before_it_is_set_up() {
     assert_eq!(again.unwrap_err(), Refusal::LoginRefused);
 
     let remove = |password: &str, code: &str| {
-        access.remove_second_factor_by_code(&session.caller, password, code, at(OFFICE))
+        access.remove_second_factor(&session.caller, password, code, at(OFFICE))
     };
     assert_eq!(remove(PASSWORD, "000000").unwrap_err(), Refusal::LoginRefused);
     assert_eq!(remove(OTHER, recovery[4].reveal()).unwrap_err(), Refusal::LoginRefused);
@@ -299,11 +299,8 @@ fn a_session_that_was_left_open_neither_sets_up_a_second_factor_nor_takes_it_awa
     let code = company.code(enrollment.secret.reveal());
     let (_, session) = access.confirm_enrollment(&session.caller, &code, at(OFFICE)).unwrap();
     company.pass(Duration::from_mins(16));
-    let old = access.remove_second_factor(&session.caller, PASSWORD, at(OFFICE));
-    assert_eq!(old.unwrap_err().code(), "conflict");
-    let by_code = |code: &str| {
-        access.remove_second_factor_by_code(&session.caller, PASSWORD, code, at(OFFICE))
-    };
+    let by_code =
+        |code: &str| access.remove_second_factor(&session.caller, PASSWORD, code, at(OFFICE));
     for _ in 0..15 {
         by_code("000000").unwrap_err();
     }

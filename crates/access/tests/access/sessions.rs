@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use access::{
-    Access, Actor, Begun, Permission, Preferences, Refusal, Role, Secret, SessionId, Stored, Theme,
+    Access, Actor, Begun, Permission, Preferences, Refusal, Role, Secret, SessionId, Stored,
     TokenId, WeakPassword,
 };
+use domain::Theme;
 
 use crate::{Company, ELSEWHERE, OFFICE, OTHER, PASSWORD, at, settings};
 

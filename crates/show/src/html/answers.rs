@@ -75,7 +75,8 @@ pub(super) fn controls(
         chosen,
         first,
     }];
-    let before = asked.map_or_else(|| "Period before".to_owned(), |asked| view::period(&asked.previous));
+    let before =
+        asked.map_or_else(|| "Period before".to_owned(), |asked| view::period(&asked.previous));
     selects.push(SelectView {
         id: "c-compare",
         name: "compare",

@@ -1,9 +1,9 @@
 //! What stands around the content, as the templates want it: navigation, notices, footer.
 
-use domain::Answer;
+use domain::{Answer, Theme};
 
 use super::asset;
-use super::shell::{NoticeKind, Scope, Shell, Theme, segment};
+use super::shell::{NoticeKind, Scope, Shell, segment};
 
 /// The frame of a page.
 pub(super) struct Around {

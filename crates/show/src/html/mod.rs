@@ -31,7 +31,7 @@ pub use page::{
     QuarantineReason, QuestionPage, RowsPage, SessionRow, Settings, Setup, SourceHealth, Stage,
     Status, TokenRow, Word, WordGroup,
 };
-pub use shell::{Choice, Facts, May, Notice, NoticeKind, Reader, Scope, Shell, Theme, segment};
+pub use shell::{Choice, Facts, May, Notice, NoticeKind, Reader, Scope, Shell, segment};
 pub use view::{headline, leading, minus, sentence};
 
 /// Writes a page. Writing to a text does not fail; if it did, an empty page would say so.

@@ -2,11 +2,13 @@
 
 use askama::Template;
 
+use domain::Theme;
+
 use super::around::Around;
 use super::page::{
     Audit, BuildingPage, EmptyPage, ErrorPage, Factor, Login, People, PersonState, Settings, Setup,
 };
-use super::shell::{Shell, Theme, segment};
+use super::shell::{Shell, segment};
 use super::view::sentence;
 use super::{Instant, PagerView, ProblemView, data, markdown, written};
 

@@ -4,11 +4,11 @@
 //! that change something are `method="post"` with urlencoded fields and work without script.
 
 use domain::answer::Asked;
-use domain::{Answer, Frame, Value};
+use domain::{Answer, Frame, Theme, Value};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::shell::{Choice, Theme};
+use super::shell::Choice;
 
 /// What the bar of controls offers (a form with `method="get"`, fields as in [`super::Scope`]).
 #[derive(Clone, Default, Debug)]

@@ -1,5 +1,6 @@
 //! What every page has around it: who reads, where they are, and the scope that links keep.
 
+use domain::Theme;
 use jiff::civil::Date;
 
 /// What stands around the content of a page.
@@ -53,29 +54,6 @@ pub struct May {
     pub manage_people: bool,
     /// The audit log is in the navigation.
     pub read_audit: bool,
-}
-
-/// Light or dark.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum Theme {
-    /// As the system of the reader says.
-    #[default]
-    System,
-    /// Always light.
-    Light,
-    /// Always dark.
-    Dark,
-}
-
-impl Theme {
-    /// The word of forms and of the attribute `data-theme`.
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::Light => "light",
-            Self::Dark => "dark",
-        }
-    }
 }
 
 /// What the footer says about all figures of the page.

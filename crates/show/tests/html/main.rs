@@ -7,7 +7,7 @@ mod sample;
 use std::collections::BTreeSet;
 
 use domain::answer::Answer;
-use domain::{Column, Frame};
+use domain::{Column, Frame, Theme};
 use roxmltree::{Document, Node, ParsingOptions};
 use show::html::*;
 

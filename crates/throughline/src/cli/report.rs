@@ -186,7 +186,7 @@ fn shell(answers: &[Answer], definitions: &Definitions, sample: bool) -> Shell {
         as_of: Some(answer.asked.as_of),
         time_zone: answer.asked.time_zone.clone(),
         currency: answer.asked.currency.to_string(),
-        fiscal_year_starts: print::month(definitions.fiscal_year_starts).to_owned(),
+        fiscal_year_starts: domain::calendar::month(definitions.fiscal_year_starts).to_owned(),
         definitions: answer.asked.definitions.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     });

@@ -247,21 +247,6 @@ fn password_given() -> Result<String, Failure> {
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
-fn about(account: &Account) -> Value {
-    json!({
-        "id": account.id.as_str(),
-        "email": account.email,
-        "name": account.name,
-        "role": account.role.id(),
-        "segment": account.segment,
-        "state": account.state.id(),
-        "by_provider": account.by_provider,
-        "second_factor": account.second_factor,
-        "created_at": account.created_at.to_string(),
-        "signed_in_at": account.signed_in_at.map(|at| at.to_string()),
-    })
-}
-
 fn tell(
     project: &Project,
     output: &Output,
@@ -275,7 +260,7 @@ fn tell(
         .map(|link| format!("{}/setup?token={}", base.trim_end_matches('/'), link.secret.reveal()));
     let expires_at = link.map(|link| link.expires_at);
     if output.json() {
-        let (user, link) = (about(account), address);
+        let (user, link) = (account.json(), address);
         let expires_at = expires_at.map(|at| at.to_string());
         output.data(json!({ "user": user, "link": link, "expires_at": expires_at }), &[]);
         return Ok(EXIT_OK);
@@ -300,7 +285,7 @@ fn tell(
 fn list(access: &Access, output: &Output) -> Outcome {
     let accounts = told(access.accounts(Actor::Console))?;
     if output.json() {
-        let users: Vec<Value> = accounts.iter().map(about).collect();
+        let users: Vec<Value> = accounts.iter().map(access::Account::json).collect();
         output.data(json!({ "users": users }), &[]);
         return Ok(EXIT_OK);
     }

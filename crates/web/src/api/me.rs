@@ -1,6 +1,7 @@
 //! Who asks, and own tokens.
 
-use access::{Caller, Permission, Preferences, Refusal, Role, Theme, Token, TokenId};
+use access::{Caller, Permission, Preferences, Refusal, Role, Token, TokenId};
+use domain::Theme;
 use serde_json::{Map, Value, json};
 
 use super::{made, ok};

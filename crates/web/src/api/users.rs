@@ -11,25 +11,10 @@ use crate::routes::Outcome;
 use crate::site::{Site, refusal};
 use crate::visit::{Visit, field};
 
-fn user(account: &Account) -> Value {
-    json!({
-        "id": account.id.as_str(),
-        "email": account.email,
-        "name": account.name,
-        "role": account.role.id(),
-        "segment": account.segment,
-        "state": account.state.id(),
-        "by_provider": account.by_provider,
-        "second_factor": account.second_factor,
-        "created_at": account.created_at.to_string(),
-        "signed_in_at": account.signed_in_at.map(|at| at.to_string()),
-    })
-}
-
 /// The accounts.
 pub(crate) fn list(site: &Site, _visit: &Visit, caller: &Caller) -> Outcome {
     let accounts = site.access.accounts(Actor::Caller(caller)).map_err(refusal)?;
-    Ok(ok(json!({ "users": accounts.iter().map(user).collect::<Vec<_>>() })))
+    Ok(ok(json!({ "users": accounts.iter().map(Account::json).collect::<Vec<_>>() })))
 }
 
 /// Invites a person; the link is shown this once.
@@ -50,7 +35,7 @@ pub(crate) fn invite(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     let (account, invitation) =
         site.access.invite(Actor::Caller(caller), &new, Some(visit.address)).map_err(refusal)?;
     let with = |invitation: Option<&OneTime>| {
-        let mut shown = user(&account);
+        let mut shown = account.json();
         if let Value::Object(members) = &mut shown {
             let link = invitation.map(|one| link(site, &one.secret));
             members.insert("invitation".to_owned(), json!(link));
@@ -94,7 +79,7 @@ pub(crate) fn change(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
         account =
             site.access.set_disabled(actor, &id, disabled, Some(visit.address)).map_err(refusal)?;
     }
-    Ok(ok(user(&account)))
+    Ok(ok(account.json()))
 }
 
 /// Removes an account.

@@ -357,7 +357,7 @@ fn company(definitions: &Definitions) -> Vec<WordGroup> {
             "Fiscal calendar",
             "When years and quarters begin, and in which zone days do.".to_owned(),
             vec![
-                format!("The fiscal year starts in {}", super::month(definitions.fiscal_year_starts)),
+                format!("The fiscal year starts in {}", domain::calendar::month(definitions.fiscal_year_starts)),
                 format!("Days begin in {}", definitions.time_zone),
             ],
         ),

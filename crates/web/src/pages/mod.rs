@@ -29,21 +29,6 @@ use crate::reply::Reply;
 use crate::site::{About, Site};
 use crate::visit::Visit;
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
 /// What stands around a page for a reader who is signed in.
 pub(crate) fn shell(site: &Site, visit: &Visit, caller: &Caller) -> Shell {
     let mut shell = around(site, &visit.path, Some(caller), Some(&visit.query));
@@ -67,7 +52,7 @@ pub(crate) fn around(
         ..Shell::default()
     };
     let Some(caller) = caller else { return shell };
-    shell.theme = theme(caller.preferences.theme);
+    shell.theme = caller.preferences.theme;
     let segment = caller.segment.as_deref();
     shell.reader = Some(Reader {
         name: caller.name.clone(),
@@ -96,7 +81,7 @@ pub(crate) fn around(
             as_of: Some(asked.and_then(|scope| scope.as_of).unwrap_or(ground.view.as_of())),
             time_zone: definitions.time_zone.clone(),
             currency: currency.to_string(),
-            fiscal_year_starts: month(definitions.fiscal_year_starts).to_owned(),
+            fiscal_year_starts: domain::calendar::month(definitions.fiscal_year_starts).to_owned(),
             definitions: definitions.identity(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         });
@@ -113,19 +98,6 @@ pub(crate) const HOME: &str = "scorecard";
 /// Who may analyze: those of the role, unless they see one segment only.
 pub(crate) fn may_analyze(caller: &Caller) -> bool {
     caller.may(Permission::Analyze) && caller.segment.is_none()
-}
-
-fn month(number: i8) -> &'static str {
-    let at = usize::try_from(number).unwrap_or(1).saturating_sub(1);
-    MONTHS.get(at).copied().unwrap_or("January")
-}
-
-fn theme(theme: access::Theme) -> html::Theme {
-    match theme {
-        access::Theme::System => html::Theme::System,
-        access::Theme::Light => html::Theme::Light,
-        access::Theme::Dark => html::Theme::Dark,
-    }
 }
 
 /// The name of a question: its identifier as a word.

@@ -1,9 +1,10 @@
 //! One's own: password, second factor, tokens, sessions, preferences.
 
 use access::{
-    Actor, Caller, NewSession, Preferences, Refusal, Role, SessionId, Theme, TokenId, permissions,
+    Actor, Caller, NewSession, Preferences, Refusal, Role, SessionId, TokenId, permissions,
 };
 use axum::http::StatusCode;
+use domain::Theme;
 use show::html::{self, Choice, Factor, SessionRow, Settings, TokenRow};
 
 use super::door::renewed;
@@ -63,7 +64,7 @@ fn draw(
                 own: session.current,
             })
             .collect(),
-        theme: super::theme(caller.preferences.theme),
+        theme: caller.preferences.theme,
         shortcuts: caller.preferences.shortcuts,
         digest: site.settings.digest.is_some().then_some(caller.preferences.digest),
         done: None,
@@ -149,8 +150,9 @@ pub(crate) fn confirm(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
 
 /// Takes the second factor away.
 pub(crate) fn remove(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
-    let sent = visit.form(&["password"])?;
-    match site.access.remove_second_factor(caller, sent.get("password"), visit.address) {
+    let sent = visit.form(&["password", "code"])?;
+    let (password, code) = (sent.get("password"), sent.get("code"));
+    match site.access.remove_second_factor(caller, password, code, visit.address) {
         Ok(session) => anew(site, visit, &session, |page| {
             page.done = Some("The second factor is off.".to_owned());
         }),
