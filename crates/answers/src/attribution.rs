@@ -269,14 +269,12 @@ fn credit_table(
     entries.extend(lenses.iter().skip(1).map(|lens| lens.all.sum("credit")));
     entries.extend([nothing(), nothing()]);
     table.rows.push(row("all", "All", entries));
-    table.note = Some(
-        format!(
-            "A deal with several channels counts in each of them; credit is never counted twice. \
+    table.note = Some(format!(
+        "A deal with several channels counts in each of them; credit is never counted twice. \
              Spread is the largest less the smallest credit under the {} models of different kinds \
              that the chart shows. Credit is not cause.",
-            kinds.len()
-        ),
-    );
+        kinds.len()
+    ));
     table
 }
 

@@ -429,9 +429,7 @@ pub(crate) fn few(figures: &mut [Figure], n: &dyn Fn(&str) -> [Option<i64>; 3]) 
         if now {
             figure.interval = None;
         }
-        for (before, then) in
-            [(&mut figure.previous, previous), (&mut figure.year_ago, year_ago)]
-        {
+        for (before, then) in [(&mut figure.previous, previous), (&mut figure.year_ago, year_ago)] {
             if let Some(value) = before.as_mut().filter(|value| (now || then) && !value.is_none()) {
                 *value = why();
             }

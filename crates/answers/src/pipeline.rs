@@ -231,7 +231,8 @@ impl<'a> View<'a> {
 }
 
 /// The figures that tell most: they stand before the others.
-const FIRST: &[&str] = &["marketing_sourced_pipeline", "marketing_sourced_share", "won", "win_rate"];
+const FIRST: &[&str] =
+    &["marketing_sourced_pipeline", "marketing_sourced_share", "won", "win_rate"];
 
 /// The figures of a period; with a seed, also how sure they are.
 fn figures(view: &View<'_>, ask: &Ask, seed: Option<u64>) -> Vec<Figure> {
@@ -851,7 +852,8 @@ fn large(deals: &Slice<'_>, what: &str) -> Option<Caveat> {
     let rows = deals.texts("id").zip(deals.texts("name")).zip(deals.moneys("amount"));
     let named = rows.filter_map(|((id, name), amount)| Some((*amount?, id?, name)));
     // The smallest identifier of equal amounts, so that the order of the rows does not matter.
-    let (amount, id, name) = named.max_by_key(|(amount, id, _)| (amount.minor, std::cmp::Reverse(*id)))?;
+    let (amount, id, name) =
+        named.max_by_key(|(amount, id, _)| (amount.minor, std::cmp::Reverse(*id)))?;
     let whole = money(&deals.sum("amount"));
     let share = Value::Share { of: amount.minor, total: whole.minor }.number()?;
     if whole.minor <= 0 || share <= 0.2 {

@@ -227,11 +227,9 @@ impl<'a> Found<'a> {
         if !begun {
             common::without_targets(&mut figures);
         }
-        let [before, year] = [&periods.previous, &periods.year_ago]
-            .map(|period| View::of(&facts, period, &lags));
-        common::few(&mut figures, &|id| {
-            [&now, &before, &year].map(|view| view.rests_on(id))
-        });
+        let [before, year] =
+            [&periods.previous, &periods.year_ago].map(|period| View::of(&facts, period, &lags));
+        common::few(&mut figures, &|id| [&now, &before, &year].map(|view| view.rests_on(id)));
         Self { facts, lags, elapsed, now, figures, trail }
     }
 
@@ -862,10 +860,14 @@ fn doubts(
     let unknown = now.won.only(Filter::missing("account_id"));
     if let n @ 1.. = unknown.size() {
         let (has, counts) = if n == 1 { ("has", "counts") } else { ("have", "count") };
-        let text = format!("{} won in the period {has} no account and {counts} as no customer.", words::deals(n));
+        let text = format!(
+            "{} won in the period {has} no account and {counts} as no customer.",
+            words::deals(n)
+        );
         found.push(caveat("account_missing", words::sentence(&text), &unknown));
     }
-    for (slice, what) in [(&now.created, "created in the period"), (&now.won, "won in the period")] {
+    for (slice, what) in [(&now.created, "created in the period"), (&now.won, "won in the period")]
+    {
         let missing = slice.only(Filter::missing("amount"));
         if let n @ 1.. = missing.size() {
             let (are, add) = if n == 1 { ("is", "adds") } else { ("are", "add") };

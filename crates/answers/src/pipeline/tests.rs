@@ -146,7 +146,10 @@ fn a_period_ahead_has_nothing_to_compare_and_one_that_runs_is_told_so_far() {
     );
     let ask = Ask { segment: Some("small".to_owned()), ..ask("2027Q1") };
     let text = answered_by(ENTRY, &ask, &company).headline;
-    assert_eq!(text, "Segment Small business: 2027Q1 has not begun by 2026-10-15. Choose an earlier period.");
+    assert_eq!(
+        text,
+        "Segment Small business: 2027Q1 has not begun by 2026-10-15. Choose an earlier period."
+    );
 }
 
 #[test]
@@ -165,8 +168,11 @@ fn a_step_is_judged_by_the_deals_that_have_left_it() {
     assert_eq!(title(young.clone()), "Of the 25 that began, 25 are still open");
     // Closed as lost, a deal stands at the second step.
     let close = |deal: Deal| Deal { stage: 1, ..deal.closed(date(2026, 9, 1), false) };
-    let lost: Vec<Deal> =
-        young.into_iter().enumerate().map(|(n, d)| if n < 15 && n > 4 { close(d) } else { d }).collect();
+    let lost: Vec<Deal> = young
+        .into_iter()
+        .enumerate()
+        .map(|(n, d)| if n < 15 && n > 4 { close(d) } else { d })
+        .collect();
     assert_eq!(
         title(lost),
         "Fewest go on from Prospecting to Qualification: 5 of the 15 that have left it"

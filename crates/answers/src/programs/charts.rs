@@ -50,11 +50,12 @@ fn surely(channels: &Table, rows: &[&TableRow]) -> String {
     };
     match (paid.as_slice(), lost.as_slice()) {
         ([], []) => "Whether any channel's ROI is above 0 may be chance".to_owned(),
-        (paid, []) => format!(
-            "{} paid back beyond chance (ROI above 0)",
-            words::sentence(&said(paid))
-        ),
-        ([], lost) if lost.len() == rows.len() => "No channel paid back its spend (ROI below 0)".to_owned(),
+        (paid, []) => {
+            format!("{} paid back beyond chance (ROI above 0)", words::sentence(&said(paid)))
+        }
+        ([], lost) if lost.len() == rows.len() => {
+            "No channel paid back its spend (ROI below 0)".to_owned()
+        }
         ([], lost) => format!(
             "{} did not pay back (ROI below 0); whether the rest did may be chance",
             words::sentence(&said(lost))
@@ -88,12 +89,16 @@ pub(super) fn programs(ask: &Ask, programs: &Table) -> Option<Chart> {
         _ if margin.is_none() => "Won credit against the spend behind it".to_owned(),
         (0, 1) => "The one program has not paid back its spend in gross profit".to_owned(),
         (_, 1) => "The one program paid back its spend in gross profit".to_owned(),
-        (0, all) => format!("None of the {all} programs with spend behind them has paid it back in gross profit"),
+        (0, all) => format!(
+            "None of the {all} programs with spend behind them has paid it back in gross profit"
+        ),
         (back, all) if back == all => {
             format!("All {all} programs with spend behind them paid it back in gross profit")
         }
         (back, all) => {
-            format!("{back} of the {all} programs with spend behind them paid it back in gross profit")
+            format!(
+                "{back} of the {all} programs with spend behind them paid it back in gross profit"
+            )
         }
     };
     let title = if n < all { format!("{title}; the {n} largest are shown") } else { title };
@@ -120,5 +125,8 @@ pub(super) fn programs(ask: &Ask, programs: &Table) -> Option<Chart> {
 
 /// The rows of programs or channels, without those of none and of all.
 fn named(table: &Table) -> impl Iterator<Item = &TableRow> {
-    table.rows.iter().filter(|row| row.id != "all" && row.id != common::NONE && row.id != super::IDLE)
+    table
+        .rows
+        .iter()
+        .filter(|row| row.id != "all" && row.id != common::NONE && row.id != super::IDLE)
 }

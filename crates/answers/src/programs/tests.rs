@@ -150,8 +150,8 @@ fn large() -> Company {
 #[test]
 fn credit_that_nothing_was_spent_on_is_told_and_left_out_of_a_return_of_its_own() {
     let answer = answered_by(ENTRY, &ask("2026Q3"), &large());
-    let [all, paid] = ["roi", "roi_of_channels_with_spend"]
-        .map(|id| value(&answer, id).number().unwrap());
+    let [all, paid] =
+        ["roi", "roi_of_channels_with_spend"].map(|id| value(&answer, id).number().unwrap());
     // 15 deals of the webinar and 12 of search, 12,000 each at a margin of 0.8, for 9,000.
     assert!((all - (27.0 * 12.0 * 0.8 / 9.0 - 1.0)).abs() < 1e-9, "{all}");
     assert!((paid - (15.0 * 12.0 * 0.8 / 9.0 - 1.0)).abs() < 1e-9, "{paid}");

@@ -378,7 +378,9 @@ fn rows(
         .map(|(id, row)| (if id.is_empty() { none.to_owned() } else { id }, row))
         .collect();
     // Programs that did nothing but touch people share one row.
-    if let Some(label) = found.keys().find(|id| id.ends_with(" programs without spend, credit or deals")) {
+    if let Some(label) =
+        found.keys().find(|id| id.ends_with(" programs without spend, credit or deals"))
+    {
         let (idle, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
             expected.into_iter().partition(|(id, _)| !found.contains_key(id));
         expected = rest;
