@@ -13,8 +13,8 @@ use serde_json::Value;
 pub const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("stats", &[]),
-    ("intake", &["domain"]),
-    ("lake", &["domain", "stats"]),
+    ("intake", &["domain", "outbound"]),
+    ("lake", &["domain", "outbound", "stats"]),
     ("answers", &["domain", "stats"]),
     ("show", &["domain"]),
     ("sample", &["domain"]),
@@ -29,7 +29,7 @@ pub const LAYERS: &[(&str, &[&str])] = &[
         "throughline",
         &[
             "domain", "stats", "intake", "lake", "answers", "show", "sample", "project", "print",
-            "mail", "oidc", "access", "web",
+            "mail", "oidc", "outbound", "access", "web",
         ],
     ),
     ("testkit", &["domain"]),
