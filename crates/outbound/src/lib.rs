@@ -6,7 +6,11 @@
 //! in between leads nowhere. Secrets stand in the environment or in a file of their own.
 
 mod address;
+mod fault;
+pub mod objects;
+pub mod postgres;
 mod secret;
 
 pub use address::{Closed, Reach, base_url, resolve, this_machine};
+pub use fault::Fault;
 pub use secret::{Secret, Unreadable};

@@ -43,13 +43,13 @@ impl Secret {
 }
 
 #[cfg(unix)]
-fn open_to_others(path: &Path) -> std::io::Result<bool> {
+pub(crate) fn open_to_others(path: &Path) -> std::io::Result<bool> {
     use std::os::unix::fs::PermissionsExt as _;
     Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]
-fn open_to_others(path: &Path) -> std::io::Result<bool> {
+pub(crate) fn open_to_others(path: &Path) -> std::io::Result<bool> {
     std::fs::metadata(path).map(|_| false)
 }
 
