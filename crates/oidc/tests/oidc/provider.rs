@@ -60,6 +60,7 @@ impl Real {
 
 /// What came back: where to go on, and the page.
 pub(crate) struct Page {
+    pub(crate) status: u16,
     pub(crate) location: Option<String>,
     pub(crate) body: String,
 }
@@ -96,8 +97,9 @@ impl Browser {
         }
         let location = answer.headers().get("location");
         let location = location.map(|place| place.to_str().expect("it is text").to_owned());
+        let status = answer.status().as_u16();
         let body = answer.body_mut().read_to_string().expect("a page is text");
-        Page { location, body }
+        Page { status, location, body }
     }
 
     /// Signs in as somebody and returns the address below `home` that the browser is sent back to.
@@ -117,7 +119,7 @@ impl Browser {
             } else if page.body.contains("value=\"consent\"") {
                 form = Some("prompt=consent".to_owned());
             } else {
-                unreachable!("the provider shows something else: {}", page.body);
+                unreachable!("the provider shows something else: {} {}", page.status, page.body);
             }
         }
         unreachable!("the provider goes in circles");
