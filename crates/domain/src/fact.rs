@@ -135,6 +135,26 @@ pub struct Refusal {
     pub hint: Option<String>,
     /// The row as it was read, or the part at fault, shortened.
     pub excerpt: Option<String>,
+    /// The row as a whole, so that it can be tried again; boxed, as few rows are refused.
+    pub kept: Option<Box<Kept>>,
+}
+
+/// A refused row as it was read, and what it was about.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Kept {
+    /// The row in one of the forms of `docs/spec/quarantine.md`.
+    pub raw: String,
+    /// The fact table that it was for, where the layout says so.
+    pub table: Option<&'static str>,
+    /// The money that it states, in major units, where that can be read.
+    pub amount: Option<rust_decimal::Decimal>,
+    /// The currency that it states.
+    pub currency: Option<Arc<str>>,
+}
+
+impl Kept {
+    /// The longest row that is kept whole, in bytes.
+    pub const LIMIT: usize = 64 * 1024;
 }
 
 impl Refusal {
@@ -143,7 +163,8 @@ impl Refusal {
 
     /// Refuses the row at a place.
     pub fn new(place: Place, rule: &'static str, message: impl Into<String>) -> Self {
-        Self { place, column: None, rule, message: message.into(), hint: None, excerpt: None }
+        let message = message.into();
+        Self { place, column: None, rule, message, hint: None, excerpt: None, kept: None }
     }
 
     /// Names the column at fault.
@@ -157,6 +178,18 @@ impl Refusal {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Keeps the row; one of more than [`Kept::LIMIT`] bytes is cut there, its last character `…`.
+    #[must_use]
+    pub fn kept(mut self, mut kept: Kept) -> Self {
+        if kept.raw.len() > Kept::LIMIT {
+            let end = kept.raw.floor_char_boundary(Kept::LIMIT - '…'.len_utf8());
+            kept.raw.truncate(end);
+            kept.raw.push('…');
+        }
+        self.kept = Some(Box::new(kept));
         self
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::kept::Broken;
 use crate::settings::Rejected;
 use crate::value::Raw;
 
@@ -127,6 +128,8 @@ pub struct RowFault {
     pub hint: Option<String>,
     /// The part at fault.
     pub excerpt: String,
+    /// What stands of the row.
+    pub broken: Broken,
 }
 
 /// A row, or why it is none.

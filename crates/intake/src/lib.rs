@@ -5,12 +5,14 @@
 //! [`Planned::read`] then streams the rows of one file as facts or refusals.
 //!
 //! This crate knows neither lake nor catalog and keeps no state: what a file says twice, or says
-//! against an earlier load, is settled where facts are stored. An e-mail address never leaves it:
-//! only its hash and domain do. No bytes make it panic; a file counts as a whole or not at all.
+//! against an earlier load, is settled where facts are stored. Of an e-mail address only
+//! hash and domain leave it, except within a refused row, which is handed on as it was read. No bytes make it panic; a file counts as a whole or not at all.
 
+mod again;
 mod draft;
 pub mod format;
 mod gather;
+mod kept;
 pub mod limits;
 pub mod lookups;
 pub mod mapping;
@@ -22,7 +24,9 @@ pub mod settings;
 mod survey;
 pub mod value;
 
+pub use again::{Again, Refused, again};
 pub use draft::draft;
+pub use kept::Broken;
 pub use limits::Limits;
 pub use lookups::Lookups;
 pub use mapping::Mapping;

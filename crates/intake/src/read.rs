@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use domain::fact::{Fact, FactTable, Refusal, SourceRow};
+use domain::fact::{Fact, FactTable, Kept, Refusal, SourceRow};
 use domain::{Cell, Decimal, Diagnostic, Place};
 
-use crate::format::{Item, Row, RowFault};
+use crate::format::{Format, Item, Row, RowFault};
 use crate::gather::{Changes, Earliest, Snapshots, Spend};
+use crate::kept;
 use crate::lookups::Lookups;
 use crate::preset::{Read, Shape, Totals};
 use crate::recipe::{BoundFact, BoundWhen, DateRule, NumberRule, Positions, Recipe, cell_at};
@@ -310,7 +311,8 @@ impl Reading<'_> {
         if let Some((rule, message)) = self.no_data(row) {
             let refusal = Refusal::new(self.place(row.line), rule, message)
                 .hint("Nothing is missing: this row is no record. Export details only to leave it out.")
-                .excerpt(&row.excerpt());
+                .excerpt(&row.excerpt())
+                .kept(Kept { raw: self.raw(row), ..Kept::default() });
             self.refuse(refusal, false);
             return Ok(());
         }
@@ -322,7 +324,8 @@ impl Reading<'_> {
                 format!("expected {expected} fields, found {}", row.len()),
             )
             .hint("Put quotes around fields that contain the separator; values are never moved into other columns.")
-            .excerpt(&row.excerpt());
+            .excerpt(&row.excerpt())
+            .kept(Kept { raw: self.raw(row), table: self.table(None), ..Kept::default() });
             self.last_fault = (row.len() < expected).then_some((row.line, "csv.field-count"));
             self.refuse(refusal, true);
             return Ok(());
@@ -344,10 +347,53 @@ impl Reading<'_> {
                 refusal.hint = fault.hint;
                 let excerpt =
                     source.map_or_else(|| row.excerpt(), |at| shown(&row.get(at).to_plain()));
-                self.refuse(refusal.excerpt(&excerpt), true);
+                let kept = self.keep(row);
+                self.refuse(refusal.excerpt(&excerpt).kept(kept), true);
                 Ok(())
             }
         }
+    }
+
+    /// Writes a row as it is kept.
+    fn raw(&self, row: &Row<'_>) -> String {
+        match self.planned.format {
+            Format::Delimited(separator) if row.len() != self.planned.header.len() => {
+                kept::line(row, char::from(separator))
+            }
+            _ => kept::pairs(&self.planned.header, row),
+        }
+    }
+
+    /// Names the table that a row is for: the first of the layout whose condition it meets.
+    fn table(&self, row: Option<&Row<'_>>) -> Option<&'static str> {
+        let meant = |fact: &&BoundFact| row.is_none_or(|row| holds(fact.when.as_ref(), row));
+        let name = self.recipe.facts.iter().find(meant).map(|fact| fact.table.name);
+        match name {
+            Some("lookup") => None,
+            Some("snapshot") => Some("opportunity_event"),
+            name => name,
+        }
+    }
+
+    /// Keeps a row whose columns are known, with the money that it states.
+    fn keep(&mut self, row: &Row<'_>) -> Kept {
+        let mut kept = Kept { raw: self.raw(row), table: self.table(Some(row)), ..Kept::default() };
+        let recipe = self.recipe;
+        let Some(fact) = recipe.facts.iter().find(|fact| Some(fact.table.name) == kept.table)
+        else {
+            return kept;
+        };
+        let mut read = |to: Option<usize>| {
+            let column = fact.columns.iter().find(|column| Some(column.to) == to)?;
+            self.cells.value(column, row, &mut Vec::new()).ok()
+        };
+        if let Some(Cell::Decimal(amount)) = read(fact.at.amount) {
+            kept.amount = Some(amount);
+        }
+        if let Some(Cell::Text(currency)) = read(fact.at.currency) {
+            kept.currency = Some(currency);
+        }
+        kept
     }
 
     fn with_column(&self, hint: Option<String>, source: Option<usize>) -> String {
@@ -597,16 +643,20 @@ impl Reading<'_> {
     }
 
     fn unreadable(&mut self, fault: RowFault) {
-        let mut refusal = Refusal::new(self.place(fault.line), fault.rule, fault.message);
+        let message = fault.message.clone();
+        let mut refusal = Refusal::new(self.place(fault.line), fault.rule, message);
         let name = fault
             .column
+            .clone()
             .or_else(|| fault.cell.and_then(|at| self.planned.header.get(at)).map(Arc::clone));
         if let Some(name) = name {
             refusal = refusal.column(name);
         }
-        refusal.hint = fault.hint;
+        refusal.hint.clone_from(&fault.hint);
         self.last_fault = Some((fault.line, fault.rule));
-        self.refuse(refusal.excerpt(&fault.excerpt), true);
+        let raw = kept::broken(&self.planned.header, &fault);
+        let kept = Kept { raw, table: self.table(None), ..Kept::default() };
+        self.refuse(refusal.excerpt(&fault.excerpt).kept(kept), true);
     }
 
     fn refuse(&mut self, refusal: Refusal, counts: bool) {

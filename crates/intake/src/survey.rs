@@ -10,6 +10,7 @@ use std::sync::Arc;
 use domain::fact::SourceRow;
 use domain::{Diagnostic, Place};
 
+use crate::again::KeptRow;
 use crate::format::decode::{Content, Encoding, Utf8Check, content, text_of, zip_entries};
 use crate::format::{Each, Format, Tail, decode, delimited, ndjson, parquet, workbook};
 use crate::lookups::Lookups;
@@ -63,6 +64,8 @@ pub struct Planned {
     /// Size in bytes.
     pub bytes: u64,
     pub(crate) recipe: Recipe,
+    /// The row that is read instead of the file.
+    pub(crate) kept: Option<KeptRow>,
 }
 
 impl Planned {
@@ -103,6 +106,9 @@ impl Planned {
         settings: &Settings,
         each: &mut Each<'_>,
     ) -> Result<(Tail, Vec<String>), Rejected> {
+        if let Some(row) = &self.kept {
+            return Ok((row.item(self.encoding, each)?, Vec::new()));
+        }
         let limits = &settings.limits;
         let mut unknown = Vec::new();
         let tail = match self.format {
@@ -436,6 +442,7 @@ fn assemble(
         content_hash: seen.hash.clone(),
         bytes: seen.bytes,
         recipe: recognized.recipe,
+        kept: None,
     }
 }
 

@@ -171,6 +171,14 @@ CREATE TABLE load_file (
     CHECK (n_loaded + n_known + n_quarantined = n_read)
 ) STRICT;
 
+-- Refused rows that a later load took: the quarantine itself never changes. `file_index` is the
+-- number of the file in the load that refused it.
+CREATE TABLE quarantine_resolved (
+    load_id INTEGER NOT NULL, file_index INTEGER NOT NULL, line INTEGER NOT NULL,
+    by_load_id INTEGER NOT NULL REFERENCES load_ledger (load_id), recorded_at TEXT NOT NULL,
+    PRIMARY KEY (load_id, file_index, line)
+) STRICT;
+
 -- What the foreign tables have no column for.
 CREATE TABLE lake_file (
     data_file_id INTEGER PRIMARY KEY, load_id INTEGER NOT NULL, n_withdrawn INTEGER NOT NULL

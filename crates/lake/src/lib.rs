@@ -20,6 +20,8 @@ mod parquet_file;
 pub use build::{BuildRequest, BuildSummary, Facts, LakeFacts, MemoryFacts, build};
 pub use catalog::{DataFile, Snapshot, SnapshotId};
 pub use error::LakeError;
-pub use load::{LoadReport, LoadRequest, Loading, Prepared, SourceFile};
+pub use load::{
+    LoadReport, LoadRequest, Loading, Prepared, RefusedKey, RefusedRow, SourceFile, Try,
+};
 pub use relation::{Built, RELATIONS, RequestError};
-pub use store::Lake;
+pub use store::{Lake, Show};

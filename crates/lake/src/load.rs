@@ -9,7 +9,9 @@
 //! content of each fact of the load. What is stored already is read only for tables that the load
 //! touches, and only files with changed facts are written anew.
 
+mod kept;
 mod resolve;
+mod retry;
 mod staging;
 mod write;
 
@@ -21,6 +23,9 @@ use jiff::Timestamp;
 use rusqlite::{TransactionBehavior, params};
 use serde::Serialize;
 
+use self::retry::Retrying;
+pub(crate) use self::retry::key;
+pub use self::retry::{RefusedKey, RefusedRow, Try};
 use self::staging::{QuarantineWriter, SourceRows, Staging};
 use crate::catalog::{self, Commit, SnapshotId, TableChange};
 use crate::cells::{self, Misfit};
@@ -153,6 +158,8 @@ pub struct Loading<'a> {
     load_id: i64,
     files: Vec<FileReport>,
     rows: SourceRows,
+    /// Set where refused rows are tried again.
+    retrying: Option<Retrying>,
     /// One for each table of the lake, made with the first fact.
     staged: Vec<Option<Staging>>,
     quarantine: QuarantineWriter,
@@ -168,6 +175,8 @@ pub struct Prepared<'a> {
     request: LoadRequest,
     load_id: i64,
     changes: Vec<Change>,
+    /// Refused rows of earlier loads that this one takes.
+    resolved: Vec<RefusedKey>,
     report: LoadReport,
     scratch: Scratch,
 }
@@ -246,6 +255,7 @@ impl Lake {
             load_id,
             files,
             rows: SourceRows::default(),
+            retrying: None,
             staged: self.tables().iter().map(|_| None).collect(),
             quarantine,
             prefix,
@@ -288,12 +298,12 @@ impl Loading<'_> {
             SourceRow::Accepted { place, facts } => (place, facts),
             SourceRow::Refused(refusal) => {
                 report.rows.quarantined += 1;
-                return self.quarantine.add(&refusal);
+                return self.refuse(file, &refusal);
             }
         };
         if let Some(refusal) = facts.iter().find_map(misfit) {
             report.rows.quarantined += 1;
-            return self.quarantine.add(&refusal);
+            return self.refuse(file, &kept::keep_facts(refusal, &facts));
         }
         if facts.is_empty() {
             report.rows.known += 1;
@@ -304,6 +314,14 @@ impl Loading<'_> {
             self.stage(row, &fact)?;
         }
         Ok(())
+    }
+
+    /// Stores a refused row; one that is tried again is stored already.
+    fn refuse(&mut self, file: usize, refusal: &Refusal) -> Result<(), LakeError> {
+        if self.retrying.is_some() {
+            return Ok(());
+        }
+        self.quarantine.add(file, refusal)
     }
 
     fn stage(&mut self, row: u32, fact: &Fact) -> Result<(), LakeError> {
@@ -336,9 +354,10 @@ impl<'a> Loading<'a> {
             staged.push(staging.finish()?);
         }
         let mut settled = resolve::settle(self.lake, staged, &mut self.rows, &self.files)?;
-        for refusal in settled.refusals.drain(..) {
-            self.quarantine.add(&refusal)?;
+        for (file, refusal) in settled.refusals.drain(..) {
+            self.refuse(file, &refusal)?;
         }
+        let resolved = self.settle_retries();
         self.rows.count(&mut self.files);
         let rows = total(&self.files)?;
 
@@ -367,7 +386,7 @@ impl<'a> Loading<'a> {
                 flush_folder(&self.lake.dir().join("main").join(change.table.name))?;
             }
         }
-        if changes.is_empty() {
+        if changes.is_empty() && resolved.is_empty() {
             report.load_id = None;
         }
         Ok(Prepared {
@@ -376,6 +395,7 @@ impl<'a> Loading<'a> {
             request: self.request,
             load_id: self.load_id,
             changes,
+            resolved,
             report,
             scratch: self.scratch,
         })
@@ -391,7 +411,7 @@ impl Prepared<'_> {
     /// Commits the load: from here on it outlives a power cut. Where nothing is new, there is
     /// nothing to commit and no snapshot is made.
     pub fn commit(mut self) -> Result<LoadReport, LakeError> {
-        if self.changes.is_empty() {
+        if self.changes.is_empty() && self.resolved.is_empty() {
             return Ok(self.report.clone());
         }
         let mut connection = self.lake.connection();
@@ -415,6 +435,7 @@ impl Prepared<'_> {
         };
         let snapshot = catalog::commit(&transaction, &commit, &changes)?;
         write_ledger(&transaction, &commit, snapshot, &self.report)?;
+        retry::write_resolved(&transaction, &self.resolved, self.load_id, commit.recorded_at)?;
         // If the commit fails midway, only the catalog knows whether it happened: the files stay,
         // and the next writer sweeps those that no snapshot names.
         self.scratch.keep();

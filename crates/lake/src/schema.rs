@@ -37,6 +37,11 @@ pub const QUARANTINE_COLUMNS: &[(&str, Kind)] = &[
     ("hint", Kind::Text),
     ("excerpt", Kind::Text),
     ("recorded_at", Kind::Instant),
+    ("table", Kind::Text),
+    ("amount", Kind::Decimal),
+    ("currency", Kind::Text),
+    ("raw", Kind::Text),
+    ("file_index", Kind::Integer),
 ];
 
 /// Digits after the mark of stored decimals.
@@ -160,8 +165,16 @@ pub fn catalog_type(kind: Kind) -> &'static str {
 
 /// True where a text column repeats few values, so that a dictionary pays.
 pub(crate) fn repeats(table: &StoredTable, column: &StoredColumn) -> bool {
-    const DISTINCT: &[&str] =
-        &["email_hash", "domain", "next_step", "qualification", "excerpt", "answer", "sequence"];
+    const DISTINCT: &[&str] = &[
+        "email_hash",
+        "domain",
+        "next_step",
+        "qualification",
+        "excerpt",
+        "raw",
+        "answer",
+        "sequence",
+    ];
     let key = table.fact.is_some_and(|fact| fact.key == [column.name]);
     column.kind == Kind::Text && !key && !DISTINCT.contains(&column.name)
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::catalog::{self, DataFile, Snapshot, SnapshotId, Tables};
 use crate::cells;
 use crate::error::{DamagedFile, LakeError};
+use crate::load::key;
 use crate::lock::{self, WriterLock};
 use crate::parquet_file;
 use crate::schema::{QUARANTINE, QUARANTINE_COLUMNS, StoredTable};
@@ -52,6 +53,15 @@ pub struct LoadEntry {
     pub n_quarantined: u64,
     /// Names of its files.
     pub files: Vec<String>,
+}
+
+/// What is shown of the quarantine besides the rows that stand in it.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Show {
+    /// The rows themselves, as their files hold them.
+    pub raw: bool,
+    /// Also rows that a later load took, with that load.
+    pub resolved: bool,
 }
 
 impl Lake {
@@ -250,14 +260,43 @@ impl Lake {
         Ok(Frame::new(columns.iter().copied().zip(values).collect())?)
     }
 
-    /// Lists the refused rows of a load, or of all loads, as they stand now.
+    /// Lists the refused rows of a load, or of all loads, that stand in quarantine now.
     pub fn quarantine(&self, load_id: Option<i64>) -> Result<Frame, LakeError> {
-        let columns: Vec<&str> = QUARANTINE_COLUMNS.iter().map(|(name, _)| *name).collect();
         let snapshot = self.newest()?.unwrap_or(SnapshotId(0));
+        let mut rows = self.quarantine_at(snapshot, Show::default())?;
+        if let Some(load_id) = load_id {
+            let test = domain::Test::Is(Cell::Integer(load_id));
+            rows = rows.filter(&[domain::Filter { column: "load_id".to_owned(), test }]);
+        }
+        Ok(rows)
+    }
+
+    /// Lists the rows that were in quarantine at a snapshot.
+    pub fn quarantine_at(&self, snapshot: SnapshotId, show: Show) -> Result<Frame, LakeError> {
+        // The row itself holds what files hold: names, addresses. It is for whoever mends it.
+        let shown = |name: &&str| match *name {
+            "raw" => show.raw,
+            _ => true,
+        };
+        let columns: Vec<&str> =
+            QUARANTINE_COLUMNS.iter().map(|(name, _)| *name).filter(shown).collect();
         let all = self.frame(snapshot, QUARANTINE, &columns)?;
-        let Some(load_id) = load_id else { return Ok(all) };
-        let test = domain::Test::Is(Cell::Integer(load_id));
-        Ok(all.filter(&[domain::Filter { column: "load_id".to_owned(), test }]))
+        let resolved = self.resolved(snapshot)?;
+        let by: Vec<Option<i64>> =
+            (0..all.n_rows()).map(|row| resolved.get(&key(&all, row)).copied()).collect();
+        let kept: Vec<usize> =
+            (0..by.len()).filter(|&row| show.resolved || by.get(row) == Some(&None)).collect();
+        let by: Vec<Option<i64>> = kept.iter().filter_map(|&row| by.get(row).copied()).collect();
+        let rows = all.take(&kept);
+        let mut columns: Vec<(&str, domain::Column)> = columns
+            .iter()
+            .filter(|name| **name != "file_index")
+            .filter_map(|name| Some((*name, rows.column(name)?.clone())))
+            .collect();
+        if show.resolved {
+            columns.push(("resolved_by", domain::Column::Integer(by)));
+        }
+        Ok(Frame::new(columns)?)
     }
 
     /// Lists the loads, oldest first.

@@ -148,6 +148,14 @@ fn two_contents_of_one_version_go_to_quarantine_with_all_facts_of_their_rows() {
         "`opportunity` `a` has two contents of the same version, the other one in deals.csv:3"
     );
     assert_eq!(refused.cell("line", 1), Cell::Integer(3));
+    assert_eq!(refused.cell("table", 1), Cell::text("opportunity"));
+    assert_eq!(refused.cell("amount", 1), Cell::Decimal("1".parse().unwrap()));
+    assert!(refused.column("raw").is_none(), "rows themselves are not for everyone who looks");
+    let raw = lake.frame(report.snapshot.unwrap(), "quarantine", &["raw"]).unwrap();
+    for (row, parts) in [(0, ["won", "\"table\":\"account\""]), (1, ["lost", version])] {
+        let raw = raw.cell("raw", row).to_string();
+        assert!(parts.iter().all(|part| raw.contains(part)), "{raw}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use domain::{Diagnostic, Place};
 
 use super::{Cells, Each, Item, Row, RowFault, Tail};
+use crate::kept::Broken;
 use crate::limits::Limits;
 use crate::settings::Rejected;
 
@@ -32,6 +33,19 @@ enum Taken {
 struct Fields {
     bytes: Vec<u8>,
     ends: Vec<usize>,
+}
+
+impl Fields {
+    /// Returns the fields apart.
+    fn split(&self) -> Broken {
+        let mut from = 0;
+        let fields = self.ends.iter().map(|&end| {
+            let field = self.bytes.get(from..end).unwrap_or(&[]);
+            from = end + 1;
+            field.to_vec()
+        });
+        Broken::Fields(fields.collect())
+    }
 }
 
 /// Reads the records that start after a line.
@@ -262,6 +276,7 @@ fn deliver(
                     fields.bytes.get(error.valid_up_to().saturating_sub(40)..error.valid_up_to()).unwrap_or(&[]),
                 )
                 .into_owned(),
+                broken: fields.split(),
             }));
         }
     };
@@ -279,6 +294,7 @@ fn deliver(
                 "Export the file again; a NUL byte is often the sign of a wrong encoding.".into(),
             ),
             excerpt: text.chars().map(|c| if c == '\0' { '␀' } else { c }).take(80).collect(),
+            broken: fields.split(),
         }));
     }
     each(Item::Row(Row { line, cells: Cells::Text { text, ends: &fields.ends } }))

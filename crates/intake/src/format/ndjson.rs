@@ -13,6 +13,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{Cells, Each, Item, Row, RowFault, Tail};
+use crate::kept::Broken;
 use crate::limits::Limits;
 use crate::settings::Rejected;
 use crate::value::Raw;
@@ -71,6 +72,7 @@ pub fn read(
                     message: fault.message,
                     hint: None,
                     excerpt: crate::value::shown(&excerpt),
+                    broken: Broken::Line(text.to_vec()),
                 }));
             }
         };

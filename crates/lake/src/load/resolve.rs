@@ -10,7 +10,7 @@ use domain::Place;
 use domain::fact::{Kind, Refusal};
 
 use super::staging::{Candidate, Fate, Hasher, NO_VERSION, SourceRows, Staged};
-use super::{FileReport, TableReport, write};
+use super::{FileReport, TableReport, kept, write};
 use crate::catalog::{self, DataFile, SnapshotId};
 use crate::cells::{Hash, View};
 use crate::error::LakeError;
@@ -21,7 +21,8 @@ use crate::store::Lake;
 pub(super) struct SettledLoad {
     pub(super) tables: Vec<Settled>,
     /// Rows that are refused because of other rows or of what is stored.
-    pub(super) refusals: Vec<Refusal>,
+    /// Each with the number of its file.
+    pub(super) refusals: Vec<(usize, Refusal)>,
 }
 
 /// One table of a load, settled.
@@ -87,6 +88,7 @@ pub(super) fn settle(
     for table in &mut tables {
         table.decide(rows)?;
     }
+    let refusals = kept::keep_staged(&tables, rows, refusals)?;
     Ok(SettledLoad { tables, refusals })
 }
 
@@ -269,7 +271,7 @@ impl Settled {
         &self,
         rows: &mut SourceRows,
         files: &[FileReport],
-        refusals: &mut Vec<Refusal>,
+        refusals: &mut Vec<(u32, Refusal)>,
     ) -> Result<(), LakeError> {
         // Position of a fact, and of another one that contradicts it.
         let mut conflicts: Vec<(u32, u32)> = Vec::new();
@@ -318,7 +320,7 @@ impl Settled {
         &self,
         rows: &mut SourceRows,
         files: &[FileReport],
-        refusals: &mut Vec<Refusal>,
+        refusals: &mut Vec<(u32, Refusal)>,
     ) -> Result<(), LakeError> {
         let columns = self.staged.fact.columns;
         let required =
@@ -363,12 +365,13 @@ impl Settled {
         position: u32,
         rows: &mut SourceRows,
         refusal: Refusal,
-        refusals: &mut Vec<Refusal>,
+        refusals: &mut Vec<(u32, Refusal)>,
     ) {
-        let row = self.candidate(position).and_then(|candidate| rows.get_mut(candidate.row));
-        if let Some(row) = row.filter(|row| !row.refused) {
+        let number = self.candidate(position).map(|candidate| candidate.row);
+        let row = number.and_then(|number| rows.get_mut(number));
+        if let Some((row, number)) = row.zip(number).filter(|(row, _)| !row.refused) {
             row.refused = true;
-            refusals.push(refusal);
+            refusals.push((number, refusal));
         }
     }
 

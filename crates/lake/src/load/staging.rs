@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use domain::Cell;
-use domain::fact::{Fact, FactTable, Refusal};
+use domain::fact::{Fact, FactTable, Kind, Refusal};
 use jiff::Timestamp;
 
 use super::FileReport;
@@ -40,6 +40,11 @@ impl SourceRows {
         let file = u32::try_from(file).map_err(|_| too_large())?;
         self.0.push(SourceRow { line, file, loaded: false, refused: false });
         Ok(number)
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        // No row is added beyond the last number.
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn get(&self, row: u32) -> Option<&SourceRow> {
@@ -321,8 +326,12 @@ impl QuarantineWriter {
         &self.table
     }
 
-    pub(super) fn add(&mut self, refusal: &Refusal) -> Result<(), LakeError> {
+    pub(super) fn add(&mut self, file: usize, refusal: &Refusal) -> Result<(), LakeError> {
         let text = |text: Option<&str>| text.map_or(Cell::Null, Cell::text);
+        let kept = refusal.kept.as_deref();
+        let amount = kept.and_then(|kept| kept.amount).map(Cell::Decimal);
+        let storable = |cell: &Cell| cells::check(Kind::Decimal, cell).is_ok();
+        let amount = amount.filter(storable).unwrap_or(Cell::Null);
         // In the order of `schema::QUARANTINE_COLUMNS`.
         let cells = [
             Cell::Integer(self.load_id),
@@ -334,6 +343,11 @@ impl QuarantineWriter {
             text(refusal.hint.as_deref()),
             text(refusal.excerpt.as_deref()),
             Cell::Instant(self.recorded_at),
+            text(kept.and_then(|kept| kept.table)),
+            amount,
+            text(kept.and_then(|kept| kept.currency.as_deref())),
+            text(kept.map(|kept| kept.raw.as_str())),
+            Cell::Integer(i64::try_from(file).unwrap_or(i64::MAX)),
         ];
         for (builder, cell) in self.builders.iter_mut().zip(&cells) {
             builder.append(cell);
