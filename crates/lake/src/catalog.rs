@@ -1,11 +1,11 @@
 //! The catalog: which files make up which table at which snapshot, in the DuckLake 1.0 tables.
 //!
-//! Files are only ever replaced as a whole, never marked row by row, so a snapshot is a plain list
-//! of files for every engine. A snapshot never changes once it is committed; its time is the
+//! A snapshot is a list of files, some with a list of rows that are deleted from them: all that are
+//! deleted at the snapshot, so that there is one list at most. A snapshot never changes once it is committed; its time is the
 //! instant at which its load was recorded. All functions here run in the caller's transaction. The
 //! layout is that of the `DuckLake` 1.0 specification, as `DuckDB` 1.5.5 writes it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use serde::Serialize;
 
 use crate::cells::{Bound, Bounds};
 use crate::error::LakeError;
-use crate::parquet_file::WrittenFile;
+use crate::key_index::WrittenIndex;
+use crate::parquet_file::{WrittenDeletes, WrittenFile};
 use crate::schema::{StoredTable, catalog_type};
 
 /// Number of a snapshot; later ones are greater.
@@ -44,14 +45,33 @@ pub struct DataFile {
     pub id: i64,
     /// Where it is.
     pub path: PathBuf,
-    /// Rows, withdrawn facts included.
+    /// Rows that it has at the snapshot, withdrawn facts included.
     pub n_rows: u64,
-    /// Rows of withdrawn facts.
+    /// Of these, rows of withdrawn facts.
     pub n_withdrawn: u64,
+    /// Rows in the file, deleted ones included.
+    pub n_stored: u64,
+    /// Which rows are deleted at the snapshot; none where all are there.
+    pub deletes: Option<DeleteFile>,
     /// Size in bytes.
     pub bytes: u64,
     /// The load that wrote it.
     pub load_id: i64,
+}
+
+/// The rows of a data file that are deleted at a snapshot, by their positions.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct DeleteFile {
+    /// Its number in the catalog.
+    pub id: i64,
+    /// Where it is.
+    pub path: PathBuf,
+    /// How many rows are deleted.
+    pub n_rows: u64,
+    /// Of these, rows of withdrawn facts.
+    pub n_withdrawn: u64,
+    /// Size in bytes.
+    pub bytes: u64,
 }
 
 /// The newest snapshot, and the numbers to be given out next.
@@ -84,6 +104,10 @@ pub(crate) struct TableChange<'a> {
     pub(crate) replaced: Vec<i64>,
     /// Files that it lists from now on.
     pub(crate) written: &'a [WrittenFile],
+    /// Lists of deleted rows, each in place of the one that its file had.
+    pub(crate) deleted: &'a [WrittenDeletes],
+    /// Indexes of keys that were made anew, with the numbers of their files.
+    pub(crate) indexes: &'a [(i64, WrittenIndex)],
 }
 
 /// Who made a snapshot, when and why.
@@ -270,7 +294,11 @@ pub(crate) fn tables(connection: &Connection, dir: &Path) -> Result<Tables, Lake
         tables.push(Arc::new(StoredTable::new(declared.name, id, declared.fact, &columns)));
     }
     for (what, sql) in [
-        ("rows deleted", "SELECT count(*) FROM ducklake_delete_file WHERE end_snapshot IS NULL"),
+        (
+            "rows deleted",
+            "SELECT count(*) FROM ducklake_delete_file
+             WHERE delete_file_id NOT IN (SELECT delete_file_id FROM lake_delete_file)",
+        ),
         ("rows inlined", "SELECT count(*) FROM ducklake_inlined_data_tables"),
     ] {
         let count: i64 = connection.query_row(sql, [], |row| row.get(0))?;
@@ -342,8 +370,14 @@ pub(crate) fn files(
 ) -> Result<Vec<DataFile>, LakeError> {
     must_exist(connection, snapshot)?;
     let sql = "SELECT f.data_file_id, f.path, f.record_count, f.file_size_bytes,
-                      coalesce(l.n_withdrawn, 0), coalesce(l.load_id, 0)
-               FROM ducklake_data_file f LEFT JOIN lake_file l USING (data_file_id)
+                      coalesce(l.n_withdrawn, 0), coalesce(l.load_id, 0), d.delete_file_id, d.path,
+                      d.delete_count, coalesce(m.n_withdrawn, 0), d.file_size_bytes
+               FROM ducklake_data_file f
+               LEFT JOIN lake_file l ON l.data_file_id = f.data_file_id
+               LEFT JOIN ducklake_delete_file d
+                 ON d.data_file_id = f.data_file_id AND d.begin_snapshot <= ?2
+                AND (d.end_snapshot IS NULL OR d.end_snapshot > ?2)
+               LEFT JOIN lake_delete_file m ON m.delete_file_id = d.delete_file_id
                WHERE f.table_id = ?1 AND f.begin_snapshot <= ?2
                  AND (f.end_snapshot IS NULL OR f.end_snapshot > ?2)
                ORDER BY f.data_file_id";
@@ -352,20 +386,75 @@ pub(crate) fn files(
     let mut rows = statement.query(params![table.id, snapshot.0])?;
     let mut files = Vec::new();
     while let Some(row) = rows.next()? {
-        let name: String = row.get(1)?;
-        if Path::new(&name).file_name().is_none_or(|last| last != name.as_str()) {
-            return Err(LakeError::Unreadable { what: "path of a file", found: name });
-        }
+        let deletes = match (row.get(6)?, row.get(7)?) {
+            (Some(id), Some(name)) => Some(DeleteFile {
+                id,
+                path: within(&folder, name)?,
+                n_rows: unsigned(row.get(8)?),
+                n_withdrawn: unsigned(row.get(9)?),
+                bytes: unsigned(row.get(10)?),
+            }),
+            _ => None,
+        };
+        let n_stored = unsigned(row.get(2)?);
+        let n_withdrawn = unsigned(row.get(4)?);
+        let gone = deletes.as_ref().map_or((0, 0), |gone| (gone.n_rows, gone.n_withdrawn));
         files.push(DataFile {
             id: row.get(0)?,
-            path: folder.join(name),
-            n_rows: unsigned(row.get(2)?),
+            path: within(&folder, row.get(1)?)?,
+            n_rows: n_stored.saturating_sub(gone.0),
             bytes: unsigned(row.get(3)?),
-            n_withdrawn: unsigned(row.get(4)?),
+            n_withdrawn: n_withdrawn.saturating_sub(gone.1),
             load_id: row.get(5)?,
+            n_stored,
+            deletes,
         });
     }
     Ok(files)
+}
+
+/// Joins the name of a file with the folder of its table; anything but a plain name is refused.
+fn within(folder: &Path, name: String) -> Result<PathBuf, LakeError> {
+    if Path::new(&name).file_name().is_none_or(|last| last != name.as_str()) {
+        return Err(LakeError::Unreadable { what: "path of a file", found: name });
+    }
+    Ok(folder.join(name))
+}
+
+/// Lists the indexes of keys of a table, by the number of their file.
+pub(crate) fn key_indexes(
+    connection: &Connection,
+    dir: &Path,
+    table: &StoredTable,
+) -> Result<HashMap<i64, WrittenIndex>, LakeError> {
+    let sql = "SELECT data_file_id, path, file_size_bytes FROM lake_key_index WHERE table_id = ?";
+    let folder = dir.join("main").join(table.name);
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([table.id])?;
+    let mut indexes = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let path = within(&folder, row.get(1)?)?;
+        indexes.insert(row.get(0)?, WrittenIndex { path, bytes: unsigned(row.get(2)?) });
+    }
+    Ok(indexes)
+}
+
+/// Lists all files that the catalog names, by the folder of their table.
+pub(crate) fn all_files(
+    connection: &Connection,
+    dir: &Path,
+) -> Result<HashSet<PathBuf>, LakeError> {
+    let sql = "SELECT t.table_name, f.path FROM ducklake_table t JOIN (
+                   SELECT table_id, path FROM ducklake_data_file
+                   UNION ALL SELECT table_id, path FROM ducklake_delete_file
+                   UNION ALL SELECT table_id, path FROM lake_key_index
+               ) f ON f.table_id = t.table_id";
+    let main = dir.join("main");
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| {
+        Ok(main.join(row.get::<_, String>(0)?).join(row.get::<_, String>(1)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Finds the least and greatest value of a column over all files of a table at a snapshot; none
@@ -424,13 +513,15 @@ pub(crate) fn commit(
         if !change.written.is_empty() {
             made.push(format!("inserted_into_table:{}", table.id));
         }
-        if !change.replaced.is_empty() {
+        if !change.replaced.is_empty() || !change.deleted.is_empty() {
             made.push(format!("deleted_from_table:{}", table.id));
         }
         for id in &change.replaced {
             let sql = "UPDATE ducklake_data_file SET end_snapshot = ?
                        WHERE data_file_id = ? AND end_snapshot IS NULL";
             connection.execute(sql, params![snapshot, id])?;
+            end_deletes(connection, snapshot, *id)?;
+            connection.execute("DELETE FROM lake_key_index WHERE data_file_id = ?", [id])?;
         }
         let sql = "SELECT next_row_id FROM ducklake_table_stats WHERE table_id = ?";
         let mut next_row: i64 = connection.query_row(sql, [table.id], |row| row.get(0))?;
@@ -440,6 +531,15 @@ pub(crate) fn commit(
             next_file += 1;
             next_row += signed(file.rows);
         }
+        for list in change.deleted {
+            end_deletes(connection, snapshot, list.data_file)?;
+            insert_deletes(connection, commit.load_id, snapshot, table, list, next_file)?;
+            next_file += 1;
+        }
+        for (file, index) in change.indexes {
+            insert_index(connection, table, *file, index)?;
+        }
+        // Deleted rows count, as those of a file that was not written anew.
         connection.execute(
             "UPDATE ducklake_table_stats SET next_row_id = ?2, (record_count, file_size_bytes) =
                 (SELECT coalesce(sum(record_count), 0), coalesce(sum(file_size_bytes), 0)
@@ -465,6 +565,62 @@ pub(crate) fn commit(
     Ok(SnapshotId(snapshot))
 }
 
+/// Ends the list of deleted rows that a file has.
+fn end_deletes(connection: &Connection, snapshot: i64, file: i64) -> Result<(), LakeError> {
+    let sql = "UPDATE ducklake_delete_file SET end_snapshot = ?
+               WHERE data_file_id = ? AND end_snapshot IS NULL";
+    connection.prepare_cached(sql)?.execute([snapshot, file])?;
+    Ok(())
+}
+
+fn insert_deletes(
+    connection: &Connection,
+    load_id: i64,
+    snapshot: i64,
+    table: &StoredTable,
+    list: &WrittenDeletes,
+    id: i64,
+) -> Result<(), LakeError> {
+    connection.execute(
+        "INSERT INTO ducklake_delete_file VALUES
+            (?, ?, ?, NULL, ?, ?, 1, 'parquet', ?, ?, ?, NULL, NULL)",
+        params![
+            id,
+            table.id,
+            snapshot,
+            list.data_file,
+            name_of(&list.path),
+            signed(list.rows),
+            signed(list.bytes),
+            signed(list.footer)
+        ],
+    )?;
+    connection.execute(
+        "INSERT INTO lake_delete_file VALUES (?, ?, ?)",
+        params![id, load_id, signed(list.withdrawn)],
+    )?;
+    Ok(())
+}
+
+/// Names the index of a file, in place of the one that it had.
+fn insert_index(
+    connection: &Connection,
+    table: &StoredTable,
+    file: i64,
+    index: &WrittenIndex,
+) -> Result<(), LakeError> {
+    connection.execute("DELETE FROM lake_key_index WHERE data_file_id = ?", [file])?;
+    connection.execute(
+        "INSERT INTO lake_key_index VALUES (?, ?, ?, ?)",
+        params![file, table.id, name_of(&index.path), signed(index.bytes)],
+    )?;
+    Ok(())
+}
+
+fn name_of(path: &Path) -> Option<String> {
+    path.file_name().map(|name| name.to_string_lossy().into_owned())
+}
+
 fn insert_file(
     connection: &Connection,
     load_id: i64,
@@ -474,7 +630,7 @@ fn insert_file(
     id: i64,
     first_row: i64,
 ) -> Result<(), LakeError> {
-    let name = file.path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = name_of(&file.path);
     connection.execute(
         "INSERT INTO ducklake_data_file VALUES
             (?, ?, ?, NULL, NULL, ?, 1, 'parquet', ?, ?, ?, ?, NULL, NULL, NULL, NULL)",
@@ -493,6 +649,9 @@ fn insert_file(
         "INSERT INTO lake_file VALUES (?, ?, ?)",
         params![id, load_id, signed(file.withdrawn)],
     )?;
+    if let Some(index) = &file.index {
+        insert_index(connection, table, id, index)?;
+    }
     let sql = "INSERT INTO ducklake_file_column_stats VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)";
     let mut statement = connection.prepare_cached(sql)?;
     for ((column, bounds), size) in table.columns.iter().zip(&file.bounds).zip(&file.sizes) {

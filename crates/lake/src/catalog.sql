@@ -1,5 +1,5 @@
 -- The 28 tables of a DuckLake 1.0 catalog on SQLite, with the columns and types that DuckDB 1.5.5
--- gives them, so that DuckDB opens the lake; then two indexes and the tables of our own.
+-- gives them, so that DuckDB opens the lake; then indexes and the tables of our own.
 
 CREATE TABLE ducklake_column (
     column_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT, table_id BIGINT,
@@ -139,6 +139,7 @@ CREATE TABLE ducklake_view (
 );
 
 CREATE INDEX lake_data_file_live ON ducklake_data_file (table_id, end_snapshot);
+CREATE INDEX lake_delete_file_of ON ducklake_delete_file (data_file_id);
 CREATE INDEX lake_file_column ON ducklake_file_column_stats (table_id, data_file_id);
 CREATE INDEX lake_file_column_by_file ON ducklake_file_column_stats (data_file_id);
 
@@ -182,4 +183,16 @@ CREATE TABLE quarantine_resolved (
 -- What the foreign tables have no column for.
 CREATE TABLE lake_file (
     data_file_id INTEGER PRIMARY KEY, load_id INTEGER NOT NULL, n_withdrawn INTEGER NOT NULL
+) STRICT;
+
+-- The lists of deleted rows that we wrote, with the withdrawn ones among these rows.
+CREATE TABLE lake_delete_file (
+    delete_file_id INTEGER PRIMARY KEY, load_id INTEGER NOT NULL, n_withdrawn INTEGER NOT NULL
+) STRICT;
+
+-- The indexes of keys that stand beside files of the newest snapshot. A row may be deleted at any
+-- time: the next load makes the index anew.
+CREATE TABLE lake_key_index (
+    data_file_id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, path TEXT NOT NULL,
+    file_size_bytes INTEGER NOT NULL
 ) STRICT;

@@ -21,16 +21,19 @@ use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 
 use crate::error::LakeError;
-use crate::schema::{DECIMAL_SCALE, data_type};
+use crate::schema::{DECIMAL_SCALE, StoredTable, data_type};
 
 /// First half of a BLAKE3 hash.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub(crate) struct Hash(u64, u64);
 
-impl std::hash::Hash for Hash {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        // Half of it is spread well enough for a table in memory.
-        state.write_u64(self.0);
+impl Hash {
+    pub(crate) fn halves(self) -> (u64, u64) {
+        (self.0, self.1)
+    }
+
+    pub(crate) fn from_halves(first: u64, second: u64) -> Self {
+        Self(first, second)
     }
 }
 
@@ -181,6 +184,10 @@ impl<'a> View<'a> {
         })
     }
 
+    pub(crate) fn is_null(&self, row: usize) -> bool {
+        self.array().is_null(row)
+    }
+
     fn array(&self) -> &dyn Array {
         match self {
             Self::Text(array) => array,
@@ -240,6 +247,76 @@ pub(crate) fn hash(bytes: &[u8]) -> Hash {
         bytes.fold(0_u64, |number, &byte| number << 8 | u64::from(byte))
     };
     Hash(half(0), half(1))
+}
+
+/// Takes hashes over rows of a batch whose first columns are those of the fact.
+pub(crate) struct Hasher<'a>(Vec<(i64, View<'a>)>);
+
+impl<'a> Hasher<'a> {
+    /// Looks at the columns of the fact in a batch of all columns of its table.
+    pub(crate) fn new(table: &StoredTable, batch: &'a RecordBatch) -> Result<Self, LakeError> {
+        let width = table.fact.map_or(0, |fact| fact.columns.len());
+        let columns = table.columns.iter().zip(batch.columns()).take(width);
+        let views = columns.map(|(column, array)| Ok((column.id, View::of(column.kind, array)?)));
+        Ok(Self(views.collect::<Result<_, LakeError>>()?))
+    }
+
+    /// Takes the hash of the key columns.
+    pub(crate) fn key(&self, row: usize, key: &[usize], bytes: &mut Vec<u8>) -> Hash {
+        bytes.clear();
+        for (_, view) in key.iter().filter_map(|&at| self.0.get(at)) {
+            view.feed(row, bytes);
+        }
+        hash(bytes)
+    }
+
+    /// Takes the hash of what stands in the columns of the mask. Empty cells do not count, so that
+    /// a row has the same hash by the columns that its source carries and by all columns, where
+    /// the others are empty; also when the model gains columns.
+    pub(crate) fn content(&self, row: usize, mask: u64, bytes: &mut Vec<u8>) -> Hash {
+        bytes.clear();
+        for (at, (id, view)) in self.0.iter().enumerate() {
+            if mask & (1 << at) != 0 && !view.is_null(row) {
+                bytes.extend_from_slice(&id.to_le_bytes());
+                view.feed(row, bytes);
+            }
+        }
+        hash(bytes)
+    }
+
+    /// True where two rows hold the same in the columns of the mask.
+    pub(crate) fn equal(&self, row: usize, other: &Self, other_row: usize, mask: u64) -> bool {
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        self.0.iter().zip(&other.0).enumerate().filter(|(at, _)| mask & (1 << at) != 0).all(
+            |(_, ((_, left), (_, right)))| {
+                a.clear();
+                b.clear();
+                left.feed(row, &mut a);
+                right.feed(other_row, &mut b);
+                a == b
+            },
+        )
+    }
+}
+
+/// The greatest bit of a set of columns by their numbers stands for all columns from 63 on.
+const LAST_BIT: i64 = 63;
+
+/// Returns the columns of the fact that hold something in a batch: bit `id` for column `id`.
+pub(crate) fn filled(table: &StoredTable, batch: &RecordBatch) -> u64 {
+    let width = table.fact.map_or(0, |fact| fact.columns.len());
+    let columns = table.columns.iter().zip(batch.columns()).take(width);
+    let filled = columns.filter(|(_, array)| array.null_count() < array.len());
+    filled.fold(0, |set, (column, _)| set | 1 << column.id.clamp(0, LAST_BIT))
+}
+
+/// Returns the columns of a mask by position as a set by number, as [`filled`] makes them. Columns
+/// from number 63 on are never among them, as one bit stands for all.
+pub(crate) fn numbered(table: &StoredTable, mask: u64) -> u64 {
+    let columns = table.columns.iter().enumerate().filter(|(at, column)| {
+        *at < 64 && mask & (1 << at) != 0 && (0..LAST_BIT).contains(&column.id)
+    });
+    columns.fold(0, |set, (_, column)| set | 1 << column.id)
 }
 
 /// Appends a column of a batch to a column of a frame.

@@ -121,10 +121,11 @@ impl Source {
     }
 }
 
-/// Tells a file of facts from all others of its table.
+/// Tells a file of facts, as it is at a snapshot, from all others of its table.
 fn mark(file: &DataFile) -> String {
     let name = file.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    format!("{} {name} {}", file.id, file.bytes)
+    let deletes = file.deletes.as_ref().map_or(-1, |deletes| deletes.id);
+    format!("{} {name} {} {deletes}", file.id, file.bytes)
 }
 
 /// Returns the key of a build: equal only where facts, definitions, day and format are.

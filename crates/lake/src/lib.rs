@@ -14,6 +14,7 @@ pub mod schema;
 pub mod store;
 
 mod cells;
+mod key_index;
 mod lock;
 mod parquet_file;
 

@@ -6,8 +6,9 @@
 //! total `loaded + known + quarantined = read`, or nothing is stored.
 //!
 //! Rows are written to disk as they come; in memory stay a hash of the key and a hash of the
-//! content of each fact of the load. What is stored already is read only for tables that the load
-//! touches, and only files with changed facts are written anew.
+//! content of each fact of the load, and they are compared with those that stand in the indexes of
+//! keys beside the stored files. What has changed is written to new files and deleted, row by row,
+//! from the old ones, so that a load costs what it changes.
 
 mod kept;
 mod resolve;
@@ -16,6 +17,7 @@ mod staging;
 mod write;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::fact::{Fact, FactTable, Refusal, SourceRow};
@@ -30,8 +32,9 @@ use self::staging::{QuarantineWriter, SourceRows, Staging};
 use crate::catalog::{self, Commit, SnapshotId, TableChange};
 use crate::cells::{self, Misfit};
 use crate::error::LakeError;
+use crate::key_index::WrittenIndex;
 use crate::lock::WriterLock;
-use crate::parquet_file::{Scratch, WrittenFile, flush_folder};
+use crate::parquet_file::{Scratch, WrittenDeletes, WrittenFile, flush_folder};
 use crate::schema::StoredTable;
 use crate::store::Lake;
 
@@ -186,6 +189,25 @@ struct Change {
     table: Arc<StoredTable>,
     replaced: Vec<i64>,
     written: Vec<WrittenFile>,
+    deleted: Vec<WrittenDeletes>,
+    /// Indexes of keys that were made anew, with the numbers of their files.
+    indexes: Vec<(i64, WrittenIndex)>,
+    /// Indexes that no snapshot needs any more.
+    retired: Vec<PathBuf>,
+}
+
+impl Change {
+    /// No change yet.
+    fn of(table: Arc<StoredTable>) -> Self {
+        Self {
+            table,
+            replaced: Vec::new(),
+            written: Vec::new(),
+            deleted: Vec::new(),
+            indexes: Vec::new(),
+            retired: Vec::new(),
+        }
+    }
 }
 
 impl Lake {
@@ -353,7 +375,8 @@ impl<'a> Loading<'a> {
         for staging in std::mem::take(&mut self.staged).into_iter().flatten() {
             staged.push(staging.finish()?);
         }
-        let mut settled = resolve::settle(self.lake, staged, &mut self.rows, &self.files)?;
+        let mut settled =
+            resolve::settle(self.lake, staged, &mut self.rows, &self.files, &self.scratch)?;
         for (file, refusal) in settled.refusals.drain(..) {
             self.refuse(file, &refusal)?;
         }
@@ -374,15 +397,15 @@ impl<'a> Loading<'a> {
         let quarantined = self.quarantine.finish()?;
         if !quarantined.is_empty() {
             let table = quarantine_table;
-            changes.push(Change { table, replaced: Vec::new(), written: quarantined });
+            changes.push(Change { written: quarantined, ..Change::of(table) });
         }
-        for table in &settled.tables {
+        for table in &mut settled.tables {
             let dir = self.lake.dir().join("main").join(table.staged.table.name);
             let change = write::write(table, &self.rows, &dir, &self.prefix, &self.scratch)?;
             changes.extend(change);
         }
         for change in &changes {
-            if !change.written.is_empty() {
+            if !change.written.is_empty() || !change.deleted.is_empty() {
                 flush_folder(&self.lake.dir().join("main").join(change.table.name))?;
             }
         }
@@ -424,6 +447,8 @@ impl Prepared<'_> {
                 table: &change.table,
                 replaced: std::mem::take(&mut change.replaced),
                 written: &change.written,
+                deleted: &change.deleted,
+                indexes: &change.indexes,
             })
             .collect();
         let commit = Commit {
@@ -441,6 +466,10 @@ impl Prepared<'_> {
         self.scratch.keep();
         transaction.commit()?;
         drop(connection);
+        for path in self.changes.iter().flat_map(|change| &change.retired) {
+            // A failure only leaves an orphan, which the next writer sweeps.
+            std::fs::remove_file(path).ok();
+        }
         self.report.snapshot = Some(snapshot);
         Ok(self.report.clone())
     }

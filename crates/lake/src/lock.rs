@@ -1,6 +1,5 @@
 //! One writer per lake, and what dead writers left behind.
 
-use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,6 +7,7 @@ use std::time::SystemTime;
 
 use rusqlite::Connection;
 
+use crate::catalog;
 use crate::error::LakeError;
 
 /// The right to write; given back when dropped, also by a process that dies.
@@ -75,18 +75,13 @@ impl WriterLock {
 /// Lists the files that no snapshot names: left behind by a dead writer, or a living one's work.
 pub(crate) fn orphans(dir: &Path, connection: &Connection) -> Result<Vec<PathBuf>, LakeError> {
     let main = dir.join("main");
-    let sql = "SELECT t.table_name, f.path FROM ducklake_data_file f
-               JOIN ducklake_table t USING (table_id)";
-    let mut statement = connection.prepare_cached(sql)?;
-    let named = statement
-        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
-        .map(|row| row.map(|(table, file)| main.join(table).join(file)))
-        .collect::<Result<HashSet<_>, _>>()?;
+    let named = catalog::all_files(connection, dir)?;
     let mut orphans = Vec::new();
     for folder in list(&main)?.into_iter().filter(|path| path.is_dir()) {
         let files = list(&folder)?.into_iter();
-        let parquet = files.filter(|path| path.extension().is_some_and(|end| end == "parquet"));
-        orphans.extend(parquet.filter(|path| !named.contains(path)));
+        let ours =
+            |path: &PathBuf| path.extension().is_some_and(|end| end == "parquet" || end == "keys");
+        orphans.extend(files.filter(|path| ours(path) && !named.contains(path)));
     }
     Ok(orphans)
 }

@@ -1,24 +1,35 @@
-//! Parquet files of the lake: written once, flushed, measured, never changed.
+//! Parquet files of the lake: written once, flushed, measured, never changed. Of a row that changes
+//! the old version is deleted by its position, in a small file of its own, and the new one is written
+//! elsewhere.
 //!
 //! Settings as measured: format version 2, zstd, no dictionary on numbers, times and decimals, as
 //! their delta encodings are smaller and faster to read.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::datatypes::{Schema, SchemaRef};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+    new_null_array,
+};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+};
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::arrow::{PARQUET_FIELD_ID_META_KEY, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
+use crate::catalog::DataFile;
 use crate::cells::{Bounds, count_true};
 use crate::error::{DamagedFile, LakeError};
+use crate::key_index::{self, IndexWriter, WrittenIndex};
 use crate::schema::{StoredTable, repeats};
 
 /// Rows of a file; a table of ten million rows has ten.
@@ -42,6 +53,21 @@ pub(crate) struct WrittenFile {
     /// Compressed size of each column.
     pub(crate) sizes: Vec<u64>,
     pub(crate) withdrawn: u64,
+    /// The index of its keys; none for tables without keys.
+    pub(crate) index: Option<WrittenIndex>,
+}
+
+/// Positions of rows of a file that later snapshots have no more, in a file of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct WrittenDeletes {
+    /// Number of the data file.
+    pub(crate) data_file: i64,
+    pub(crate) path: PathBuf,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    pub(crate) footer: u64,
+    /// Of the rows, those that are withdrawn.
+    pub(crate) withdrawn: u64,
 }
 
 /// The files that a load has made so far: removed when the last holder is dropped, unless
@@ -53,7 +79,7 @@ pub(crate) struct Scratch(Arc<ScratchFiles>);
 struct ScratchFiles(Mutex<Vec<PathBuf>>);
 
 impl Scratch {
-    fn add(&self, path: &Path) {
+    pub(crate) fn add(&self, path: &Path) {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
     }
 
@@ -84,6 +110,7 @@ pub(crate) struct TableWriter {
     /// Beginning of the file names, unique among all loads.
     prefix: String,
     scratch: Scratch,
+    indexed: bool,
     current: Option<OpenFile>,
     done: Vec<WrittenFile>,
 }
@@ -95,6 +122,7 @@ struct OpenFile {
     rows: usize,
     bounds: Vec<Bounds>,
     withdrawn: u64,
+    index: Option<IndexWriter>,
 }
 
 impl TableWriter {
@@ -104,7 +132,14 @@ impl TableWriter {
         prefix: String,
         scratch: Scratch,
     ) -> Self {
-        Self { table, dir, prefix, scratch, current: None, done: Vec::new() }
+        let indexed = table.fact.is_some();
+        Self { table, dir, prefix, scratch, indexed, current: None, done: Vec::new() }
+    }
+
+    /// Leaves the indexes of the keys to the caller.
+    pub(crate) fn without_index(mut self) -> Self {
+        self.indexed = false;
+        self
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
@@ -116,6 +151,7 @@ impl TableWriter {
                     &self.table,
                     self.dir.join(format!("{}-{:04}.parquet", self.prefix, self.done.len())),
                     &self.scratch,
+                    self.indexed,
                 )?),
             };
             let taken = rest.num_rows().min(FILE_ROWS - open.rows);
@@ -143,7 +179,12 @@ impl TableWriter {
 }
 
 impl OpenFile {
-    fn create(table: &StoredTable, path: PathBuf, scratch: &Scratch) -> Result<Self, LakeError> {
+    fn create(
+        table: &StoredTable,
+        path: PathBuf,
+        scratch: &Scratch,
+        indexed: bool,
+    ) -> Result<Self, LakeError> {
         let made = File::create_new(&path).and_then(|file| Ok((file.try_clone()?, file)));
         let (file, sink) = made.map_err(LakeError::disk("cannot create", &path))?;
         scratch.add(&path);
@@ -154,13 +195,21 @@ impl OpenFile {
         let writer = ArrowWriter::try_new_with_options(sink, schema, options)
             .map_err(LakeError::parquet(&path))?;
         let bounds = vec![Bounds::default(); table.columns.len()];
-        Ok(Self { path, file, writer, rows: 0, bounds, withdrawn: 0 })
+        let index = if indexed {
+            Some(IndexWriter::create(key_index::path_of(&path), scratch)?)
+        } else {
+            None
+        };
+        Ok(Self { path, file, writer, rows: 0, bounds, withdrawn: 0, index })
     }
 
     fn write(&mut self, table: &StoredTable, batch: &RecordBatch) -> Result<(), LakeError> {
         self.writer.write(batch).map_err(LakeError::parquet(&self.path))?;
         self.rows += batch.num_rows();
         self.withdrawn += count_true(batch, "withdrawn");
+        if let Some(index) = &mut self.index {
+            index.add_batch(table, batch)?;
+        }
         let columns = table.columns.iter().zip(batch.columns());
         for (bounds, (column, array)) in self.bounds.iter_mut().zip(columns) {
             if table.keeps_statistics(column) {
@@ -184,6 +233,7 @@ impl OpenFile {
             sizes: column_sizes(&metadata, self.bounds.len()),
             bounds: self.bounds,
             withdrawn: self.withdrawn,
+            index: self.index.map(IndexWriter::finish).transpose()?,
             path: self.path,
         })
     }
@@ -227,7 +277,46 @@ fn footer_length(path: &Path, bytes: u64) -> Result<u64, LakeError> {
     read().map_err(LakeError::disk("cannot read", path))
 }
 
-/// Reads columns of a file, batch by batch, in the order of the projection.
+/// Reads columns of the rows that a file has at its snapshot, as [`read`] does.
+pub(crate) fn read_live(
+    file: &DataFile,
+    projection: &SchemaRef,
+    each: &mut dyn FnMut(RecordBatch) -> Result<(), LakeError>,
+) -> Result<(), LakeError> {
+    read_without(file, &deleted(file)?, projection, each)
+}
+
+/// Reads columns of all rows of a file but those at some positions, which ascend.
+pub(crate) fn read_without(
+    file: &DataFile,
+    deleted: &[u32],
+    projection: &SchemaRef,
+    each: &mut dyn FnMut(RecordBatch) -> Result<(), LakeError>,
+) -> Result<(), LakeError> {
+    let mut deleted = deleted.iter().map(|&row| row as usize).peekable();
+    let mut first_row = 0;
+    read(&file.path, file.bytes, projection, &mut |batch| {
+        let end = first_row + batch.num_rows();
+        let mut gone = Vec::new();
+        while let Some(row) = deleted.next_if(|row| *row < end) {
+            gone.push(row - first_row);
+        }
+        first_row = end;
+        if gone.is_empty() {
+            return each(batch);
+        }
+        let mut kept = vec![true; batch.num_rows()];
+        for row in gone {
+            if let Some(kept) = kept.get_mut(row) {
+                *kept = false;
+            }
+        }
+        each(filter_record_batch(&batch, &BooleanArray::from(kept))?)
+    })
+}
+
+/// Reads columns of a file, batch by batch, in the order of the projection: all rows, also those
+/// that a snapshot has no more.
 ///
 /// A column that the file was written without is empty. A file that is gone or has another size
 /// than the catalog says is an error, never fewer rows.
@@ -237,13 +326,46 @@ pub(crate) fn read(
     projection: &SchemaRef,
     each: &mut dyn FnMut(RecordBatch) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
+    read_selected(path, bytes, projection, None, each)
+}
+
+/// Reads columns of some rows of a file, which ascend; pages without one of them are passed over.
+pub(crate) fn read_rows(
+    path: &Path,
+    bytes: u64,
+    projection: &SchemaRef,
+    rows: &[u32],
+    each: &mut dyn FnMut(RecordBatch) -> Result<(), LakeError>,
+) -> Result<(), LakeError> {
+    read_selected(path, bytes, projection, Some(rows), each)
+}
+
+fn read_selected(
+    path: &Path,
+    bytes: u64,
+    projection: &SchemaRef,
+    rows: Option<&[u32]>,
+    each: &mut dyn FnMut(RecordBatch) -> Result<(), LakeError>,
+) -> Result<(), LakeError> {
     check_size(path, bytes).map_err(|damaged| LakeError::Damaged {
         dir: path.parent().unwrap_or(path).to_owned(),
         files: vec![damaged],
     })?;
     let file = File::open(path).map_err(LakeError::disk("cannot read", path))?;
-    let reader =
-        ParquetRecordBatchReaderBuilder::try_new(file).map_err(LakeError::parquet(path))?;
+    let mut options = ArrowReaderOptions::new();
+    if rows.is_some() {
+        options = options.with_offset_index_policy(PageIndexPolicy::Optional);
+    }
+    let mut reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+        .map_err(LakeError::parquet(path))?;
+    if let Some(rows) = rows {
+        let n_rows = usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let ranges = rows
+            .chunk_by(|a, b| a.checked_add(1) == Some(*b))
+            .filter_map(|run| Some(*run.first()? as usize..*run.last()? as usize + 1));
+        let selection = RowSelection::from_consecutive_ranges(ranges, n_rows);
+        reader = reader.with_row_selection(selection);
+    }
     let stored: Arc<Schema> = Arc::clone(reader.schema());
     let roots = projection.fields().iter().filter_map(|field| stored.index_of(field.name()).ok());
     let mask = ProjectionMask::roots(reader.parquet_schema(), roots);
@@ -265,6 +387,88 @@ pub(crate) fn read(
         each(batch)?;
     }
     Ok(())
+}
+
+/// The columns of a file of deleted rows, with the field numbers that `DuckDB` gives them.
+fn delete_schema() -> SchemaRef {
+    let field = |name: &str, data_type, number: i64| {
+        let number = HashMap::from([(PARQUET_FIELD_ID_META_KEY.to_owned(), number.to_string())]);
+        Field::new(name, data_type, true).with_metadata(number)
+    };
+    Arc::new(Schema::new(vec![
+        field("file_path", DataType::Utf8, 2_147_483_646),
+        field("pos", DataType::Int64, 2_147_483_645),
+    ]))
+}
+
+/// Reads which rows of a file its snapshot has no more: positions, ascending.
+pub(crate) fn deleted(file: &DataFile) -> Result<Vec<u32>, LakeError> {
+    let Some(deletes) = &file.deletes else { return Ok(Vec::new()) };
+    let path = &deletes.path;
+    let unreadable = || LakeError::Unreadable {
+        what: "list of deleted rows",
+        found: path.display().to_string(),
+    };
+    let positions = Arc::new(delete_schema().project(&[1])?);
+    let mut rows: Vec<u32> = Vec::new();
+    read(path, deletes.bytes, &positions, &mut |batch| {
+        let positions: Option<&Int64Array> =
+            batch.columns().first().and_then(|array| array.as_primitive_opt());
+        for position in positions.ok_or_else(unreadable)?.iter() {
+            let row = position.and_then(|row| u32::try_from(row).ok()).ok_or_else(unreadable)?;
+            if rows.last().is_some_and(|last| *last >= row) {
+                return Err(unreadable());
+            }
+            rows.push(row);
+        }
+        Ok(())
+    })?;
+    let within = rows.last().is_none_or(|last| u64::from(*last) < file.n_stored);
+    if rows.len() as u64 != deletes.n_rows || !within {
+        return Err(unreadable());
+    }
+    Ok(rows)
+}
+
+/// Writes down which rows of a file are deleted, and flushes it to disk. The catalog says of which
+/// file; the name in the list, without the folder, which may move, is for people.
+pub(crate) fn write_deleted(
+    path: PathBuf,
+    of: &DataFile,
+    rows: &[u32],
+    withdrawn: u64,
+    scratch: &Scratch,
+) -> Result<WrittenDeletes, LakeError> {
+    let made = File::create_new(&path).and_then(|file| Ok((file.try_clone()?, file)));
+    let (file, sink) = made.map_err(LakeError::disk("cannot create", &path))?;
+    scratch.add(&path);
+    let schema = delete_schema();
+    let properties = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_created_by("throughline".to_owned())
+        .set_column_dictionary_enabled(ColumnPath::from("pos"), false)
+        .build();
+    let options =
+        ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(sink, Arc::clone(&schema), options)
+        .map_err(LakeError::parquet(&path))?;
+    let name = of.path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    for rows in rows.chunks(BATCH_ROWS) {
+        let names: StringArray = rows.iter().map(|_| Some(name.as_str())).collect();
+        let positions: Int64Array = rows.iter().map(|&row| Some(i64::from(row))).collect();
+        let columns: Vec<ArrayRef> = vec![Arc::new(names), Arc::new(positions)];
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
+        writer.write(&batch).map_err(LakeError::parquet(&path))?;
+    }
+    writer.close().map_err(LakeError::parquet(&path))?;
+    file.sync_all().map_err(LakeError::disk("cannot flush", &path))?;
+    let bytes = std::fs::metadata(&path).map_err(LakeError::disk("cannot read", &path))?.len();
+    let footer = footer_length(&path, bytes)?;
+    let rows = rows.len() as u64;
+    Ok(WrittenDeletes { data_file: of.id, path, rows, bytes, footer, withdrawn })
 }
 
 /// Checks that a file exists with the size that the catalog says.

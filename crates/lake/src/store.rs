@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use serde::Serialize;
 
 use crate::catalog::{self, DataFile, Snapshot, SnapshotId, Tables};
-use crate::cells;
+use crate::cells::{self, Bounds};
 use crate::error::{DamagedFile, LakeError};
 use crate::load::key;
 use crate::lock::{self, WriterLock};
@@ -123,6 +123,9 @@ impl Lake {
         for table in &self.tables {
             for file in catalog::files(&self.connection(), &self.dir, table, head)? {
                 damaged.extend(parquet_file::check_size(&file.path, file.bytes).err());
+                if let Some(deletes) = &file.deletes {
+                    damaged.extend(parquet_file::check_size(&deletes.path, deletes.bytes).err());
+                }
             }
         }
         if damaged.is_empty() {
@@ -182,16 +185,29 @@ impl Lake {
         Ok(files.iter().map(|file| file.n_rows.saturating_sub(file.n_withdrawn)).sum())
     }
 
-    /// Returns the least and greatest value of a column at a snapshot, withdrawn facts included,
-    /// from the statistics alone; none for an empty table and where the statistics do not say.
+    /// Returns the least and greatest value of a column at a snapshot, withdrawn facts included:
+    /// from the statistics alone, where no row of the table is deleted; none for an empty table and
+    /// where the statistics do not say.
     pub fn range(
         &self,
         snapshot: SnapshotId,
         table: &str,
         column: &str,
     ) -> Result<Option<(Cell, Cell)>, LakeError> {
-        let table = self.table(table)?;
-        let range = catalog::bounds(&self.connection(), table, column, snapshot)?;
+        let stored = self.table(table)?;
+        let range = if self.files(snapshot, table)?.iter().all(|file| file.deletes.is_none()) {
+            catalog::bounds(&self.connection(), stored, column, snapshot)?
+        } else {
+            let kind = stored.column(column)?.kind;
+            let mut bounds = Bounds::default();
+            let projection = stored.projection(&[column])?;
+            for file in self.files(snapshot, table)? {
+                parquet_file::read_live(&file, &projection, &mut |batch| {
+                    batch.columns().iter().try_for_each(|array| bounds.widen(kind, array))
+                })?;
+            }
+            bounds.least.zip(bounds.greatest)
+        };
         Ok(range.map(|(least, greatest)| (least.cell(), greatest.cell())))
     }
 
@@ -221,13 +237,13 @@ impl Lake {
         let table = self.table(table)?;
         let projection = table.projection(columns)?;
         if file.n_withdrawn == 0 || columns.contains(&"withdrawn") {
-            return parquet_file::read(&file.path, file.bytes, &projection, each);
+            return parquet_file::read_live(file, &projection, each);
         }
         let mut with_flag = columns.to_vec();
         with_flag.push("withdrawn");
         let wanted: Vec<usize> = (0..columns.len()).collect();
         let with_flag = table.projection(&with_flag)?;
-        parquet_file::read(&file.path, file.bytes, &with_flag, &mut |batch| {
+        parquet_file::read_live(file, &with_flag, &mut |batch| {
             let flag: Option<&BooleanArray> =
                 batch.columns().last().and_then(|array| array.as_boolean_opt());
             let kept = match flag {

@@ -39,6 +39,8 @@ fn duckdb_sees_the_same_rows_at_every_snapshot() {
         "SELECT count(*) FROM lake.opportunity AT (TIMESTAMP => TIMESTAMP '2026-03-02 12:00:00')",
         "SELECT count(*) FROM lake.quarantine WHERE rule = 'csv.field-count'",
         "SELECT count(*) FROM ducklake_list_files('lake', 'touch')",
+        // One file as it was, with rows deleted from it, and one with their next versions.
+        "SELECT count(*), count(DISTINCT id), count(*) FILTER (channel = 'corrected') FROM lake.touch",
     ];
     let seen = look(&python, &lake, &queries.join("\n"));
 
@@ -56,7 +58,8 @@ fn duckdb_sees_the_same_rows_at_every_snapshot() {
         &["1"],
         &["9"],
         &["1"],
-        &["1"],
+        &["2"],
+        &["20000", "20000", "20"],
     ];
     for (query, expected) in queries.iter().zip(expected) {
         assert_eq!(seen["answers"][query], serde_json::json!(expected), "{query}");

@@ -339,3 +339,152 @@ fn many_small_loads_are_merged_into_few_files() {
     let tenth = lake.snapshot_as_of(at("2026-03-10T08:00:00Z")).unwrap();
     assert_eq!(deals(&lake, tenth).len(), 10);
 }
+
+/// Deals `d0` to `d99`, some with another stage.
+fn hundred(won: &[u64]) -> Vec<Fact> {
+    let stage = |n: u64| if won.contains(&n) { "won" } else { "open" };
+    (0..100).map(|n| deal(&format!("d{n}"), stage(n), "1", n + 2)).collect()
+}
+
+/// The hundred deals as [`deals`] lists them.
+fn hundred_listed(won: &[u64]) -> Vec<String> {
+    let stage = |n: u64| if won.contains(&n) { "won" } else { "open" };
+    let mut listed: Vec<String> = (0..100).map(|n| format!("d{n} {} 1", stage(n))).collect();
+    listed.sort();
+    listed
+}
+
+#[test]
+fn a_changed_row_is_deleted_by_its_position_and_its_file_stays() {
+    let (_dir, lake) = new_lake();
+    let first = load(&lake, MONDAY, hundred(&[])).snapshot.unwrap();
+    let before = lake.files(first, "opportunity").unwrap();
+    let report = load(&lake, TUESDAY, hundred(&[3, 50]));
+    counts(&report, 100, 2, 98, 0);
+    let second = report.snapshot.unwrap();
+    let files = lake.files(second, "opportunity").unwrap();
+    assert_eq!(files.len(), 2);
+    assert_eq!((&files[0].path, files[0].n_stored), (&before[0].path, 100));
+    assert_eq!((files[0].n_rows, files[1].n_rows), (98, 2));
+    assert_eq!(files[0].deletes.as_ref().unwrap().n_rows, 2);
+    // One list at a time, of all that are deleted.
+    let third = load(&lake, WEDNESDAY, hundred(&[3, 50, 99])).snapshot.unwrap();
+    let files = lake.files(third, "opportunity").unwrap();
+    assert_eq!(files[0].deletes.as_ref().unwrap().n_rows, 3);
+    for (snapshot, won) in [(first, &[][..]), (second, &[3, 50]), (third, &[3, 50, 99])] {
+        assert_eq!(deals(&lake, Some(snapshot)), hundred_listed(won));
+        assert_eq!(lake.n_rows(snapshot, "opportunity").unwrap(), 100);
+    }
+    let gone = files[0].deletes.as_ref().unwrap().path.clone();
+    std::fs::remove_file(gone).unwrap();
+    assert!(matches!(Lake::open(lake.dir()), Err(LakeError::Damaged { .. })));
+    assert!(lake.frame(third, "opportunity", &["id"]).is_err());
+    assert_eq!(deals(&lake, Some(second)), hundred_listed(&[3, 50]));
+}
+
+#[test]
+fn a_file_of_which_many_rows_are_deleted_is_written_anew() {
+    let (_dir, lake) = new_lake();
+    let first = load(&lake, MONDAY, hundred(&[])).snapshot.unwrap();
+    let won: Vec<u64> = (10..70).collect();
+    let second = load(&lake, TUESDAY, hundred(&won)).snapshot.unwrap();
+    let files = lake.files(second, "opportunity").unwrap();
+    assert!(files.iter().all(|file| file.deletes.is_none()));
+    assert_eq!(files.iter().map(|file| file.n_stored).sum::<u64>(), 100);
+    assert_eq!(deals(&lake, Some(second)), hundred_listed(&won));
+    assert_eq!(deals(&lake, Some(first)), hundred_listed(&[]));
+    let (low, high) = lake.range(second, "opportunity", "stage").unwrap().unwrap();
+    assert_eq!((low.to_string(), high.to_string()), ("open".into(), "won".into()));
+}
+
+#[test]
+fn withdrawn_facts_count_right_where_they_are_deleted_by_position() {
+    let (_dir, lake) = new_lake();
+    load(&lake, MONDAY, hundred(&[]));
+    let gone = |line| {
+        let mut gone = fact("opportunity", &[("id", Cell::text("d7"))], "deals.csv", line);
+        gone.deleted = true;
+        gone
+    };
+    let second = load(&lake, TUESDAY, vec![gone(2)]).snapshot.unwrap();
+    assert_eq!(lake.n_rows(second, "opportunity").unwrap(), 99);
+    let again = load(&lake, WEDNESDAY, vec![gone(3)]);
+    counts(&again, 1, 0, 1, 0);
+    let back = load(&lake, WEDNESDAY, vec![deal("d7", "open", "1", 2), deal("d8", "won", "1", 3)]);
+    counts(&back, 2, 2, 0, 0);
+    assert_eq!(lake.n_rows(second, "opportunity").unwrap(), 99);
+    assert_eq!(lake.n_rows(back.snapshot.unwrap(), "opportunity").unwrap(), 100);
+    assert_eq!(now(&lake), hundred_listed(&[8]));
+}
+
+#[test]
+fn a_range_follows_what_was_corrected() {
+    let (_dir, lake) = new_lake();
+    let mut early = deal("d1", "open", "1", 3);
+    let created = early.table.position("created_at").unwrap();
+    early.cells[created] = Cell::Instant(at("1970-01-05T10:00:00Z"));
+    let mut facts = hundred(&[]);
+    facts[1] = early;
+    let first = load(&lake, MONDAY, facts).snapshot.unwrap();
+    let second = load(&lake, TUESDAY, vec![deal("d1", "open", "1", 3)]).snapshot.unwrap();
+    let low = |snapshot| {
+        let range = lake.range(snapshot, "opportunity", "created_at").unwrap();
+        range.unwrap().0.to_string()
+    };
+    assert!(low(first).starts_with("1970-01-05"), "{}", low(first));
+    assert!(low(second).starts_with("2026-01-05"), "{}", low(second));
+}
+
+#[test]
+fn an_index_that_is_missing_or_damaged_is_made_anew_and_changes_nothing() {
+    for damage in ["missing", "damaged", "cut"] {
+        let (_dir, lake) = new_lake();
+        load(&lake, MONDAY, hundred(&[]));
+        let index = || {
+            let files = std::fs::read_dir(lake.dir().join("main/opportunity")).unwrap();
+            let mut files: Vec<_> = files
+                .map(|file| file.unwrap().path())
+                .filter(|path| path.extension().is_some_and(|end| end == "keys"))
+                .collect();
+            files.sort();
+            files
+        };
+        let first = index().remove(0);
+        let content = std::fs::read(&first).unwrap();
+        match damage {
+            "missing" => std::fs::remove_file(&first).unwrap(),
+            "damaged" => {
+                let mut content = content.clone();
+                content[100] ^= 4;
+                std::fs::write(&first, &content).unwrap();
+            }
+            _ => std::fs::write(&first, &content[..60]).unwrap(),
+        }
+        let lake_again = Lake::open(lake.dir()).unwrap();
+        let report = load(&lake_again, TUESDAY, hundred(&[5, 6]));
+        counts(&report, 100, 2, 98, 0);
+        assert_eq!(now(&lake), hundred_listed(&[5, 6]), "{damage}");
+        assert_eq!(std::fs::read(&first).unwrap(), content, "{damage}");
+        assert_eq!(index().len(), 2, "{damage}");
+    }
+}
+
+#[test]
+fn an_export_with_other_columns_knows_what_is_stored_already() {
+    let (_dir, lake) = new_lake();
+    load(&lake, MONDAY, hundred(&[]));
+    let owner = |n: u64, owner: &str| {
+        let cells = [("id", Cell::text(format!("d{n}"))), ("owner", Cell::text(owner))];
+        fact("opportunity", &cells, "owners.csv", n + 2)
+    };
+    let owners =
+        |of_9: &str| (0..20).map(|n| owner(n, if n == 9 { of_9 } else { "Ann" })).collect();
+    counts(&load(&lake, TUESDAY, owners("Ann")), 20, 20, 0, 0);
+    // Both exports again: each speaks of a part of the columns only.
+    let again = "2026-03-03T09:00:00Z";
+    counts(&load(&lake, again, hundred(&[])), 100, 0, 100, 0);
+    counts(&load(&lake, WEDNESDAY, owners("Bob")), 20, 1, 19, 0);
+    counts(&load(&lake, "2026-03-05T08:00:00Z", hundred(&[9])), 100, 1, 99, 0);
+    assert!(now(&lake).contains(&"d9 won 1 Bob".to_owned()));
+    assert!(now(&lake).contains(&"d8 open 1 Ann".to_owned()));
+}

@@ -3,18 +3,18 @@
 //! All decisions rest on key, version, file and line, never on the order in which rows came.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher as StdHasher};
 
-use arrow::array::RecordBatch;
 use domain::Place;
-use domain::fact::{Kind, Refusal};
+use domain::fact::Refusal;
+use rayon::prelude::*;
 
-use super::staging::{Candidate, Fate, Hasher, NO_VERSION, SourceRows, Staged};
+use super::staging::{Candidate, Fate, NO_VERSION, SourceRows, Staged};
 use super::{FileReport, TableReport, kept, write};
 use crate::catalog::{self, DataFile, SnapshotId};
-use crate::cells::{Hash, View};
+use crate::cells::{Hash, Hasher, View, numbered};
 use crate::error::LakeError;
-use crate::parquet_file;
+use crate::key_index::{self, Entry, IndexWriter, WrittenIndex};
+use crate::parquet_file::{self, Scratch};
 use crate::store::Lake;
 
 /// All tables of a load, settled.
@@ -30,19 +30,32 @@ pub(super) struct Settled {
     pub(super) staged: Staged,
     /// Positions by key, then version, file and line.
     order: Vec<u32>,
-    /// Where keys of the load are stored now, by the first place of the key in `order`, ascending.
-    stored: Vec<(usize, Stored)>,
+    /// Where keys of the load are stored now, by their first place in `order`, ascending.
+    stored: Vec<Stored>,
     /// The files of the table before the load.
     pub(super) live: Vec<DataFile>,
+    /// Rows that are deleted from them already, by their place in `live`.
+    pub(super) deleted: HashMap<usize, Vec<u32>>,
+    /// Their indexes of keys, by their numbers in the catalog.
+    pub(super) indexes: HashMap<i64, WrittenIndex>,
+    /// The indexes that had to be made anew.
+    pub(super) made: Vec<(i64, WrittenIndex)>,
+    /// The sets of carried columns, by the numbers of the columns.
+    carried: Vec<u64>,
+    scratch: Scratch,
     counts: TableReport,
 }
 
 /// Where a fact is stored now.
 #[derive(Clone, Copy)]
 struct Stored {
+    /// First place of the key in the order.
+    start: u32,
     file: u32,
     row: u32,
     withdrawn: bool,
+    /// The fact of the load says all that the next version says.
+    whole: bool,
 }
 
 impl Stored {
@@ -51,12 +64,48 @@ impl Stored {
     }
 }
 
+/// A stored row whose key the load has.
+struct Hit {
+    /// First place of the key in the order.
+    start: u32,
+    row: u32,
+    entry: Entry,
+    /// Columns that hold something in this row, and maybe more.
+    filled: u64,
+}
+
+/// What was found in a file.
+struct Found {
+    hits: Vec<Hit>,
+    /// Rows that are deleted, ascending.
+    deleted: Vec<u32>,
+    /// Its index, where that had to be made anew.
+    made: Option<WrittenIndex>,
+}
+
 /// Facts of one key that together make its next version; the later come last.
 pub(super) struct Patch {
-    /// File and row of the version that is replaced; none for a new key.
+    /// File and row of the version of which something may stay; none for a new key.
     pub(super) stored: Option<(usize, usize)>,
     /// Positions of the facts.
     pub(super) facts: Vec<usize>,
+}
+
+/// A row that a load replaces.
+pub(super) struct Gone {
+    /// Place of its file among the live ones.
+    pub(super) file: usize,
+    pub(super) row: u32,
+    pub(super) withdrawn: bool,
+}
+
+/// What is to be written of a table.
+pub(super) struct Plan {
+    /// By position: true for a fact that makes the next version of its key as it is.
+    pub(super) plain: Vec<bool>,
+    pub(super) patches: Vec<Patch>,
+    /// Rows that are replaced.
+    pub(super) gone: Vec<Gone>,
 }
 
 /// Settles a load: first what is stored, then conflicts, then what remains.
@@ -65,10 +114,11 @@ pub(super) fn settle(
     staged: Vec<Staged>,
     rows: &mut SourceRows,
     files: &[FileReport],
+    scratch: &Scratch,
 ) -> Result<SettledLoad, LakeError> {
     let mut tables = Vec::with_capacity(staged.len());
     for staged in staged {
-        tables.push(Settled::compare(lake, staged, rows)?);
+        tables.push(Settled::compare(lake, staged, rows, scratch)?);
     }
     let mut refusals = Vec::new();
     for table in &tables {
@@ -94,7 +144,12 @@ pub(super) fn settle(
 
 impl Settled {
     /// Sorts the facts and compares each with the stored version of its key.
-    fn compare(lake: &Lake, staged: Staged, rows: &SourceRows) -> Result<Self, LakeError> {
+    fn compare(
+        lake: &Lake,
+        staged: Staged,
+        rows: &SourceRows,
+        scratch: &Scratch,
+    ) -> Result<Self, LakeError> {
         let n = u32::try_from(staged.candidates.len())
             .map_err(|_| LakeError::TooLarge { limit: u32::MAX.into() })?;
         let mut order: Vec<u32> = (0..n).collect();
@@ -111,10 +166,11 @@ impl Settled {
                 keys.then_with(|| tie(a).cmp(&tie(b)))
             });
         }
-        let live = {
+        let (live, indexes) = {
             let connection = lake.connection();
             let head = SnapshotId(catalog::head(&connection)?.snapshot);
-            catalog::files(&connection, lake.dir(), &staged.table, head)?
+            let live = catalog::files(&connection, lake.dir(), &staged.table, head)?;
+            (live, catalog::key_indexes(&connection, lake.dir(), &staged.table)?)
         };
         let counts = TableReport {
             table: staged.table.name,
@@ -127,7 +183,18 @@ impl Settled {
             older: 0,
             refused: 0,
         };
-        let mut settled = Self { staged, order, stored: Vec::new(), live, counts };
+        let mut settled = Self {
+            carried: staged.masks.iter().map(|mask| numbered(&staged.table, *mask)).collect(),
+            staged,
+            order,
+            stored: Vec::new(),
+            live,
+            deleted: HashMap::new(),
+            indexes,
+            made: Vec::new(),
+            scratch: scratch.clone(),
+            counts,
+        };
         settled.compare_with_stored()?;
         Ok(settled)
     }
@@ -136,98 +203,159 @@ impl Settled {
         if self.live.is_empty() {
             return Ok(());
         }
-        let groups: HashMap<Hash, usize, BuildHasherDefault<FirstHalf>> = self
-            .groups()
-            .filter_map(|(start, group)| Some((self.candidate(*group.first()?)?.key, start)))
-            .collect();
-        let table = std::sync::Arc::clone(&self.staged.table);
-        let key_names: Vec<&str> = self.staged.fact.key.to_vec();
-        let key_columns = table.projection(&key_names)?;
-        let mut names: Vec<&str> = self.staged.fact.columns.iter().map(|c| c.name).collect();
-        let width = names.len();
-        names.extend(["version_at", "withdrawn"]);
-        let all_columns = table.projection(&names)?;
+        let keys = KeyTable::new(self.groups().filter_map(|(start, group)| {
+            Some((self.candidate(*group.first()?)?.key, u32::try_from(start).ok()?))
+        }));
         let live = std::mem::take(&mut self.live);
-        let mut bytes = Vec::new();
-        for (number, file) in (0..).zip(&live) {
-            // Row and group, in the order of the rows.
-            let mut found: Vec<(usize, usize)> = Vec::new();
-            let mut first_row = 0;
-            parquet_file::read(&file.path, file.bytes, &key_columns, &mut |batch| {
-                let kinds = self.staged.key.iter().filter_map(|&at| table.columns.get(at));
-                let views = kinds.zip(batch.columns()).map(|(c, array)| View::of(c.kind, array));
-                let hasher = Hasher::of(views.collect::<Result<_, _>>()?);
-                for row in 0..batch.num_rows() {
-                    let key = hasher.columns(row, 0..key_names.len(), &mut bytes);
-                    if let Some(&start) = groups.get(&key) {
-                        found.push((first_row + row, start));
-                    }
-                }
-                first_row += batch.num_rows();
-                Ok(())
-            })?;
-            if found.is_empty() {
-                continue;
+        let numbered: Vec<(u32, &DataFile)> = (0..).zip(&live).collect();
+        for files in numbered.chunks(rayon::current_num_threads().max(1)) {
+            let found = files.par_iter().map(|(_, file)| self.find(file, &keys));
+            let found: Vec<Found> = found.collect::<Result<_, _>>()?;
+            for (&(number, file), found) in files.iter().zip(found) {
+                self.compare_with_file(number, file, found)?;
             }
-            let mut found = found.into_iter().peekable();
-            let mut first_row = 0;
-            parquet_file::read(&file.path, file.bytes, &all_columns, &mut |batch| {
-                let end = first_row + batch.num_rows();
-                if found.peek().is_some_and(|(row, _)| *row < end) {
-                    let stored = StoredBatch::new(&table, &batch, width)?;
-                    while let Some((row, start)) = found.next_if(|(row, _)| *row < end) {
-                        let place = Stored {
-                            file: number,
-                            row: u32::try_from(row).unwrap_or(u32::MAX),
-                            withdrawn: stored.withdrawn(row - first_row),
-                        };
-                        self.compare_group(start, place, &stored, row - first_row, &mut bytes);
-                        self.stored.push((start, place));
-                    }
-                }
-                first_row = end;
-                Ok(())
-            })?;
         }
-        self.stored.sort_unstable_by_key(|(start, _)| *start);
+        self.stored.par_sort_unstable_by_key(|stored| stored.start);
         self.live = live;
         Ok(())
     }
 
-    fn compare_group(
+    /// Finds the keys of the load among the rows of a file: in its index, which is made anew where
+    /// it is missing or damaged.
+    fn find(&self, file: &DataFile, keys: &KeyTable) -> Result<Found, LakeError> {
+        let deleted = parquet_file::deleted(file)?;
+        let find = |index: &WrittenIndex| {
+            let mut deleted = deleted.iter().peekable();
+            let mut hits = Vec::new();
+            let each = |row: u32, entry: Entry, filled: u64| {
+                while deleted.next_if(|gone| **gone < row).is_some() {}
+                if deleted.peek() == Some(&&row) {
+                    return;
+                }
+                let key = |start: u32| Some(self.candidate(*self.order.get(start as usize)?)?.key);
+                let (first, _) = entry.key.halves();
+                if let Some(start) = keys.starts(first).find(|start| key(*start) == Some(entry.key))
+                {
+                    hits.push(Hit { start, row, entry, filled });
+                }
+            };
+            let wanted = |key| keys.starts(key).next().is_some();
+            key_index::search(&index.path, index.bytes, file.n_stored, wanted, each)?;
+            Some(hits)
+        };
+        if let Some(hits) = self.indexes.get(&file.id).and_then(find) {
+            return Ok(Found { hits, deleted, made: None });
+        }
+        let table = &self.staged.table;
+        let mut writer = IndexWriter::create(key_index::path_of(&file.path), &self.scratch)?;
+        parquet_file::read(&file.path, file.bytes, &table.schema, &mut |batch| {
+            writer.add_batch(table, &batch)
+        })?;
+        let made = writer.finish()?;
+        let unreadable = || LakeError::Unreadable {
+            what: "index of keys",
+            found: made.path.display().to_string(),
+        };
+        let hits = find(&made).ok_or_else(unreadable)?;
+        Ok(Found { hits, deleted, made: Some(made) })
+    }
+
+    /// Compares the facts of a load with those that a file holds.
+    fn compare_with_file(
         &mut self,
-        start: usize,
-        place: Stored,
-        stored: &StoredBatch<'_>,
-        row: usize,
-        bytes: &mut Vec<u8>,
-    ) {
-        let version = stored.version(row);
+        number: u32,
+        file: &DataFile,
+        found: Found,
+    ) -> Result<(), LakeError> {
+        self.made.extend(found.made.map(|made| (file.id, made)));
+        if !found.deleted.is_empty() {
+            self.deleted.insert(number as usize, found.deleted);
+        }
+        // Rows of which the index does not tell whether they hold what a fact says.
+        let mut unsure: Vec<(u32, u32)> = Vec::new();
+        for hit in &found.hits {
+            if !self.compare_group(hit) {
+                unsure.push((hit.row, hit.start));
+            }
+            self.stored.push(Stored {
+                start: hit.start,
+                file: number,
+                row: hit.row,
+                withdrawn: hit.entry.withdrawn,
+                whole: self.is_whole(hit),
+            });
+        }
+        if unsure.is_empty() {
+            return Ok(());
+        }
+        let table = std::sync::Arc::clone(&self.staged.table);
+        let mut bytes = Vec::new();
+        let rows: Vec<u32> = unsure.iter().map(|(row, _)| *row).collect();
+        let mut starts = unsure.iter().map(|(_, start)| *start);
+        parquet_file::read_rows(&file.path, file.bytes, &table.schema, &rows, &mut |batch| {
+            let hasher = Hasher::new(&table, &batch)?;
+            for (row, start) in (0..batch.num_rows()).zip(starts.by_ref()) {
+                self.compare_row(start as usize, &hasher, row, &mut bytes);
+            }
+            Ok(())
+        })
+    }
+
+    /// Compares the facts of a key with what the index says of the stored one; false where it does
+    /// not say enough.
+    fn compare_group(&mut self, hit: &Hit) -> bool {
+        let start = hit.start as usize;
         let end = self.group_end(start);
-        let mut known: Option<(u16, Hash)> = None;
+        let mut sure = true;
         for &position in self.order.get(start..end).unwrap_or_default() {
             let Some(candidate) = self.staged.candidates.get_mut(position as usize) else {
                 continue;
             };
-            let older = candidate.version != NO_VERSION && candidate.version < version;
+            let carried = self.carried.get(usize::from(candidate.mask)).copied().unwrap_or(0);
+            let older = candidate.version != NO_VERSION && candidate.version < hit.entry.version;
             candidate.fate = if older {
                 Fate::Older
+            } else if candidate.deleted != hit.entry.withdrawn {
+                Fate::Changed
+            } else if candidate.content == hit.entry.content {
+                Fate::Unchanged
+            } else if hit.filled & !carried == 0 {
+                Fate::Changed
             } else {
-                let content = match known {
-                    Some((mask, content)) if mask == candidate.mask => content,
-                    _ => {
-                        let columns = self.staged.masks.get(usize::from(candidate.mask));
-                        stored.hasher.masked(row, columns.copied().unwrap_or(0), bytes)
-                    }
-                };
-                known = Some((candidate.mask, content));
-                if content == candidate.content && candidate.deleted == place.withdrawn {
-                    Fate::Unchanged
-                } else {
-                    Fate::Changed
-                }
+                // Columns that the fact does not speak of may make the difference.
+                sure = false;
+                Fate::Unsure
             };
         }
+        sure
+    }
+
+    /// Compares the facts of a key that are not settled yet with the stored row itself.
+    fn compare_row(&mut self, start: usize, stored: &Hasher<'_>, row: usize, bytes: &mut Vec<u8>) {
+        let end = self.group_end(start);
+        for &position in self.order.get(start..end).unwrap_or_default() {
+            let Some(candidate) = self.staged.candidates.get_mut(position as usize) else {
+                continue;
+            };
+            if candidate.fate == Fate::Unsure {
+                let mask = self.staged.masks.get(usize::from(candidate.mask)).copied().unwrap_or(0);
+                let same = stored.content(row, mask, bytes) == candidate.content;
+                candidate.fate = if same { Fate::Unchanged } else { Fate::Changed };
+            }
+        }
+    }
+
+    /// True where a key has one fact in the load, which says all that the next version says: nothing
+    /// of the stored one stays.
+    fn is_whole(&self, hit: &Hit) -> bool {
+        let start = hit.start as usize;
+        let mut group = self.order.get(start..self.group_end(start)).unwrap_or_default().iter();
+        let (Some(&only), None) = (group.next(), group.next()) else { return false };
+        self.candidate(only).is_some_and(|candidate| {
+            let carried = self.carried.get(usize::from(candidate.mask)).copied().unwrap_or(0);
+            let dated = candidate.version != NO_VERSION || hit.entry.version == NO_VERSION;
+            dated && hit.filled & !carried == 0
+        })
     }
 
     fn candidate(&self, position: u32) -> Option<&Candidate> {
@@ -235,8 +363,9 @@ impl Settled {
     }
 
     fn stored_at(&self, start: usize) -> Option<Stored> {
-        let at = self.stored.binary_search_by_key(&start, |(start, _)| *start).ok()?;
-        self.stored.get(at).map(|(_, stored)| *stored)
+        let start = u32::try_from(start).ok()?;
+        let at = self.stored.binary_search_by_key(&start, |stored| stored.start).ok()?;
+        self.stored.get(at).copied()
     }
 
     fn mask(&self, candidate: &Candidate) -> u64 {
@@ -414,7 +543,7 @@ impl Settled {
             match candidate.fate {
                 Fate::New => counts.new += 1,
                 Fate::Changed => counts.changed += 1,
-                Fate::Unchanged => counts.unchanged += 1,
+                Fate::Unchanged | Fate::Unsure => counts.unchanged += 1,
                 Fate::Older => counts.older += 1,
                 Fate::Repeated => counts.repeated += 1,
                 Fate::Superseded => counts.superseded += 1,
@@ -468,7 +597,8 @@ impl Settled {
     /// that each has the last word on. They are few, so their rows are read into memory.
     fn settle_mixed(&mut self, rows: &SourceRows) -> Result<(), LakeError> {
         let mut mixed: Vec<(Stored, Vec<u32>)> = Vec::new();
-        for &(start, stored) in &self.stored {
+        for &stored in &self.stored {
+            let start = stored.start as usize;
             let group = self.order.get(start..self.group_end(start)).unwrap_or_default();
             let facts: Vec<u32> = self.heard(group, rows).collect();
             let older = |at: &u32| self.candidate(*at).is_some_and(|c| c.fate == Fate::Older);
@@ -485,11 +615,10 @@ impl Settled {
         let mut places: Vec<(usize, usize)> =
             mixed.iter().map(|(stored, _)| stored.place()).collect();
         places.sort_unstable();
-        let width = self.staged.fact.columns.len();
         let said_rows = write::gather_staged(&self.staged, &positions)?;
         let stored_rows = write::gather_live(&self.staged.table, &self.live, &places)?;
-        let said = Hasher::new(&self.staged.table, &said_rows, width)?;
-        let kept = Hasher::new(&self.staged.table, &stored_rows, width)?;
+        let said = Hasher::new(&self.staged.table, &said_rows)?;
+        let kept = Hasher::new(&self.staged.table, &stored_rows)?;
         let mut fates = Vec::new();
         for (stored, facts) in &mixed {
             let Ok(stored_row) = places.binary_search(&stored.place()) else { continue };
@@ -530,65 +659,41 @@ impl Settled {
         })
     }
 
-    /// Splits the facts to be written: positions of facts that alone make a new key, and patches.
-    pub(super) fn to_write(&self, rows: &SourceRows) -> (Vec<bool>, Vec<Patch>) {
-        let mut plain = vec![false; self.staged.candidates.len()];
-        let mut patches = Vec::new();
+    /// Plans what is to be written, now that all fates are known.
+    pub(super) fn plan(&self, rows: &SourceRows) -> Plan {
+        let mut plan = Plan {
+            plain: vec![false; self.staged.candidates.len()],
+            patches: Vec::new(),
+            gone: Vec::new(),
+        };
+        let mut stored = self.stored.iter().peekable();
         for (start, group) in self.groups() {
+            let stored = stored.next_if(|stored| stored.start as usize == start).copied();
             let facts: Vec<usize> = self.heard(group, rows).map(|at| at as usize).collect();
             let writes = facts.iter().any(|&position| {
                 let fate = self.staged.candidates.get(position).map(|candidate| candidate.fate);
                 matches!(fate, Some(Fate::New | Fate::Changed))
             });
-            let stored = self.stored_at(start).map(Stored::place);
+            if !writes {
+                continue;
+            }
+            if let Some(Stored { file, row, withdrawn, .. }) = stored {
+                plan.gone.push(Gone { file: file as usize, row, withdrawn });
+            }
             match (facts.as_slice(), stored) {
-                _ if !writes => {}
-                ([position], None) => {
-                    if let Some(plain) = plain.get_mut(*position) {
+                ([position], None | Some(Stored { whole: true, .. })) => {
+                    if let Some(plain) = plan.plain.get_mut(*position) {
                         *plain = true;
                     }
                 }
-                _ => patches.push(Patch { stored, facts }),
+                _ => plan.patches.push(Patch { stored: stored.map(Stored::place), facts }),
             }
         }
-        (plain, patches)
+        plan
     }
 
     pub(super) fn report(&self) -> TableReport {
         self.counts
-    }
-}
-
-/// The columns of a stored batch that comparisons need.
-struct StoredBatch<'a> {
-    hasher: Hasher<'a>,
-    versions: Option<View<'a>>,
-    withdrawn: Option<View<'a>>,
-}
-
-impl<'a> StoredBatch<'a> {
-    fn new(
-        table: &crate::schema::StoredTable,
-        batch: &'a RecordBatch,
-        width: usize,
-    ) -> Result<Self, LakeError> {
-        let view = |at: usize, kind| batch.columns().get(at).map(|a| View::of(kind, a)).transpose();
-        Ok(Self {
-            hasher: Hasher::new(table, batch, width)?,
-            versions: view(width, Kind::Instant)?,
-            withdrawn: view(width + 1, Kind::Boolean)?,
-        })
-    }
-
-    fn version(&self, row: usize) -> i64 {
-        match self.versions.as_ref().map(|view| view.cell(row)) {
-            Some(domain::Cell::Instant(at)) => at.as_microsecond(),
-            _ => NO_VERSION,
-        }
-    }
-
-    fn withdrawn(&self, row: usize) -> bool {
-        self.withdrawn.as_ref().map(|view| view.cell(row)) == Some(domain::Cell::Boolean(true))
     }
 }
 
@@ -597,22 +702,38 @@ fn place(files: &[FileReport], file: u32, line: u64) -> Place {
     Place::line(name.unwrap_or_default(), line)
 }
 
-/// Takes the first half of a hash as the hash of it.
-#[derive(Default)]
-struct FirstHalf(u64);
+/// The keys of a load, to be looked up by the first half of their hash, which is spread evenly: its
+/// first bits say where among the sorted keys it can stand.
+struct KeyTable {
+    shift: u32,
+    /// Where in `keys` those begin whose first bits are this number.
+    begins: Vec<u32>,
+    keys: Vec<(u64, u32)>,
+}
 
-impl StdHasher for FirstHalf {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+impl KeyTable {
+    /// Takes keys, each with its first place in the order, ascending by key.
+    fn new(keys: impl Iterator<Item = (Hash, u32)>) -> Self {
+        let keys: Vec<(u64, u32)> = keys.map(|(key, start)| (key.halves().0, start)).collect();
+        // More places than keys, so that most of those that are not wanted hit an empty one.
+        let bits = (keys.len().max(1).ilog2() + 2).min(24);
+        let shift = 64 - bits;
+        let mut begins = Vec::with_capacity((1 << bits) + 1);
+        let mut at = 0;
+        for bucket in 0..1_u64 << bits {
+            begins.push(at);
+            let own = keys.iter().skip(at as usize).take_while(|(key, _)| key >> shift == bucket);
+            at += u32::try_from(own.count()).unwrap_or(0);
         }
+        begins.push(at);
+        Self { shift, begins, keys }
     }
 
-    fn write_u64(&mut self, number: u64) {
-        self.0 ^= number;
+    /// Returns the places of the keys whose hash begins so.
+    fn starts(&self, key: u64) -> impl Iterator<Item = u32> {
+        let bucket = usize::try_from(key >> self.shift).unwrap_or(usize::MAX - 1);
+        let place = |at: usize| self.begins.get(at).map_or(0, |&at| at as usize);
+        let own = self.keys.get(place(bucket)..place(bucket + 1)).unwrap_or_default();
+        own.iter().filter(move |(own, _)| *own == key).map(|(_, start)| *start)
     }
 }

@@ -12,14 +12,14 @@ use domain::fact::{Fact, FactTable, Kind, Refusal};
 use jiff::Timestamp;
 
 use super::FileReport;
-use crate::cells::{self, Builder, Hash, View};
+use crate::cells::{self, Builder, Hash, Hasher, filled};
 use crate::error::LakeError;
-use crate::parquet_file::{BATCH_ROWS, Scratch, TableWriter, WrittenFile};
+use crate::key_index::{self, Entry, IndexWriter};
+use crate::parquet_file::{BATCH_ROWS, FILE_ROWS, Scratch, TableWriter, WrittenFile};
 use crate::schema::{QUARANTINE, StoredTable};
 use crate::store::Lake;
 
-/// The version of a fact whose source gives none: before all others.
-pub(super) const NO_VERSION: i64 = i64::MIN;
+pub(super) use crate::key_index::NO_VERSION;
 
 /// The source rows of a load that speak of facts.
 #[derive(Default)]
@@ -99,6 +99,8 @@ pub(super) enum Fate {
     Changed,
     /// It is stored as it is.
     Unchanged,
+    /// It is stored, and whether it changes is not known yet.
+    Unsure,
     /// A later version is stored.
     Older,
     /// Another row of the load says the same.
@@ -118,6 +120,8 @@ pub(super) struct Staging {
     pending: Vec<Candidate>,
     candidates: Vec<Candidate>,
     masks: Vec<u64>,
+    /// The columns that hold something, by [`BATCH_ROWS`] facts.
+    filled: Vec<u64>,
     writer: TableWriter,
     load_id: i64,
     recorded_at: Timestamp,
@@ -133,6 +137,8 @@ pub(super) struct Staged {
     pub(super) candidates: Vec<Candidate>,
     /// The sets of carried columns.
     pub(super) masks: Vec<u64>,
+    /// The columns that hold something, by [`BATCH_ROWS`] facts.
+    filled: Vec<u64>,
     /// All but the last have [`crate::parquet_file::FILE_ROWS`] rows.
     pub(super) files: Vec<WrittenFile>,
 }
@@ -148,7 +154,8 @@ impl Staging {
         recorded_at: Timestamp,
     ) -> Self {
         let key: Vec<usize> = fact.key.iter().filter_map(|name| fact.position(name)).collect();
-        let writer = TableWriter::new(Arc::clone(&table), dir, format!("{prefix}-s"), scratch);
+        let writer = TableWriter::new(Arc::clone(&table), dir, format!("{prefix}-s"), scratch)
+            .without_index();
         Self {
             key_mask: key.iter().fold(0, |mask, at| mask | 1 << at),
             key,
@@ -158,6 +165,7 @@ impl Staging {
             pending: Vec::with_capacity(BATCH_ROWS),
             candidates: Vec::new(),
             masks: Vec::new(),
+            filled: Vec::new(),
             writer,
             load_id,
             recorded_at,
@@ -208,14 +216,15 @@ impl Staging {
     fn flush(&mut self) -> Result<(), LakeError> {
         let arrays: Vec<ArrayRef> = self.builders.iter_mut().map(Builder::finish).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.table.schema), arrays)?;
-        let hasher = Hasher::new(&self.table, &batch, self.fact.columns.len())?;
+        let hasher = Hasher::new(&self.table, &batch)?;
         let mut bytes = Vec::new();
         for (row, mut candidate) in self.pending.drain(..).enumerate() {
             let mask = self.masks.get(usize::from(candidate.mask)).copied().unwrap_or(0);
-            candidate.key = hasher.columns(row, self.key.iter().copied(), &mut bytes);
-            candidate.content = hasher.masked(row, mask, &mut bytes);
+            candidate.key = hasher.key(row, &self.key, &mut bytes);
+            candidate.content = hasher.content(row, mask, &mut bytes);
             self.candidates.push(candidate);
         }
+        self.filled.push(filled(&self.table, &batch));
         self.writer.write(&batch)
     }
 
@@ -227,68 +236,31 @@ impl Staging {
             key: self.key,
             candidates: self.candidates,
             masks: self.masks,
+            filled: self.filled,
             files: self.writer.finish()?,
         })
     }
 }
 
-/// Takes hashes over rows of a batch whose first columns are those of the fact.
-pub(super) struct Hasher<'a>(Vec<View<'a>>);
-
-impl<'a> Hasher<'a> {
-    /// Looks at the first `width` columns of a batch, which are the first of the table.
-    pub(super) fn new(
-        table: &StoredTable,
-        batch: &'a RecordBatch,
-        width: usize,
-    ) -> Result<Self, LakeError> {
-        let columns = table.columns.iter().zip(batch.columns()).take(width);
-        Ok(Self(
-            columns
-                .map(|(column, array)| View::of(column.kind, array))
-                .collect::<Result<_, _>>()?,
-        ))
-    }
-
-    pub(super) fn of(views: Vec<View<'a>>) -> Self {
-        Self(views)
-    }
-
-    pub(super) fn columns(
-        &self,
-        row: usize,
-        columns: impl Iterator<Item = usize>,
-        bytes: &mut Vec<u8>,
-    ) -> Hash {
-        bytes.clear();
-        for view in columns.filter_map(|at| self.0.get(at)) {
-            view.feed(row, bytes);
+impl Staged {
+    /// Writes the index of one of the files, which is adopted as it is.
+    pub(super) fn index(&self, number: usize, scratch: &Scratch) -> Result<WrittenFile, LakeError> {
+        let file = self.files.get(number).ok_or(LakeError::TooLarge { limit: number as u64 })?;
+        let mut writer = IndexWriter::create(key_index::path_of(&file.path), scratch)?;
+        let first = number * FILE_ROWS;
+        let end = self.candidates.len().min(first + FILE_ROWS);
+        let candidates = self.candidates.get(first..end).unwrap_or_default();
+        let filled = self.filled.iter().skip(first / BATCH_ROWS);
+        for (candidates, filled) in candidates.chunks(BATCH_ROWS).zip(filled) {
+            let entries = candidates.iter().map(|candidate| Entry {
+                key: candidate.key,
+                content: candidate.content,
+                version: candidate.version,
+                withdrawn: candidate.deleted,
+            });
+            writer.add(*filled, entries)?;
         }
-        cells::hash(bytes)
-    }
-
-    pub(super) fn masked(&self, row: usize, mask: u64, bytes: &mut Vec<u8>) -> Hash {
-        bytes.clear();
-        for (at, view) in self.0.iter().enumerate() {
-            if mask & (1 << at) != 0 {
-                view.feed(row, bytes);
-            }
-        }
-        cells::hash(bytes)
-    }
-
-    /// True where two rows hold the same in the columns of the mask.
-    pub(super) fn equal(&self, row: usize, other: &Self, other_row: usize, mask: u64) -> bool {
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        self.0.iter().zip(&other.0).enumerate().filter(|(at, _)| mask & (1 << at) != 0).all(
-            |(_, (left, right))| {
-                a.clear();
-                b.clear();
-                left.feed(row, &mut a);
-                right.feed(other_row, &mut b);
-                a == b
-            },
-        )
+        Ok(WrittenFile { index: Some(writer.finish()?), ..file.clone() })
     }
 }
 

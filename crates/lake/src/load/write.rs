@@ -1,20 +1,21 @@
-//! From settled facts to files: adopt, filter, patch.
+//! From settled facts to files: adopt, filter, patch; and old versions out of the old files.
 //!
-//! A file with changed facts is written anew with its other rows; the old file stays for older
-//! snapshots. New and changed rows of one load share files.
+//! New and changed rows of one load share files. A row that has a new version is deleted from its
+//! file by position; the file itself stays as it is, also for older snapshots.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array, new_null_array};
-use arrow::compute::{concat_batches, filter_record_batch, interleave, take_record_batch};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
+use arrow::compute::{concat_batches, filter_record_batch, interleave};
+use rayon::prelude::*;
 
 use super::Change;
-use super::resolve::{Patch, Settled};
+use super::resolve::{Gone, Patch, Settled};
 use super::staging::{Candidate, Fate, NO_VERSION, SourceRows, Staged};
 use crate::catalog::DataFile;
 use crate::error::LakeError;
+use crate::key_index;
 use crate::parquet_file::{self, BATCH_ROWS, FILE_ROWS, Scratch, TableWriter};
 use crate::schema::StoredTable;
 
@@ -22,56 +23,35 @@ use crate::schema::StoredTable;
 const SMALL_ROWS: u64 = (FILE_ROWS / 16) as u64;
 /// So many small files of a table are merged by the next load that touches it.
 const SMALL_FILES: usize = 16;
+/// In a file with a greater part of its rows deleted, in hundredths, the rest is written anew, where
+/// that costs no more than the load itself.
+const DELETED_PERCENT: u64 = 30;
 
 /// Writes what is new of a table; none where nothing is.
 pub(super) fn write(
-    settled: &Settled,
+    settled: &mut Settled,
     rows: &SourceRows,
     dir: &Path,
     prefix: &str,
     scratch: &Scratch,
 ) -> Result<Option<Change>, LakeError> {
+    let plan = settled.plan(rows);
     let staged = &settled.staged;
-    let (plain, patches) = settled.to_write(rows);
-    let mut touched: BTreeMap<usize, Vec<Patch>> = BTreeMap::new();
-    let mut fresh = Vec::new();
-    for patch in patches {
-        match patch.stored {
-            Some((file, _)) => touched.entry(file).or_default().push(patch),
-            None => fresh.push(patch),
-        }
-    }
-    let nothing = touched.is_empty() && fresh.is_empty() && !plain.contains(&true);
-    if nothing {
+    let n_plain = plan.plain.iter().filter(|&&plain| plain).count();
+    if n_plain == 0 && plan.patches.is_empty() {
         remove_staged(staged, &[], scratch);
         return Ok(None);
     }
-    let small = |(_, file): &(usize, &DataFile)| file.n_rows < SMALL_ROWS;
-    let small: Vec<usize> = settled.live.iter().enumerate().filter(small).map(|f| f.0).collect();
-    if small.len() >= SMALL_FILES {
-        for file in small {
-            touched.entry(file).or_default();
-        }
-    }
-
     let table = &staged.table;
+    let mut change = Change::of(Arc::clone(table));
     let mut writer =
         TableWriter::new(Arc::clone(table), dir.to_owned(), format!("{prefix}-w"), scratch.clone());
-    let mut replaced = Vec::new();
-    for (file, mut patches) in touched {
-        let Some(file) = settled.live.get(file) else { continue };
-        patches.sort_unstable_by_key(|patch| patch.stored);
-        rewrite(staged, file, &patches, &mut writer)?;
-        replaced.push(file.id);
-    }
-    for fresh in fresh.chunks(FILE_ROWS) {
-        let said = Said::read(staged, fresh)?;
-        for fresh in fresh.chunks(BATCH_ROWS) {
-            let patched: Vec<(usize, &Patch)> = fresh.iter().enumerate().collect();
-            writer.write(&said.apply(staged, None, fresh.len(), &patched)?)?;
-        }
-    }
+    write_patches(settled, plan.patches.as_slice(), &mut writer)?;
+    let n_new = (n_plain + plan.patches.len()) as u64;
+    retire(settled, plan.gone, n_new, (dir, prefix), &mut writer, &mut change, scratch)?;
+
     let mut adopted = Vec::new();
+    let plain = plan.plain.as_slice();
     for (number, (file, plain)) in staged.files.iter().zip(plain.chunks(FILE_ROWS)).enumerate() {
         if plain.iter().all(|&plain| plain) {
             adopted.push(number);
@@ -90,13 +70,95 @@ pub(super) fn write(
         }
     }
     remove_staged(staged, &adopted, scratch);
-    let mut written = writer.finish()?;
-    for number in adopted {
-        if let Some(file) = staged.files.get(number) {
-            written.push(file.clone());
+    change.written = writer.finish()?;
+    let indexed = adopted.par_iter().map(|&number| staged.index(number, scratch));
+    change.written.extend(indexed.collect::<Result<Vec<_>, _>>()?);
+    change.indexes = std::mem::take(&mut settled.made);
+    change.indexes.retain(|(file, _)| !change.replaced.contains(file));
+    Ok(Some(change))
+}
+
+/// Writes the next versions of keys to which several facts or the stored version contribute.
+fn write_patches(
+    settled: &Settled,
+    patches: &[Patch],
+    writer: &mut TableWriter,
+) -> Result<(), LakeError> {
+    let staged = &settled.staged;
+    let mut over: Vec<&Patch> = patches.iter().filter(|patch| patch.stored.is_some()).collect();
+    over.sort_unstable_by_key(|patch| patch.stored);
+    let fresh: Vec<&Patch> = patches.iter().filter(|patch| patch.stored.is_none()).collect();
+    for patches in over.chunks(FILE_ROWS).chain(fresh.chunks(FILE_ROWS)) {
+        let said = Said::read(staged, patches)?;
+        for patches in patches.chunks(BATCH_ROWS) {
+            let places: Vec<(usize, usize)> = patches.iter().filter_map(|p| p.stored).collect();
+            let stored = if places.is_empty() {
+                None
+            } else {
+                Some(gather_live(&staged.table, &settled.live, &places)?)
+            };
+            writer.write(&said.apply(staged, stored.as_ref(), patches)?)?;
         }
     }
-    Ok(Some(Change { table: Arc::clone(table), replaced, written }))
+    Ok(())
+}
+
+/// Takes replaced rows out of their files: by a list of their positions, or by writing the rest of
+/// the rows anew, where few of them are left or the file is one of many small ones.
+fn retire(
+    settled: &Settled,
+    mut gone: Vec<Gone>,
+    n_new: u64,
+    (dir, prefix): (&Path, &str),
+    writer: &mut TableWriter,
+    change: &mut Change,
+    scratch: &Scratch,
+) -> Result<(), LakeError> {
+    let staged = &settled.staged;
+    gone.sort_unstable_by_key(|gone| (gone.file, gone.row));
+    let mut gone = gone.into_iter().peekable();
+    let small = |file: &DataFile| file.n_rows < SMALL_ROWS;
+    let merge = settled.live.iter().filter(|file| small(file)).count() >= SMALL_FILES;
+    // Rows that may still be written anew, so that the cost follows the change.
+    let mut budget = n_new;
+    for (number, file) in settled.live.iter().enumerate() {
+        let mut withdrawn = file.deletes.as_ref().map_or(0, |deletes| deletes.n_withdrawn);
+        let mut rows = Vec::new();
+        while let Some(gone) = gone.next_if(|gone| gone.file == number) {
+            rows.push(gone.row);
+            withdrawn += u64::from(gone.withdrawn);
+        }
+        let merged = merge && small(file);
+        if rows.is_empty() && !merged {
+            continue;
+        }
+        if let Some(before) = settled.deleted.get(&number) {
+            rows.extend_from_slice(before);
+        } else if let Some(deletes) = &file.deletes {
+            // Read with the index, so never absent.
+            let found = deletes.path.display().to_string();
+            return Err(LakeError::Unreadable { what: "list of deleted rows", found });
+        }
+        rows.sort_unstable();
+        let left = file.n_stored.saturating_sub(rows.len() as u64);
+        let many = rows.len() as u64 * 100 > file.n_stored * DELETED_PERCENT;
+        if left == 0 || merged || many && left <= budget {
+            budget = budget.saturating_sub(left);
+            if left > 0 {
+                parquet_file::read_without(file, &rows, &staged.table.schema, &mut |batch| {
+                    writer.write(&batch)
+                })?;
+            }
+            change.replaced.push(file.id);
+            change.retired.push(key_index::path_of(&file.path));
+        } else {
+            let path = dir.join(format!("{prefix}-d{:04}.parquet", change.deleted.len()));
+            change
+                .deleted
+                .push(parquet_file::write_deleted(path, file, &rows, withdrawn, scratch)?);
+        }
+    }
+    Ok(())
 }
 
 fn remove_staged(staged: &Staged, adopted: &[usize], scratch: &Scratch) {
@@ -107,33 +169,6 @@ fn remove_staged(staged: &Staged, adopted: &[usize], scratch: &Scratch) {
     }
 }
 
-/// Writes the rows of a stored file, the patched ones in their new version.
-fn rewrite(
-    staged: &Staged,
-    file: &DataFile,
-    patches: &[Patch],
-    writer: &mut TableWriter,
-) -> Result<(), LakeError> {
-    let said = Said::read(staged, patches)?;
-    let mut patches = patches.iter().peekable();
-    let mut first_row = 0;
-    parquet_file::read(&file.path, file.bytes, &staged.table.schema, &mut |batch| {
-        let end = first_row + batch.num_rows();
-        let mut patched = Vec::new();
-        let within = |patch: &&Patch| patch.stored.is_some_and(|(_, row)| row < end);
-        while let Some(patch) = patches.next_if(within) {
-            let row = patch.stored.map_or(0, |(_, row)| row);
-            patched.push((row - first_row, patch));
-        }
-        first_row = end;
-        if patched.is_empty() {
-            writer.write(&batch)
-        } else {
-            writer.write(&said.apply(staged, Some(&batch), batch.num_rows(), &patched)?)
-        }
-    })
-}
-
 /// The staged rows that some patches need.
 struct Said {
     /// Positions of the facts, ascending.
@@ -142,7 +177,7 @@ struct Said {
 }
 
 impl Said {
-    fn read(staged: &Staged, patches: &[Patch]) -> Result<Self, LakeError> {
+    fn read(staged: &Staged, patches: &[&Patch]) -> Result<Self, LakeError> {
         let mut positions: Vec<usize> =
             patches.iter().flat_map(|patch| patch.facts.iter().copied()).collect();
         positions.sort_unstable();
@@ -150,13 +185,12 @@ impl Said {
         Ok(Self { positions, rows })
     }
 
-    /// Puts the patches, each with its row, over stored rows, or over `n_rows` empty ones.
+    /// Puts patches over the stored rows, one for each patch, or over nothing.
     fn apply(
         &self,
         staged: &Staged,
         stored: Option<&RecordBatch>,
-        n_rows: usize,
-        patches: &[(usize, &Patch)],
+        patches: &[&Patch],
     ) -> Result<RecordBatch, LakeError> {
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(staged.table.columns.len());
         for (at, column) in staged.table.columns.iter().enumerate() {
@@ -165,15 +199,16 @@ impl Said {
                 Some(batch) => Arc::clone(batch.column(at)),
                 None => new_null_array(said.data_type(), 1),
             };
-            let row_under = |row: usize| if stored.is_some() { (0, row) } else { (0, 0) };
-            let mut sources: Vec<(usize, usize)> = (0..n_rows).map(row_under).collect();
-            for (row, patch) in patches {
-                let said = last_word(staged, patch, at, column.name)
-                    .and_then(|position| self.positions.binary_search(&position).ok());
-                if let Some((said, source)) = said.zip(sources.get_mut(*row)) {
-                    *source = (1, said);
-                }
-            }
+            let sources: Vec<(usize, usize)> = patches
+                .iter()
+                .enumerate()
+                .map(|(row, patch)| {
+                    let said = last_word(staged, patch, at, column.name)
+                        .and_then(|position| self.positions.binary_search(&position).ok());
+                    let kept = if stored.is_some() { row } else { 0 };
+                    said.map_or((0, kept), |said| (1, said))
+                })
+                .collect();
             columns.push(interleave(&[&*under, &**said], &sources)?);
         }
         Ok(RecordBatch::try_new(Arc::clone(&staged.table.schema), columns)?)
@@ -235,18 +270,10 @@ fn gather(
     for wanted in places.chunk_by(|a, b| a.0 == b.0) {
         let file = wanted.first().and_then(|(file, _)| files.get(*file));
         let Some(&(path, bytes)) = file else { continue };
-        let mut wanted = wanted.iter().map(|(_, row)| *row).peekable();
-        let mut first_row = 0;
-        parquet_file::read(path, bytes, &table.schema, &mut |batch| {
-            let end = first_row + batch.num_rows();
-            let mut rows: Vec<u32> = Vec::new();
-            while let Some(row) = wanted.next_if(|&row| row < end) {
-                rows.push(u32::try_from(row - first_row).unwrap_or(u32::MAX));
-            }
-            first_row = end;
-            if !rows.is_empty() {
-                batches.push(take_record_batch(&batch, &UInt32Array::from(rows))?);
-            }
+        let rows = wanted.iter().map(|(_, row)| u32::try_from(*row).unwrap_or(u32::MAX));
+        let rows: Vec<u32> = rows.collect();
+        parquet_file::read_rows(path, bytes, &table.schema, &rows, &mut |batch| {
+            batches.push(batch);
             Ok(())
         })?;
     }

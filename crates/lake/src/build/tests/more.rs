@@ -49,6 +49,8 @@ impl Facts for Files {
             path: PathBuf::from(format!("{table}-{id}.parquet")),
             n_rows,
             n_withdrawn: 0,
+            n_stored: n_rows,
+            deletes: None,
             bytes: n_rows,
             load_id: id,
         };
