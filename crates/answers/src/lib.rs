@@ -16,6 +16,7 @@ mod testing;
 mod words;
 
 pub mod attribution;
+pub mod health;
 pub mod pipeline;
 pub mod programs;
 pub mod scorecard;
@@ -73,6 +74,12 @@ pub const QUESTIONS: &[Entry] = &[
         needs: programs::needs,
         dimensions: &["channel", "program"],
         answer: programs::answer,
+    },
+    Entry {
+        question: &health::QUESTION,
+        needs: health::needs,
+        dimensions: &[],
+        answer: health::answer,
     },
 ];
 

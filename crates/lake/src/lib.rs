@@ -9,6 +9,7 @@ pub mod derived;
 pub mod error;
 pub mod journey;
 pub mod load;
+pub mod record;
 pub mod relation;
 pub mod schema;
 pub mod store;

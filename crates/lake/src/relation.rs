@@ -7,6 +7,7 @@
 mod credits;
 mod journeys;
 mod opportunities;
+mod record;
 mod small;
 mod touches;
 
@@ -45,6 +46,10 @@ pub const RELATIONS: &[Relation] = &[
     Relation { name: "spend", columns: small::SPEND },
     Relation { name: "spend_left_out", columns: small::SPEND_LEFT_OUT },
     Relation { name: "programs", columns: small::PROGRAMS },
+    Relation { name: "loads", columns: record::LOADS },
+    Relation { name: "sources", columns: record::SOURCES },
+    Relation { name: "stored", columns: record::STORED },
+    Relation { name: "quarantined", columns: record::QUARANTINED },
 ];
 
 /// Rows were asked for that no relation has.
@@ -206,6 +211,10 @@ impl Built {
             "paths" => small::paths(self, currency)?,
             "spend" | "spend_left_out" => small::spend(self, name, currency)?,
             "programs" => small::programs(self, currency)?,
+            "loads" => record::loads(self)?,
+            "sources" => record::sources(self)?,
+            "stored" => record::stored(self)?,
+            "quarantined" => record::quarantined(self, currency)?,
             // Nothing in the others depends on the currency.
             _ => return self.table(name),
         });

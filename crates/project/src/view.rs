@@ -191,6 +191,8 @@ impl Session {
             given.caveats.insert(0, Caveat::new("not_loaded", text));
             given.known_until = Some(self.view.known_until);
         }
+        let refused = self.fetch(&Rows::of("quarantined"))?;
+        given.caveats.extend(answers::health::doubts(entry.question.id, &self.ask, refused));
         for need in (entry.needs)(&self.ask) {
             let frame = self.fetch(&need.rows)?;
             given.frames.insert(need.name.to_owned(), frame);

@@ -111,7 +111,6 @@ pub(crate) static ROUTES: &[Route] = &[
     ask("/board.json", May(Export, pages::board::json), "the board pack as JSON"),
     own(ask("/analyst", May(Analyze, pages::analyst::page), "any question"), &["question"]),
     get("/quarantine.csv", May(Analyze, pages::analyst::quarantine), "rows that were refused"),
-    ask("/health", May(ReadHealth, pages::about::health), "how good the data are"),
     ask("/definitions", May(ReadDefinitions, pages::about::definitions), "what the words mean"),
     get("/progress", May(ReadAnswers, pages::statics::progress), "a build, as it goes on"),
     ask("/{question}", May(ReadAnswers, pages::answers::question), "the answer to a question"),

@@ -17,6 +17,7 @@ use domain::{Cell, Frame};
 use crate::catalog::{DataFile, SnapshotId};
 use crate::cells;
 use crate::error::LakeError;
+use crate::record::Record;
 use crate::schema::{PROVENANCE, data_type};
 use crate::store::Lake;
 
@@ -33,6 +34,11 @@ pub trait Facts: Send + Sync {
 
     /// Returns a text that differs where the facts differ.
     fn identity(&self) -> Result<String, LakeError>;
+
+    /// Says what was loaded and what was refused; nothing where the facts come from no load.
+    fn record(&self) -> Result<Record, LakeError> {
+        Ok(Record::default())
+    }
 
     /// Lists the files of a table, where it is kept in files; a file never changes.
     fn files(&self, table: &str) -> Result<Option<Vec<DataFile>>, LakeError> {
@@ -74,6 +80,10 @@ impl Facts for LakeFacts {
 
     fn identity(&self) -> Result<String, LakeError> {
         Ok(self.lake.identity(self.snapshot))
+    }
+
+    fn record(&self) -> Result<Record, LakeError> {
+        self.lake.record(self.snapshot)
     }
 
     fn files(&self, table: &str) -> Result<Option<Vec<DataFile>>, LakeError> {

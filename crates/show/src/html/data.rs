@@ -6,7 +6,7 @@ use domain::{Cell, Column, Frame};
 
 use super::answers::{SelectView, controls};
 use super::around::{Around, Links};
-use super::page::{Analyst, Definitions, Health, QuarantineReason, RowsPage, Status};
+use super::page::{Analyst, BuildRow, Definitions, LoadRow, QuarantineReason, RowsPage};
 use super::shell::{Choice, Shell, segment};
 use super::view::{self, Manner, Notes, Shown, minus, sentence};
 use super::{Instant, PagerView, ProblemView, written};
@@ -182,26 +182,12 @@ fn cell_text(cell: &Cell, bare: bool) -> String {
     }
 }
 
-struct SourceView {
-    name: String,
-    class: &'static str,
-    shape: &'static str,
-    word: String,
-    loaded: Option<Instant>,
-    newest: String,
-    n_read: u64,
-    n_read_text: String,
-    n_refused: u64,
-    n_refused_text: String,
-}
-
 struct LoadView {
     id: i64,
     message: String,
     at: Instant,
     by: String,
     counts: [String; 5],
-    adds_up: bool,
 }
 
 struct QuarantineView {
@@ -221,35 +207,8 @@ struct BuildView {
     state: String,
 }
 
-#[derive(Template)]
-#[template(path = "health.html")]
-struct HealthView {
-    around: Around,
-    /// The newest day of which anything is loaded.
-    known: String,
-    /// What the headline says besides.
-    rest: String,
-    lede: String,
-    sources: Vec<SourceView>,
-    /// Whether any source says its newest day, and how many rows it brought.
-    has_days: bool,
-    has_rows: bool,
-    loads: Vec<LoadView>,
-    quarantine: Vec<QuarantineView>,
-    caveats: Vec<String>,
-    builds: Vec<BuildView>,
-}
-
 fn count(n: u64) -> String {
     grouped(&n.to_string())
-}
-
-pub(super) const fn status(status: Status) -> (&'static str, &'static str, &'static str) {
-    match status {
-        Status::Good => ("good", "●", "fresh"),
-        Status::Watch => ("watch", "▲", "aging"),
-        Status::Bad => ("bad", "■", "old"),
-    }
 }
 
 fn quarantine(reasons: &[QuarantineReason]) -> Vec<QuarantineView> {
@@ -265,89 +224,26 @@ fn quarantine(reasons: &[QuarantineReason]) -> Vec<QuarantineView> {
     reasons.iter().map(view).collect()
 }
 
-/// The health of the data.
-pub fn health_page(shell: &Shell, page: &Health) -> String {
-    let adds_up = page.loads.iter().all(|load| {
-        let parts = [load.n_known, load.n_quarantined];
-        let sum = parts.iter().try_fold(load.n_loaded, |sum, n| sum.checked_add(*n));
-        sum == Some(load.n_read)
-    });
-    let refused: u64 = page.quarantine.iter().map(|reason| reason.n_rows).sum();
-    let worst = page.sources.iter().filter(|source| source.status != Status::Good).count();
-    let rest = match worst {
-        0 => String::new(),
-        1 => "; 1 source is older than two weeks".to_owned(),
-        n => format!("; {n} sources are older than two weeks"),
-    };
-    let books = if page.loads.is_empty() {
-        ""
-    } else if adds_up {
-        "In every load, the rows read are the rows loaded, known and refused."
-    } else {
-        "In a load the rows read are not the rows loaded, known and refused."
-    };
-    let rows = if refused == 1 { "row stands" } else { "rows stand" };
-    let aside =
-        format!("{} {rows} in quarantine, each with file, line and reason.", count(refused));
-    let loads = page.loads.iter().map(|load| LoadView {
+fn loads(loads: &[LoadRow]) -> Vec<LoadView> {
+    let view = |load: &LoadRow| LoadView {
         id: load.id,
         message: load.message.clone().unwrap_or_default(),
         at: Instant::new(load.at),
         by: load.by.clone().unwrap_or_default(),
         counts: [load.n_files, load.n_read, load.n_loaded, load.n_known, load.n_quarantined]
             .map(count),
-        adds_up: load
-            .n_loaded
-            .checked_add(load.n_known)
-            .and_then(|n| n.checked_add(load.n_quarantined))
-            == Some(load.n_read),
-    });
-    let has_days = page.sources.iter().any(|source| source.newest.is_some());
-    let has_rows = page.sources.iter().any(|source| source.n_read > 0);
-    let sources = page.sources.iter().map(|source| {
-        let (class, shape, word) = status(source.status);
-        let days =
-            page.now.zip(source.loaded_at).map(|(now, at)| now.duration_since(at).as_hours() / 24);
-        // Old or not is for the reader to say: a company may load every quarter.
-        let word = match days {
-            Some(days) if source.status != Status::Good => format!("{days} days old"),
-            _ => word.to_owned(),
-        };
-        SourceView {
-            name: source.name.clone(),
-            class,
-            shape,
-            word,
-            loaded: source.loaded_at.map(Instant::new),
-            newest: source.newest.map(|day| day.to_string()).unwrap_or_default(),
-            n_read: source.n_read,
-            n_read_text: count(source.n_read),
-            n_refused: source.n_quarantined,
-            n_refused_text: count(source.n_quarantined),
-        }
-    });
-    written(&HealthView {
-        around: Around::new(shell, "Data health"),
-        known: page.known_until.map(|day| day.to_string()).unwrap_or_default(),
-        rest,
-        lede: format!("{books} {aside}").trim().to_owned(),
-        sources: sources.collect(),
-        has_days,
-        has_rows,
-        loads: loads.collect(),
-        quarantine: quarantine(&page.quarantine),
-        caveats: page.caveats.iter().map(|caveat| sentence(caveat)).collect(),
-        builds: page
-            .builds
-            .iter()
-            .map(|build| BuildView {
-                as_of: build.as_of.map(|day| day.to_string()).unwrap_or_default(),
-                snapshot: build.snapshot,
-                definitions: build.definitions.clone(),
-                state: build.state.clone(),
-            })
-            .collect(),
-    })
+    };
+    loads.iter().map(view).collect()
+}
+
+fn builds(builds: &[BuildRow]) -> Vec<BuildView> {
+    let view = |build: &BuildRow| BuildView {
+        as_of: build.as_of.map(|day| day.to_string()).unwrap_or_default(),
+        snapshot: build.snapshot,
+        definitions: build.definitions.clone(),
+        state: build.state.clone(),
+    };
+    builds.iter().map(view).collect()
 }
 
 struct GroupView {
@@ -444,6 +340,8 @@ struct AnalystView {
     openable: Vec<OpenableView>,
     check: Vec<String>,
     quarantine: Vec<QuarantineView>,
+    loads: Vec<LoadView>,
+    builds: Vec<BuildView>,
 }
 
 /// The page of the analyst.
@@ -494,6 +392,8 @@ pub fn analyst_page(shell: &Shell, page: &Analyst<'_>) -> String {
         openable: openable.unwrap_or_default(),
         check: page.check.to_vec(),
         quarantine: quarantine(page.quarantine),
+        loads: loads(page.loads),
+        builds: builds(page.builds),
     })
 }
 

@@ -20,16 +20,15 @@ use jiff::Timestamp;
 
 pub use answers::{board_file, board_page, question_page, scorecard_page};
 pub use asset::{Asset, assets};
-pub use data::{analyst_page, definitions_page, health_page, rows_page};
+pub use data::{analyst_page, definitions_page, rows_page};
 pub use office::{
     audit_page, building_page, empty_page, error_page, login_page, people_page, settings_page,
     setup_page,
 };
 pub use page::{
     Analyst, Audit, AuditRow, Board, BuildRow, BuildingPage, Controls, Definitions, EmptyPage,
-    ErrorPage, Factor, Health, LoadRow, Login, People, Person, PersonState, Problem,
-    QuarantineReason, QuestionPage, RowsPage, SessionRow, Settings, Setup, SourceHealth, Stage,
-    Status, TokenRow, Word, WordGroup,
+    ErrorPage, Factor, LoadRow, Login, People, Person, PersonState, Problem, QuarantineReason,
+    QuestionPage, RowsPage, SessionRow, Settings, Setup, Stage, TokenRow, Word, WordGroup,
 };
 pub use shell::{Choice, Facts, May, Notice, NoticeKind, Reader, Scope, Shell, segment};
 pub use view::{headline, leading, minus, sentence};

@@ -75,54 +75,6 @@ pub struct RowsPage<'a> {
     pub sort: Option<&'a str>,
 }
 
-/// The health of the data.
-#[derive(Clone, Default, Debug)]
-pub struct Health {
-    /// When the page was made.
-    pub now: Option<Timestamp>,
-    /// The newest day of which anything is loaded.
-    pub known_until: Option<Date>,
-    /// Sources, by name.
-    pub sources: Vec<SourceHealth>,
-    /// Loads, newest first.
-    pub loads: Vec<LoadRow>,
-    /// Refused rows by reason, most first.
-    pub quarantine: Vec<QuarantineReason>,
-    /// What the reader should know about the facts.
-    pub caveats: Vec<String>,
-    /// Builds that are held or under way.
-    pub builds: Vec<BuildRow>,
-}
-
-/// How fresh a source is.
-#[derive(Clone, Default, Debug)]
-pub struct SourceHealth {
-    /// Its name, for example `Salesforce opportunities`.
-    pub name: String,
-    /// When it was last loaded.
-    pub loaded_at: Option<Timestamp>,
-    /// The newest day that its facts speak of.
-    pub newest: Option<Date>,
-    /// Rows read over all loads.
-    pub n_read: u64,
-    /// Rows refused over all loads.
-    pub n_quarantined: u64,
-    /// How it stands, in a word.
-    pub status: Status,
-}
-
-/// A status: always shown as a word with a shape, never by colour alone.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum Status {
-    /// As it should be.
-    #[default]
-    Good,
-    /// Worth a look.
-    Watch,
-    /// Not as it should be.
-    Bad,
-}
-
 /// A load. Loaded + known + quarantined = read.
 #[derive(Clone, Default, Debug)]
 pub struct LoadRow {
@@ -230,6 +182,10 @@ pub struct Analyst<'a> {
     pub check: &'a [String],
     /// Refused rows by reason.
     pub quarantine: &'a [QuarantineReason],
+    /// Loads, newest first.
+    pub loads: &'a [LoadRow],
+    /// Builds that are held or under way.
+    pub builds: &'a [BuildRow],
 }
 
 /// The board page: the answers of a pack.

@@ -104,14 +104,8 @@ fn pages(answer: &Answer, text: &str) -> Vec<(&'static str, String)> {
         example: Some(own(text)),
         ..QuarantineReason::default()
     }];
-    let health = Health {
-        sources: vec![SourceHealth { name: own(text), ..SourceHealth::default() }],
-        loads: vec![LoadRow { n_read: 3, n_loaded: 2, by: Some(own(text)), ..LoadRow::default() }],
-        quarantine: refused.clone(),
-        caveats: vec![own(text)],
-        builds: vec![BuildRow::default()],
-        ..Health::default()
-    };
+    let loads = [LoadRow { n_read: 3, n_loaded: 2, by: Some(own(text)), ..LoadRow::default() }];
+    let builds = [BuildRow::default()];
     let word = Word { id: own(text), name: own(text), meaning: own(text), ..Word::default() };
     let definitions = Definitions {
         identity: own("2c95e5349082"),
@@ -128,6 +122,8 @@ fn pages(answer: &Answer, text: &str) -> Vec<(&'static str, String)> {
         command: text,
         check: &check,
         quarantine: &refused,
+        loads: &loads,
+        builds: &builds,
     };
     let answers = [answer.clone()];
     let words = [(own(text), own(text))];
@@ -188,7 +184,6 @@ fn pages(answer: &Answer, text: &str) -> Vec<(&'static str, String)> {
         ("question", question_page(&shell, &page)),
         ("scorecard", scorecard_page(&shell, &page)),
         ("rows", rows_page(&shell, &rows)),
-        ("health", health_page(&shell, &health)),
         ("definitions", definitions_page(&shell, &definitions)),
         ("analyst", analyst_page(&shell, &analyst)),
         ("board", board_page(&shell, &board)),

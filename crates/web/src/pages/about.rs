@@ -6,10 +6,7 @@ use access::Caller;
 use domain::Definitions;
 use domain::answer::Caveat;
 use lake::store::LoadEntry;
-use show::html::{
-    self, BuildRow, Choice, Health, LoadRow, QuarantineReason, SourceHealth, Status, Word,
-    WordGroup,
-};
+use show::html::{self, BuildRow, Choice, LoadRow, QuarantineReason, Word, WordGroup};
 
 use super::{name_of, shell};
 use crate::desk::Ground;
@@ -19,25 +16,18 @@ use crate::routes::Outcome;
 use crate::site::Site;
 use crate::visit::Visit;
 
-/// Days after which a source is worth a look, and after which it is old.
-const WATCH: i64 = 14;
-const OLD: i64 = 45;
+/// How many loads are listed.
+const LISTED: usize = 50;
 
-/// The health of the data.
-pub(crate) fn health(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
-    let standing = site.desk.standing();
-    let Some(ground) = &standing.ground else { return Err(site.desk.why_not()) };
-    let loads = loads(site, ground)?;
-    // Counts of the whole company are not for who sees a part of it.
-    let whole = caller.segment.is_none();
-    let calendar = ground.view.definitions().calendar();
+/// The builds that are held or under way.
+pub(crate) fn builds(site: &Site, ground: &Ground) -> Vec<BuildRow> {
     let mut builds = vec![BuildRow {
         as_of: Some(ground.view.as_of()),
         snapshot: ground.snapshot.0,
         definitions: ground.view.definitions().identity(),
         state: "ready".to_owned(),
     }];
-    if let Some(work) = &standing.work {
+    if let Some(work) = &site.desk.standing().work {
         let state = work.stages.last().map_or_else(
             || "beginning".to_owned(),
             |(name, done, of)| format!("{name}: {done} of {of}"),
@@ -49,16 +39,12 @@ pub(crate) fn health(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
             state,
         });
     }
-    let page = Health {
-        now: Some(visit.now),
-        known_until: loads.iter().map(|load| calendar.day(load.recorded_at)).max(),
-        sources: sources(&loads, visit.now),
-        loads: loads.iter().rev().take(if whole { 200 } else { 0 }).map(load_row).collect(),
-        quarantine: shown_reasons(site, ground, caller)?,
-        caveats: shown_caveats(ground, caller).into_iter().map(|caveat| caveat.text).collect(),
-        builds,
-    };
-    Ok(Reply::page(html::health_page(&shell(site, visit, caller), &page)))
+    builds
+}
+
+/// The newest loads as rows, newest first.
+pub(crate) fn load_rows(site: &Site, ground: &Ground) -> Result<Vec<LoadRow>, Problem> {
+    Ok(loads(site, ground)?.iter().rev().take(LISTED).map(load_row).collect())
 }
 
 /// The ledger of loads, oldest first.
@@ -105,29 +91,6 @@ fn load_row(load: &LoadEntry) -> LoadRow {
         n_known: load.n_known,
         n_quarantined: load.n_quarantined,
     }
-}
-
-/// Sources, as the names of the files say them: the same name in several loads is one source.
-fn sources(loads: &[LoadEntry], now: jiff::Timestamp) -> Vec<SourceHealth> {
-    let mut sources: BTreeMap<String, SourceHealth> = BTreeMap::new();
-    for load in loads {
-        for file in &load.files {
-            let name = file.rsplit(['/', '\\']).next().unwrap_or(file).to_owned();
-            let source = sources.entry(name.clone()).or_default();
-            source.name = name;
-            source.loaded_at = source.loaded_at.max(Some(load.recorded_at));
-        }
-    }
-    let mut sources: Vec<SourceHealth> = sources.into_values().collect();
-    for source in &mut sources {
-        let age = source.loaded_at.map_or(i64::MAX, |at| now.duration_since(at).as_hours() / 24);
-        source.status = match age {
-            ..=WATCH => Status::Good,
-            _ if age <= OLD => Status::Watch,
-            _ => Status::Bad,
-        };
-    }
-    sources
 }
 
 /// Refused rows by reason as a caller may see them: the words of a reason can hold a value of a

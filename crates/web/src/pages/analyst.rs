@@ -38,6 +38,8 @@ pub(crate) fn page(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
     let check = check.unwrap_or_else(|failure| failure.diagnostics);
     let check: Vec<String> = check.iter().map(line).collect();
     let quarantine = super::about::reasons(site, ground)?;
+    let loads = super::about::load_rows(site, ground)?;
+    let builds = super::about::builds(site, ground);
     let page = Analyst {
         questions: &questions,
         question: entry.question.id,
@@ -47,6 +49,8 @@ pub(crate) fn page(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
         command: &command(entry.question.id, visit),
         check: &check,
         quarantine: &quarantine,
+        loads: &loads,
+        builds: &builds,
     };
     let mut shell = shell(site, visit, caller);
     "/analyst".clone_into(&mut shell.here);

@@ -69,7 +69,7 @@ pub(crate) fn around(
     });
     shell.questions = ::answers::QUESTIONS
         .iter()
-        .filter(|entry| entry.question.id != HOME)
+        .filter(|entry| entry.question.id != HOME && entry.question.id != GROUND)
         .map(|entry| Choice::new(entry.question.id, name_of(entry.question.id)))
         .collect();
     shell.notices = notices(&standing, may_correct(caller));
@@ -94,6 +94,9 @@ const FILES: [&str; 5] = [".csv", ".xlsx", ".pdf", ".html", ".json"];
 
 /// The question that is the start page.
 pub(crate) const HOME: &str = "scorecard";
+
+/// The question about the ground of all others; the navigation names it there.
+const GROUND: &str = "health";
 
 /// Who may analyze: those of the role, unless they see one segment only.
 pub(crate) fn may_analyze(caller: &Caller) -> bool {
