@@ -13,6 +13,9 @@ use crate::common::{self, count, figure, money, row, series_of, table};
 use crate::slice::{Slice, share_of};
 use crate::words;
 
+#[cfg(test)]
+mod tests;
+
 /// The question.
 pub const QUESTION: Question = Question {
     id: "health",
@@ -252,8 +255,8 @@ impl<'a> Found<'a> {
                 )
             }
             (n, all) => {
-                let were = if n == 1 { "source was" } else { "sources were" };
-                format!("{n} of {all} {were} not loaded for more than {OLD_AFTER} days.")
+                let were = if n == 1 { "was" } else { "were" };
+                format!("{n} of {all} sources {were} not loaded for more than {OLD_AFTER} days.")
             }
         });
         text
