@@ -212,9 +212,9 @@ impl<'a> Found<'a> {
         let mut text = match refused {
             0 => format!("All {} read are in the figures", words::count(read, "row", "rows")),
             n => {
-                let are = if n == 1 { "row is" } else { "rows are" };
+                let are = if n == 1 { "is" } else { "are" };
                 format!(
-                    "{} of {} {are} in quarantine and in no figure{}",
+                    "{} of {} rows {are} in quarantine and in no figure{}",
                     words::grouped(n),
                     words::grouped(read),
                     worth(&self.quarantined)

@@ -262,6 +262,12 @@ fn shown(relation: &str) -> &'static [&'static str] {
         "leads" => {
             &["id", "created_on", "account_id", "channel", "program", "lead_source", "status"]
         }
+        "loads" => &["load_id", "recorded_on", "n_files", "n_read", "n_loaded", "n_known"],
+        "sources" => &["source", "loaded_on", "age_days", "n_files", "n_read", "n_loaded"],
+        "stored" => &["table", "n_rows", "n_withdrawn", "loaded_on", "newest_on"],
+        "quarantined" => {
+            &["load_id", "file", "line", "column", "rule", "table", "amount", "recorded_on"]
+        }
         _ => &[],
     }
 }

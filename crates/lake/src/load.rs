@@ -26,7 +26,6 @@ use rusqlite::{TransactionBehavior, params};
 use serde::Serialize;
 
 use self::retry::Retrying;
-pub(crate) use self::retry::key;
 pub use self::retry::{RefusedKey, RefusedRow, Try};
 use self::staging::{QuarantineWriter, SourceRows, Staging};
 use crate::catalog::{self, Commit, SnapshotId, TableChange};

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{Currency, Money};
+use domain::{Currency, Decimal};
 use jiff::Timestamp;
 
 use crate::catalog::{self, SnapshotId};
 use crate::error::LakeError;
+use crate::load::RefusedKey;
 use crate::schema::QUARANTINE;
 use crate::store::Lake;
 
@@ -39,7 +40,7 @@ pub struct FileRecord {
 
 /// A row in quarantine that no later load has brought in.
 #[derive(Clone, PartialEq, Debug)]
-pub struct RefusedRow {
+pub struct QuarantinedRow {
     /// The load that refused it.
     pub load_id: i64,
     /// Its file, without folders.
@@ -52,8 +53,10 @@ pub struct RefusedRow {
     pub rule: Arc<str>,
     /// The table of facts that it was meant for.
     pub table: Option<Arc<str>>,
-    /// The money that it states.
-    pub amount: Option<Money>,
+    /// The amount that it states, in major units.
+    pub amount: Option<Decimal>,
+    /// The currency that it states.
+    pub currency: Option<Currency>,
     /// When it was refused.
     pub recorded_at: Timestamp,
 }
@@ -64,7 +67,7 @@ pub struct Record {
     /// The loads, oldest first.
     pub loads: Vec<LoadRecord>,
     /// The rows in quarantine, by load, file and line.
-    pub refused: Vec<RefusedRow>,
+    pub refused: Vec<QuarantinedRow>,
     /// For each table of facts: rows, withdrawn rows, and the load that wrote last.
     pub stored: BTreeMap<&'static str, StoredRecord>,
 }
@@ -136,26 +139,38 @@ impl Lake {
         &self,
         snapshot: SnapshotId,
         recorded: &BTreeMap<i64, Timestamp>,
-    ) -> Result<Vec<RefusedRow>, LakeError> {
-        let columns = ["load_id", "file", "line", "column", "rule", "table", "amount", "currency"];
+    ) -> Result<Vec<QuarantinedRow>, LakeError> {
+        let columns = [
+            "load_id",
+            "file_index",
+            "file",
+            "line",
+            "column",
+            "rule",
+            "table",
+            "amount",
+            "currency",
+        ];
         let rows = self.frame(snapshot, QUARANTINE, &columns)?;
+        let resolved = self.resolved(snapshot)?;
         let text = |name: &str, row: usize| rows.texts(name).get(row).cloned().flatten();
         let mut refused = Vec::with_capacity(rows.n_rows());
         for row in 0..rows.n_rows() {
-            let load_id = rows.integers("load_id").get(row).copied().flatten().unwrap_or_default();
-            let Some(recorded_at) = recorded.get(&load_id).copied() else { continue };
-            let amount = rows.decimals("amount").get(row).copied().flatten();
-            let currency: Option<Currency> =
-                text("currency", row).and_then(|code| code.parse().ok());
+            let key = RefusedKey::of(&rows, row);
+            let Some(recorded_at) = recorded.get(&key.load_id).copied() else { continue };
+            if resolved.contains_key(&key) {
+                continue;
+            }
             let file = text("file", row).unwrap_or_default();
-            refused.push(RefusedRow {
-                load_id,
+            refused.push(QuarantinedRow {
+                load_id: key.load_id,
                 file: Arc::from(file.rsplit(['/', '\\']).next().unwrap_or(&file)),
-                line: rows.integers("line").get(row).copied().flatten().unwrap_or_default(),
+                line: key.line,
                 column: text("column", row),
                 rule: text("rule", row).unwrap_or_default(),
                 table: text("table", row),
-                amount: amount.zip(currency).and_then(|(a, c)| Money::from_decimal(a, c).ok()),
+                amount: rows.decimals("amount").get(row).copied().flatten(),
+                currency: text("currency", row).and_then(|code| code.parse().ok()),
                 recorded_at,
             });
         }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::catalog::{self, DataFile, Snapshot, SnapshotId, Tables};
 use crate::cells::{self, Bounds};
 use crate::error::{DamagedFile, LakeError};
-use crate::load::key;
+use crate::load::RefusedKey;
 use crate::lock::{self, WriterLock};
 use crate::parquet_file;
 use crate::schema::{QUARANTINE, QUARANTINE_COLUMNS, StoredTable};
@@ -298,8 +298,9 @@ impl Lake {
             QUARANTINE_COLUMNS.iter().map(|(name, _)| *name).filter(shown).collect();
         let all = self.frame(snapshot, QUARANTINE, &columns)?;
         let resolved = self.resolved(snapshot)?;
-        let by: Vec<Option<i64>> =
-            (0..all.n_rows()).map(|row| resolved.get(&key(&all, row)).copied()).collect();
+        let by: Vec<Option<i64>> = (0..all.n_rows())
+            .map(|row| resolved.get(&RefusedKey::of(&all, row)).copied())
+            .collect();
         let kept: Vec<usize> =
             (0..by.len()).filter(|&row| show.resolved || by.get(row) == Some(&None)).collect();
         let by: Vec<Option<i64>> = kept.iter().filter_map(|&row| by.get(row).copied()).collect();

@@ -29,6 +29,17 @@ pub struct RefusedKey {
     pub line: i64,
 }
 
+impl RefusedKey {
+    /// Reads the key from a row of the quarantine.
+    pub(crate) fn of(frame: &Frame, row: usize) -> Self {
+        let number = |column: &str| match frame.cell(column, row) {
+            Cell::Integer(value) => value,
+            _ => 0,
+        };
+        Self { load_id: number("load_id"), file_index: number("file_index"), line: number("line") }
+    }
+}
+
 /// A row of the quarantine that no later load has taken.
 #[derive(Clone, Debug)]
 pub struct RefusedRow {
@@ -81,7 +92,7 @@ impl Lake {
                 Cell::Text(text) => text,
                 _ => "".into(),
             };
-            let key = key(&frame, row);
+            let key = RefusedKey::of(&frame, row);
             if !resolved.contains_key(&key) {
                 rows.push(RefusedRow {
                     key,
@@ -172,18 +183,6 @@ fn facts(row: &SourceRow) -> &[Fact] {
     match row {
         SourceRow::Accepted { facts, .. } => facts,
         SourceRow::Refused(_) => &[],
-    }
-}
-
-pub(crate) fn key(frame: &Frame, row: usize) -> RefusedKey {
-    let number = |column: &str| match frame.cell(column, row) {
-        Cell::Integer(value) => value,
-        _ => 0,
-    };
-    RefusedKey {
-        load_id: number("load_id"),
-        file_index: number("file_index"),
-        line: number("line"),
     }
 }
 

@@ -17,7 +17,7 @@ use super::Built;
 use super::opportunities::converted;
 use crate::build::{date, number};
 use crate::error::LakeError;
-use crate::record::{FileRecord, RefusedRow, StoredRecord};
+use crate::record::{FileRecord, QuarantinedRow, StoredRecord};
 
 pub(super) const LOADS: &[&str] = &[
     "load_id",
@@ -209,9 +209,14 @@ pub(super) fn quarantined(built: &Built, currency: Currency) -> Result<Frame, La
     let refused = &record.refused;
     let days: Vec<Option<Date>> =
         refused.iter().map(|row| Some(built.day(row.recorded_at))).collect();
-    let native: Vec<Option<Money>> = refused.iter().map(|row| row.amount).collect();
+    // As for deals: an amount without a currency is one of the reporting currency.
+    let assumed = built.definitions().currency;
+    let money = |row: &QuarantinedRow| {
+        Money::from_decimal(row.amount?, row.currency.unwrap_or(assumed)).ok()
+    };
+    let native: Vec<Option<Money>> = refused.iter().map(money).collect();
     let amount = converted(&built.rates()?, &native, &days, currency);
-    let text = |read: fn(&RefusedRow) -> Option<Arc<str>>| {
+    let text = |read: fn(&QuarantinedRow) -> Option<Arc<str>>| {
         Column::Text(refused.iter().map(read).collect())
     };
     Ok(Frame::new(vec![
