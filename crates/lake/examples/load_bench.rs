@@ -1,5 +1,6 @@
-//! Times loads of touches: new, again, corrected. Usage: `load_bench [ROWS]`, a million unless
-//! said.
+//! Times loads of touches: all new, then a hundredth changed or new, then the same again, each beside
+//! the first. Usage: `load_bench [ROWS] [GOAL]`, a million unless said; with a goal, such as `0.05`,
+//! it fails where the load of a hundredth costs that part of the first one's CPU time or more.
 
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
@@ -14,24 +15,29 @@ use lake::{Lake, LakeError, LoadRequest, SourceFile};
 const CHANNELS: [&str; 6] = ["paid_search", "organic", "email", "event", "webinar", "direct"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let n: u64 = std::env::args().nth(1).map_or(Ok(1_000_000), |text| text.parse())?;
+    let mut given = std::env::args().skip(1);
+    let n: u64 = given.next().map_or(Ok(1_000_000), |text| text.parse())?;
+    let goal: Option<f64> = given.next().map(|text| text.parse()).transpose()?;
     let dir = tempfile::tempdir()?;
     let lake = Lake::create(dir.path())?;
-    timed("made only", || {
-        let columns = rows(n, 1).map(|row| match row.1 {
-            SourceRow::Accepted { facts, .. } => facts.len(),
-            SourceRow::Refused(_) => 0,
-        });
-        Ok(format!("{}", columns.sum::<usize>()))
+    let hundredth = n / 100;
+    // One of each hundred, not always the same.
+    let spread = (0..hundredth).map(move |at| at * 100 + at * 37 % 100);
+    let first = timed(&lake, "all new", None, || load(&lake, "a", 0..n, false))?;
+    let beside = Some(first);
+    let parts = [
+        timed(&lake, "1 % changed, spread", beside, || load(&lake, "b", spread, true))?,
+        timed(&lake, "1 % changed, the newest", beside, || {
+            load(&lake, "c", n - hundredth..n, true)
+        })?,
+        timed(&lake, "1 % new", beside, || load(&lake, "d", n..n + hundredth, false))?,
+    ];
+    timed(&lake, "1 % that is stored already", beside, || {
+        load(&lake, "e", n..n + hundredth, false)
     })?;
-    timed("all new", || load(&lake, "a", rows(n, 1)))?;
-    timed("again, from another file", || load(&lake, "b", rows(n, 1)))?;
-    timed("one in a hundred corrected", || load(&lake, "c", rows(n, 100)))?;
-    timed("a hundredth more", || {
-        load(&lake, "d", rows(n + n / 100, 1).skip(usize::try_from(n).unwrap_or(0)))
-    })?;
+    timed(&lake, "all again, 1.99 % corrected back", beside, || load(&lake, "f", 0..n, false))?;
     let newest = lake.newest()?.ok_or("nothing was loaded")?;
-    timed("scan of three columns", || {
+    timed(&lake, "scan of three columns", beside, || {
         let mut n = 0;
         lake.scan(newest, "touch", &["account_id", "at", "channel"], &mut |batch| {
             n += batch.num_rows();
@@ -39,24 +45,49 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })?;
         Ok(format!("{n} rows"))
     })?;
-    let files = lake.files(newest, "touch")?;
-    println!("{} files, {} bytes", files.len(), files.iter().map(|file| file.bytes).sum::<u64>());
     let peak = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     println!("{}", peak.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default());
+    if goal.is_some_and(|goal| parts.iter().any(|part| *part >= goal * first)) {
+        return Err("the load of a hundredth costs too much beside the first".into());
+    }
     Ok(())
 }
 
-fn timed(what: &str, run: impl FnOnce() -> Result<String, LakeError>) -> Result<(), LakeError> {
-    let start = Instant::now();
+/// CPU time of this process so far, in seconds; Linux only.
+fn cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let times = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
+    times.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// Bytes of all files of the table.
+fn stored(lake: &Lake) -> u64 {
+    let files = std::fs::read_dir(lake.dir().join("main/touch"));
+    let sizes = files.into_iter().flatten().filter_map(|file| file.ok()?.metadata().ok());
+    sizes.map(|file| file.len()).sum()
+}
+
+/// Prints what a step took and returns its CPU time.
+fn timed(
+    lake: &Lake,
+    what: &str,
+    beside: Option<f64>,
+    run: impl FnOnce() -> Result<String, LakeError>,
+) -> Result<f64, LakeError> {
+    let (start, used, before) = (Instant::now(), cpu(), stored(lake));
     let outcome = run()?;
-    println!("{what}: {:.2} s, {outcome}", start.elapsed().as_secs_f64());
-    Ok(())
+    let (wall, used) = (start.elapsed().as_secs_f64(), cpu() - used);
+    let written = (stored(lake) as f64 - before as f64) / f64::from(1 << 20);
+    let part = beside.map_or(100.0, |first| used / first * 100.0);
+    println!("{what}: {outcome}; {used:.2} CPU s ({part:.1} %), {wall:.2} s, {written:+.1} MiB");
+    Ok(used)
 }
 
 fn load(
     lake: &Lake,
     name: &str,
-    rows: impl Iterator<Item = (usize, SourceRow)>,
+    numbers: impl Iterator<Item = u64>,
+    corrected: bool,
 ) -> Result<String, LakeError> {
     let request = LoadRequest {
         recorded_at: Timestamp::UNIX_EPOCH,
@@ -68,23 +99,25 @@ fn load(
             preset: "bench".to_owned(),
         }],
     };
-    let rows = lake.load(request, rows)?.rows;
+    let rows = lake.load(request, rows(numbers, corrected))?.rows;
     Ok(format!("{} loaded, {} known", rows.loaded, rows.known))
 }
 
-/// Makes touches; each `every`th (from the second on) differs from what `every` = 1 makes.
-fn rows(n: u64, every: u64) -> impl Iterator<Item = (usize, SourceRow)> {
+/// Makes the touches with these numbers.
+fn rows(
+    numbers: impl Iterator<Item = u64>,
+    corrected: bool,
+) -> impl Iterator<Item = (usize, SourceRow)> {
     let table = FactTable::named("touch");
     let file: Arc<str> = "touches.csv".into();
     let texts: Vec<Cell> = CHANNELS.iter().map(|channel| Cell::text(*channel)).collect();
-    (0..n).filter_map(move |number| {
+    numbers.filter_map(move |number| {
         let table = table?;
         let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
         let pick = |at: u64| {
             texts.get(usize::try_from(at % 6).unwrap_or(0)).cloned().unwrap_or(Cell::Null)
         };
         let seconds = i64::try_from(number * 31 % 63_072_000).unwrap_or(0);
-        let corrected = every > 1 && number % every == 0;
         let cells = table.columns.iter().map(|column| match column.name {
             "id" => Cell::text(format!("00v{mixed:012}{number:06}")),
             "person_id" => Cell::text(format!("p{}", mixed % 200_000)),

@@ -1,9 +1,9 @@
 //! A load: rows of source files become facts, as a whole or not at all.
 //!
-//! For each fact key the lake keeps one current version. A row that says what is stored already
-//! writes nothing; of two versions the later wins, whatever the order in which they were read; two
-//! contents of one version are a conflict, and both rows go to quarantine. For each file and in
-//! total `loaded + known + quarantined = read`, or nothing is stored.
+//! For each fact key the lake keeps one current version. A row that says what is stored already, in
+//! no later version, writes nothing; of two versions the later wins, whatever the order in which
+//! they were read; two contents of one version are a conflict, and both rows go to quarantine. For
+//! each file and in total `loaded + known + quarantined = read`, or nothing is stored.
 //!
 //! Rows are written to disk as they come; in memory stay a hash of the key and a hash of the
 //! content of each fact of the load, and they are compared with those that stand in the indexes of
@@ -136,7 +136,7 @@ pub struct TableReport {
     pub table: &'static str,
     /// Facts whose key was not stored.
     pub new: u64,
-    /// Facts whose stored content changes.
+    /// Facts whose stored content changes, or at least its version.
     pub changed: u64,
     /// Of the new and changed ones, those that are withdrawn.
     pub withdrawn: u64,

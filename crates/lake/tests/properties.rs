@@ -172,4 +172,51 @@ proptest! {
         let opened = Lake::open(lake.dir()).unwrap();
         prop_assert_eq!(facts(&opened, old), facts(&lake, old));
     }
+
+    #[test]
+    fn splitting_versions_over_loads_in_any_order_gives_the_same_facts_and_keeps_each_snapshot(
+        (events, order) in prop::collection::vec((0..40_u8, 0..4_u8, prop::bool::weighted(0.1)), 1..100)
+            .prop_flat_map(|events| {
+                let order: Vec<usize> = (0..events.len()).collect();
+                (Just(events), Just(order).prop_shuffle())
+            }),
+        n_loads in 1..5_usize,
+        lost in prop::collection::vec(prop::bool::weighted(0.3), 5),
+    ) {
+        // Each event is a whole record, later than those before it.
+        let event = |n: usize| {
+            let (key, name, deleted) = events[n];
+            let made = Made {
+                key, name: Some(name), country: Some(name % 2), version: None, deleted, deal: None,
+            };
+            let line = u64::try_from(n).unwrap() + 2;
+            let SourceRow::Accepted { place, mut facts } = source_row(&made, line) else { panic!() };
+            let since = jiff::SignedDuration::from_mins(i64::try_from(n).unwrap());
+            facts[0].version = Some(at("2026-01-01T00:00:00Z") + since);
+            SourceRow::Accepted { place, facts }
+        };
+        let (_a, whole) = new_lake();
+        load(&whole, SUNDAY, (0..events.len()).map(event).collect());
+
+        let (_b, split) = new_lake();
+        let mut seen = Vec::new();
+        for (n, part) in order.chunks(order.len().div_ceil(n_loads)).enumerate() {
+            if lost[n] {
+                let folder = std::fs::read_dir(split.dir().join("main/account")).unwrap();
+                let files = folder.map(|file| file.unwrap().path());
+                for file in files.filter(|file| file.extension().is_some_and(|end| end == "keys")) {
+                    std::fs::remove_file(file).unwrap();
+                }
+            }
+            let when = format!("2026-03-{:02}T08:00:00Z", n + 2);
+            load(&split, &when, part.iter().map(|&n| event(n)).collect());
+            let newest = split.newest().unwrap();
+            seen.push((newest, facts(&split, newest)));
+        }
+        let newest = |lake: &Lake| facts(lake, lake.newest().unwrap());
+        prop_assert_eq!(newest(&split), newest(&whole));
+        for (snapshot, known) in seen {
+            prop_assert_eq!(facts(&split, snapshot), known);
+        }
+    }
 }

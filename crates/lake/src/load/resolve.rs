@@ -53,6 +53,7 @@ struct Stored {
     start: u32,
     file: u32,
     row: u32,
+    version: i64,
     withdrawn: bool,
     /// The fact of the load says all that the next version says.
     whole: bool,
@@ -281,6 +282,7 @@ impl Settled {
                 start: hit.start,
                 file: number,
                 row: hit.row,
+                version: hit.entry.version,
                 withdrawn: hit.entry.withdrawn,
                 whole: self.is_whole(hit),
             });
@@ -315,7 +317,10 @@ impl Settled {
             let older = candidate.version != NO_VERSION && candidate.version < hit.entry.version;
             candidate.fate = if older {
                 Fate::Older
-            } else if candidate.deleted != hit.entry.withdrawn {
+            } else if candidate.deleted != hit.entry.withdrawn
+                || candidate.version > hit.entry.version
+            {
+                // Also where it says the same: what lies between the versions may come later.
                 Fate::Changed
             } else if candidate.content == hit.entry.content {
                 Fate::Unchanged
@@ -632,6 +637,7 @@ impl Settled {
                 }
                 let Ok(row) = positions.binary_search(&(position as usize)) else { continue };
                 let flag = later > 0 || candidate.deleted == stored.withdrawn;
+                let flag = flag && (later > 0 || candidate.version <= stored.version);
                 let equal = flag && said.equal(row, &kept, stored_row, own);
                 fates.push((position, if equal { Fate::Unchanged } else { Fate::Changed }));
             }

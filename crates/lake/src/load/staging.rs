@@ -95,7 +95,7 @@ pub(super) struct Candidate {
 pub(super) enum Fate {
     /// Its key is not stored.
     New,
-    /// It differs from what is stored.
+    /// It differs from what is stored, if only by a later version.
     Changed,
     /// It is stored as it is.
     Unchanged,
