@@ -55,13 +55,15 @@ pub enum Action {
     Export,
     /// Files were loaded.
     Load,
+    /// A person was forgotten.
+    Erase,
     /// Something was changed that has no action of its own.
     Change,
 }
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Login,
         Self::PasswordSpraying,
         Self::Logout,
@@ -81,6 +83,7 @@ impl Action {
         Self::Refuse,
         Self::Export,
         Self::Load,
+        Self::Erase,
         Self::Change,
     ];
 
@@ -106,6 +109,7 @@ impl Action {
             Self::Refuse => "refuse",
             Self::Export => "export",
             Self::Load => "load",
+            Self::Erase => "erase",
             Self::Change => "change",
         }
     }

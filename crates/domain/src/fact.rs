@@ -28,6 +28,19 @@ pub enum Kind {
     Decimal,
 }
 
+/// What a column may say of a person, and so what an erasure does to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Personal {
+    /// Nothing; an e-mail address that strays into a text of it is taken out.
+    Stray,
+    /// Who the person of the row is: emptied.
+    Identity,
+    /// Text that people write: names, addresses and numbers are taken out.
+    Free,
+    /// A whole row or record as a source wrote it: emptied where it is of the person.
+    Record,
+}
+
 /// A column of a fact table.
 #[derive(Clone, Copy, Debug)]
 pub struct FactColumn {
@@ -37,6 +50,8 @@ pub struct FactColumn {
     pub kind: Kind,
     /// True where a row without it is quarantined.
     pub required: bool,
+    /// What it may say of a person.
+    pub personal: Personal,
     /// What it means, for documents and `load --explain`.
     pub about: &'static str,
 }
@@ -206,11 +221,19 @@ impl Refusal {
 }
 
 const fn required(name: &'static str, kind: Kind, about: &'static str) -> FactColumn {
-    FactColumn { name, kind, required: true, about }
+    FactColumn { name, kind, required: true, personal: Personal::Stray, about }
 }
 
 const fn column(name: &'static str, kind: Kind, about: &'static str) -> FactColumn {
-    FactColumn { name, kind, required: false, about }
+    FactColumn { name, kind, required: false, personal: Personal::Stray, about }
+}
+
+const fn identity(name: &'static str, about: &'static str) -> FactColumn {
+    FactColumn { personal: Personal::Identity, ..column(name, Text, about) }
+}
+
+const fn free(name: &'static str, about: &'static str) -> FactColumn {
+    FactColumn { personal: Personal::Free, ..column(name, Text, about) }
 }
 
 use Kind::{Boolean, Day, Decimal, Instant, Integer, Text};
@@ -246,13 +269,13 @@ pub const TABLES: &[FactTable] = &[
             column("kind", Text, "lead or contact"),
             column("account_id", Text, "account that the person belongs to"),
             column(
-                "email_hash",
+                "match_key",
                 Text,
-                "BLAKE3 of the trimmed, lower-case address; the address itself is not kept",
+                "keyed hash of the trimmed, lower-case e-mail address: the same in one lake, \
+                 another in every other",
             ),
             column("email_domain", Text, "domain of the e-mail address, lower case"),
-            column("company", Text, "company as the person wrote it"),
-            column("title", Text, "job title"),
+            free("company", "company as the person wrote it"),
             column("buying_role", Text, "role in a purchase"),
             column("lead_source", Text, "source as the record says"),
             column("status", Text, "lead status or lifecycle stage"),
@@ -266,6 +289,22 @@ pub const TABLES: &[FactTable] = &[
             column("merged_into", Text, "person that this one was merged into"),
             column("owner", Text, "who owns it"),
             column("created_at", Instant, "when it was created in the source"),
+        ],
+    },
+    FactTable {
+        name: "identity",
+        about: "who a person is: never read by an answer, emptied by an erasure",
+        key: &["person_id"],
+        effective: "",
+        columns: &[
+            required("person_id", Text, "the lead or contact"),
+            identity("name", "whole name"),
+            identity("first_name", "first name"),
+            identity("last_name", "last name"),
+            identity("email", "e-mail address as the source says"),
+            identity("phone", "telephone number"),
+            identity("mobile", "number of the mobile telephone"),
+            identity("title", "job title"),
         ],
     },
     FactTable {
@@ -324,7 +363,7 @@ pub const TABLES: &[FactTable] = &[
             column("source", Text, "source of the visit"),
             column("medium", Text, "medium of the visit"),
             column("campaign", Text, "campaign name of the visit"),
-            column("content", Text, "content, landing page or subject"),
+            free("content", "content, landing page or subject"),
             column("status", Text, "member status or outcome"),
             column("responded", Boolean, "false for a mere send"),
             column(
@@ -381,7 +420,7 @@ pub const TABLES: &[FactTable] = &[
             ),
             column("account_id", Text, "account of the deal"),
             column("account_name", Text, "name of the account, where the source gives only that"),
-            column("name", Text, "name of the deal"),
+            free("name", "name of the deal"),
             required("stage", Text, "stage as the source says"),
             column("amount", Decimal, "amount in major units; empty is unknown, not zero"),
             column(
@@ -410,10 +449,10 @@ pub const TABLES: &[FactTable] = &[
             ),
             column("owner", Text, "who owns it"),
             column("competitor", Text, "main competitor"),
-            column("loss_reason", Text, "why it was lost"),
+            free("loss_reason", "why it was lost"),
             column("discount", Decimal, "discount from 0 to 1"),
-            column("next_step", Text, "next step"),
-            column("qualification", Text, "MEDDPICC answers as a JSON object"),
+            free("next_step", "next step"),
+            free("qualification", "MEDDPICC answers as a JSON object"),
             column("modified_at", Instant, "when the source last changed it"),
         ],
     },
@@ -495,7 +534,7 @@ pub const TABLES: &[FactTable] = &[
             column("person_id", Text, "who answered"),
             column("role", Text, "role of who answered"),
             required("question", Text, "what was asked"),
-            column("answer", Text, "what was answered"),
+            free("answer", "what was answered"),
             column("at", Instant, "when"),
             column("opportunity_id", Text, "deal that it speaks of"),
         ],
@@ -532,7 +571,8 @@ mod tests {
             for key in table.key {
                 assert!(table.position(key).is_some(), "{}.{key}", table.name);
             }
-            assert!(table.position(table.effective).is_some(), "{}", table.name);
+            let timeless = table.effective.is_empty();
+            assert!(timeless || table.position(table.effective).is_some(), "{}", table.name);
             let mut names: Vec<_> = table.columns.iter().map(|c| c.name).collect();
             names.sort_unstable();
             names.dedup();

@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub mod fact;
 pub mod frame;
 pub mod money;
+pub mod person;
 mod theme;
 
 pub use answer::{

@@ -300,7 +300,7 @@ fn write(file: &str, sample: &Sample) -> String {
         required
     };
     let mut best = (0, None);
-    for table in TABLES.iter().filter(|t| t.name != "lifecycle_event") {
+    for table in TABLES.iter().filter(|t| !["lifecycle_event", "identity"].contains(&t.name)) {
         let weight = weigh(table);
         if weight > best.0 {
             best = (weight, Some(table));

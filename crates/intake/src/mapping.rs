@@ -750,7 +750,7 @@ impl Notes<'_> {
 /// How a column of the model is read from a file that a mapping describes.
 fn read_for(table: &str, column: &str, kind: Kind) -> Read {
     match (kind, column) {
-        (Kind::Text, "email_hash") => Read::EmailHash,
+        (Kind::Text, "match_key") => Read::MatchKey,
         (Kind::Text, "email_domain") => Read::EmailDomain,
         (Kind::Text, "domain") => Read::WebDomain,
         (Kind::Text, "forecast_category") => Read::ForecastCategory,

@@ -4,7 +4,7 @@
 //! the folding rule that covers the spellings of all loaders (see [`fold`]). A preset never
 //! guesses: a file that no preset recognizes is left to a mapping of the user.
 
-use domain::fact::{FactColumn, FactTable, Kind};
+use domain::fact::{FactColumn, FactTable, Kind, Personal};
 
 use crate::format::decode::Encoding;
 
@@ -50,8 +50,8 @@ pub enum Read {
     Month,
     /// An instant.
     Instant,
-    /// The hash of an e-mail address.
-    EmailHash,
+    /// The match key of an e-mail address: a hash with the key of the lake.
+    MatchKey,
     /// The domain of an e-mail address.
     EmailDomain,
     /// The domain of a web address.
@@ -332,8 +332,16 @@ pub(crate) const LOADER: &[&str] = &[
     "_dlt_id",
 ];
 
+const fn column(name: &'static str, kind: Kind) -> FactColumn {
+    FactColumn { name, kind, required: false, personal: Personal::Stray, about: "" }
+}
+
+const fn needed(name: &'static str, kind: Kind) -> FactColumn {
+    FactColumn { required: true, ..column(name, kind) }
+}
+
 const fn text(name: &'static str) -> FactColumn {
-    FactColumn { name, kind: Kind::Text, required: false, about: "" }
+    column(name, Kind::Text)
 }
 
 /// The state of a deal at a time, from which changes are computed.
@@ -343,13 +351,13 @@ pub(crate) static SNAPSHOT: FactTable = FactTable {
     key: &["opportunity_id", "at", "sequence"],
     effective: "at",
     columns: &[
-        FactColumn { name: "opportunity_id", kind: Kind::Text, required: true, about: "" },
-        FactColumn { name: "at", kind: Kind::Instant, required: true, about: "" },
+        needed("opportunity_id", Kind::Text),
+        needed("at", Kind::Instant),
         text("sequence"),
         text("actor"),
         text("stage"),
-        FactColumn { name: "amount", kind: Kind::Decimal, required: false, about: "" },
-        FactColumn { name: "close_on", kind: Kind::Day, required: false, about: "" },
+        column("amount", Kind::Decimal),
+        column("close_on", Kind::Day),
         text("forecast_category"),
         text("owner"),
     ],
@@ -362,13 +370,13 @@ pub(crate) static LOOKUP: FactTable = FactTable {
     key: &["key"],
     effective: "at",
     columns: &[
-        FactColumn { name: "key", kind: Kind::Text, required: true, about: "" },
+        needed("key", Kind::Text),
         text("value"),
         text("first"),
         text("last"),
-        FactColumn { name: "closed", kind: Kind::Boolean, required: false, about: "" },
-        FactColumn { name: "won", kind: Kind::Boolean, required: false, about: "" },
-        FactColumn { name: "at", kind: Kind::Instant, required: false, about: "" },
+        column("closed", Kind::Boolean),
+        column("won", Kind::Boolean),
+        column("at", Kind::Instant),
     ],
 };
 

@@ -384,7 +384,10 @@ fn bind_rule(
             match header.find(name) {
                 Found::At(at) if !bound.sources.contains(&at) => bound.sources.push(at),
                 Found::Repeated(first, second) => {
-                    used.repeated.push((first, second, name.to_owned()));
+                    // Two telephone numbers are no reason to refuse a file.
+                    if table.name != "identity" {
+                        used.repeated.push((first, second, name.to_owned()));
+                    }
                     bound.sources.push(first);
                 }
                 _ => {}
@@ -405,6 +408,10 @@ fn bind_rule(
         let mut bound = BoundColumn::new(to, Read::Text);
         bound.constant = Some(Cell::text(currency.code()));
         columns.push(bound);
+    }
+    // A file that says no more than who was merged into whom tells nothing of who they are.
+    if table.name == "identity" && columns.len() < 2 {
+        return Ok(Vec::new());
     }
     let split = match rule.split {
         None => None,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use domain::person::PersonKey;
 use domain::{Currency, Diagnostic};
 use jiff::tz::TimeZone;
 
@@ -23,6 +24,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The user's own mappings; they are tried before the presets.
     pub mappings: Vec<Mapping>,
+    /// What match keys are made with: the key of the lake that the facts go to.
+    pub person_key: PersonKey,
     /// True where a file that may be cut off is refused rather than read with a warning.
     pub strict: bool,
 }
@@ -35,6 +38,7 @@ impl Default for Settings {
             day_order: None,
             limits: Limits::default(),
             mappings: Vec::new(),
+            person_key: PersonKey::new([0; 32]),
             strict: false,
         }
     }

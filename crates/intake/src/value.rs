@@ -211,21 +211,6 @@ fn salesforce_suffix(core: &str) -> String {
         .collect()
 }
 
-/// Trims and lower-cases an e-mail address; `None` where it is not one that can be matched on.
-pub fn email(text: &str) -> Option<String> {
-    let address = text.trim().to_lowercase();
-    let (local, domain) = address.split_once('@')?;
-    let odd = |c: char| c.is_whitespace() || c.is_control() || ",;<>()\"'".contains(c);
-    let usable = !local.is_empty()
-        && !domain.contains('@')
-        && domain.contains('.')
-        && !domain.starts_with('.')
-        && !domain.ends_with('.')
-        && !address.contains(odd)
-        && address.len() <= 254;
-    usable.then_some(address)
-}
-
 /// Takes the domain out of a web address: lower case, without scheme, `www.`, path and port.
 pub fn web_domain(text: &str) -> Option<String> {
     let text = text.trim().to_lowercase();
@@ -337,20 +322,6 @@ mod tests {
         }
         for text in ["9.1E+09", "1.23457E+17", "9,1E+09", "1E+17"] {
             assert!(identifier(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn only_single_addresses_are_match_keys() {
-        for (given, expected) in [
-            ("Ann@Example.com ", Some("ann@example.com")),
-            ("ann@example.com;bob@example.com", None),
-            ("ann@example.com, bob@example.com", None),
-            ("n/a", None),
-            ("+49 30 1234", None),
-            ("ann@localhost", None),
-        ] {
-            assert_eq!(email(given).as_deref(), expected, "{given}");
         }
     }
 

@@ -5,6 +5,8 @@
 //! instant at which its load was recorded. All functions here run in the caller's transaction. The
 //! layout is that of the `DuckLake` 1.0 specification, as `DuckDB` 1.5.5 writes it.
 
+mod replace;
+
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +20,8 @@ use crate::error::LakeError;
 use crate::key_index::WrittenIndex;
 use crate::parquet_file::{WrittenDeletes, WrittenFile};
 use crate::schema::{StoredTable, catalog_type};
+
+pub(crate) use self::replace::{files_ever, narrow_table, pack, replace_file, text_columns};
 
 /// Number of a snapshot; later ones are greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -652,6 +656,16 @@ fn insert_file(
     if let Some(index) = &file.index {
         insert_index(connection, table, id, index)?;
     }
+    statistics(connection, table, file, id)
+}
+
+/// Writes the statistics of the columns of a file.
+fn statistics(
+    connection: &Connection,
+    table: &StoredTable,
+    file: &WrittenFile,
+    id: i64,
+) -> Result<(), LakeError> {
     let sql = "INSERT INTO ducklake_file_column_stats VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)";
     let mut statement = connection.prepare_cached(sql)?;
     for ((column, bounds), size) in table.columns.iter().zip(&file.bounds).zip(&file.sizes) {

@@ -196,3 +196,18 @@ CREATE TABLE lake_key_index (
     data_file_id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, path TEXT NOT NULL,
     file_size_bytes INTEGER NOT NULL
 ) STRICT;
+
+-- People who are forgotten. What was begun is finished by whoever opens the lake next.
+CREATE TABLE erasure (
+    erasure_id INTEGER PRIMARY KEY, recorded_at TEXT NOT NULL, author TEXT,
+    state TEXT NOT NULL, -- begun, done
+    folders TEXT NOT NULL -- JSON: folders beside the lake to be emptied and searched
+) STRICT;
+
+-- How they are known again: the hash of an address (which is the match key), of the words of a name
+-- or of a number, the identifier of a record. The pseudonym stands where the match key stood.
+CREATE TABLE forgotten (
+    kind TEXT NOT NULL, mark TEXT NOT NULL, pseudonym TEXT NOT NULL,
+    erasure_id INTEGER NOT NULL REFERENCES erasure (erasure_id),
+    PRIMARY KEY (kind, mark)
+) STRICT;

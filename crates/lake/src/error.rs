@@ -38,6 +38,14 @@ pub enum LakeError {
         /// What is wrong with which file.
         files: Vec<DamagedFile>,
     },
+    /// The key that match keys are made with cannot be used.
+    #[error("the key `{}` {found}", path.display())]
+    PersonKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: &'static str,
+    },
     /// The layout of the catalog is another one than this program writes.
     #[error("lake `{}` has another layout: {found}", dir.display())]
     Layout {
@@ -171,6 +179,10 @@ impl LakeError {
             Self::Locked { .. } => "Wait until it is done, or end that process.",
             Self::Damaged { .. } => "Bring the named files back from the newest backup.",
             Self::Layout { .. } => "Use the version of the program that wrote it last.",
+            Self::PersonKey { .. } => {
+                "Bring the file back from the backup of this lake: without it nobody that is \
+                 loaded from now on is known again."
+            }
             Self::Backdated { .. } => "Check the clock of this machine, or record the load later.",
             Self::NotConserved { .. } => "Nothing was stored. Please report this as a fault.",
             Self::TooLarge { .. } => "Split it into several loads.",

@@ -9,6 +9,7 @@ pub mod derived;
 pub mod error;
 pub mod journey;
 pub mod load;
+pub mod person;
 pub mod record;
 pub mod relation;
 pub mod schema;

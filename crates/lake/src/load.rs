@@ -34,6 +34,7 @@ use crate::error::LakeError;
 use crate::key_index::WrittenIndex;
 use crate::lock::WriterLock;
 use crate::parquet_file::{Scratch, WrittenDeletes, WrittenFile, flush_folder};
+use crate::person::forgotten::Forgotten;
 use crate::schema::StoredTable;
 use crate::store::Lake;
 
@@ -167,6 +168,7 @@ pub struct Loading<'a> {
     quarantine: QuarantineWriter,
     prefix: String,
     scratch: Scratch,
+    forgotten: Option<Forgotten>,
 }
 
 /// A load whose files are on disk and whose report is known, but that no snapshot lists yet.
@@ -230,16 +232,18 @@ impl Lake {
         let lock = WriterLock::take(self.dir())?;
         let micros = request.recorded_at.as_microsecond();
         request.recorded_at = Timestamp::from_microsecond(micros).unwrap_or(request.recorded_at);
-        let (load_id, prefix) = {
+        let (load_id, prefix, forgotten) = {
             let connection = self.connection();
             lock.sweep(self.dir(), &connection)?;
+            let forgotten = Forgotten::read(&connection, self.person_key())?;
             let newest = catalog::head(&connection)?.recorded_at()?;
             if request.recorded_at < newest {
                 return Err(LakeError::Backdated { asked: request.recorded_at, newest });
             }
             let sql = "SELECT coalesce(max(load_id), 0) + 1 FROM load_ledger";
             let load_id: i64 = connection.query_row(sql, [], |row| row.get(0))?;
-            (load_id, format!("{load_id:06}-{}", catalog::random_name(&connection)?))
+            let prefix = format!("{load_id:06}-{}", catalog::random_name(&connection)?);
+            (load_id, prefix, forgotten)
         };
         let mut files: Vec<FileReport> = Vec::with_capacity(request.files.len());
         for (at, file) in request.files.iter().enumerate() {
@@ -281,6 +285,7 @@ impl Lake {
             quarantine,
             prefix,
             scratch,
+            forgotten,
             request,
         })
     }
@@ -315,16 +320,19 @@ impl Loading<'_> {
             report.rows.known += 1;
             return Ok(());
         }
-        let (place, facts) = match row {
+        let (place, mut facts) = match row {
             SourceRow::Accepted { place, facts } => (place, facts),
             SourceRow::Refused(refusal) => {
                 report.rows.quarantined += 1;
-                return self.refuse(file, &refusal);
+                return self.refuse(file, refusal);
             }
         };
+        if let Some(forgotten) = &self.forgotten {
+            facts.iter_mut().for_each(|fact| forgotten.fact(fact));
+        }
         if let Some(refusal) = facts.iter().find_map(misfit) {
             report.rows.quarantined += 1;
-            return self.refuse(file, &kept::keep_facts(refusal, &facts));
+            return self.refuse(file, kept::keep_facts(refusal, &facts));
         }
         if facts.is_empty() {
             report.rows.known += 1;
@@ -337,12 +345,16 @@ impl Loading<'_> {
         Ok(())
     }
 
-    /// Stores a refused row; one that is tried again is stored already.
-    fn refuse(&mut self, file: usize, refusal: &Refusal) -> Result<(), LakeError> {
+    /// Stores a refused row, without what it says of forgotten people; one that is tried again is
+    /// stored already.
+    fn refuse(&mut self, file: usize, mut refusal: Refusal) -> Result<(), LakeError> {
         if self.retrying.is_some() {
             return Ok(());
         }
-        self.quarantine.add(file, refusal)
+        if let Some(forgotten) = &self.forgotten {
+            forgotten.refusal(&mut refusal);
+        }
+        self.quarantine.add(file, &refusal)
     }
 
     fn stage(&mut self, row: u32, fact: &Fact) -> Result<(), LakeError> {
@@ -377,7 +389,7 @@ impl<'a> Loading<'a> {
         let mut settled =
             resolve::settle(self.lake, staged, &mut self.rows, &self.files, &self.scratch)?;
         for (file, refusal) in settled.refusals.drain(..) {
-            self.refuse(file, &refusal)?;
+            self.refuse(file, refusal)?;
         }
         let resolved = self.settle_retries();
         self.rows.count(&mut self.files);

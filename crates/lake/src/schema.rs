@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use domain::fact::{FactTable, Kind, TABLES};
+use domain::fact::{FactTable, Kind, Personal, TABLES};
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 
 use crate::error::LakeError;
@@ -43,6 +43,9 @@ pub const QUARANTINE_COLUMNS: &[(&str, Kind)] = &[
     ("raw", Kind::Text),
     ("file_index", Kind::Integer),
 ];
+
+/// Columns of the quarantine that hold what a source wrote.
+const RECORD: &[&str] = &["message", "excerpt", "raw"];
 
 /// Digits after the mark of stored decimals.
 pub const DECIMAL_SCALE: i8 = 10;
@@ -127,10 +130,21 @@ impl StoredTable {
         Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<_>, _>>()?)))
     }
 
+    /// Returns what a column may say of a person.
+    pub fn personal(&self, column: &str) -> Personal {
+        let found = self.fact.and_then(|fact| fact.columns.iter().find(|c| c.name == column));
+        match found {
+            Some(found) => found.personal,
+            None if self.fact.is_none() && RECORD.contains(&column) => Personal::Record,
+            None => Personal::Stray,
+        }
+    }
+
     /// True where the catalog may hold the least and greatest text of a column: never where the
     /// texts are of people, as the catalog would keep what a file has forgotten.
     pub fn keeps_statistics(&self, column: &StoredColumn) -> bool {
-        column.kind != Kind::Text || !(self.name == "person" || self.name == QUARANTINE)
+        let of_people = ["person", "identity", QUARANTINE].contains(&self.name);
+        column.kind != Kind::Text || !of_people && self.personal(column.name) == Personal::Stray
     }
 }
 
@@ -166,7 +180,7 @@ pub fn catalog_type(kind: Kind) -> &'static str {
 /// True where a text column repeats few values, so that a dictionary pays.
 pub(crate) fn repeats(table: &StoredTable, column: &StoredColumn) -> bool {
     const DISTINCT: &[&str] = &[
-        "email_hash",
+        "match_key",
         "domain",
         "next_step",
         "qualification",

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, not};
+use domain::person::PersonKey;
 use domain::{Cell, Frame};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -19,6 +20,7 @@ use crate::error::{DamagedFile, LakeError};
 use crate::load::RefusedKey;
 use crate::lock::{self, WriterLock};
 use crate::parquet_file;
+use crate::person::{erase, key};
 use crate::schema::{QUARANTINE, QUARANTINE_COLUMNS, StoredTable};
 
 /// A folder of facts: `catalog.sqlite` and `main/TABLE/*.parquet`.
@@ -28,6 +30,7 @@ pub struct Lake {
     connection: Mutex<Connection>,
     tables: Vec<Arc<StoredTable>>,
     uuid: String,
+    person_key: PersonKey,
 }
 
 /// What a load did, by the ledger.
@@ -76,15 +79,18 @@ impl Lake {
         }
         let tables = StoredTable::declared();
         make_folders(&dir, tables.iter().map(|table| table.name))?;
+        let person_key = key::create(&dir)?;
         let mut connection = catalog::connect(&dir.join("catalog.sqlite"))?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         catalog::create(&transaction, &tables)?;
+        let info = "INSERT INTO lake_info VALUES (?, ?)";
+        transaction.execute(info, ["person_key", &key::check(&person_key)])?;
         set_data_path(&transaction, &dir)?;
         transaction.commit()?;
         parquet_file::flush_folder(&dir)?;
         let uuid = uuid(&connection)?;
         let tables = tables.into_iter().map(Arc::new).collect();
-        Ok(Self { dir, connection: Mutex::new(connection), tables, uuid })
+        Ok(Self { dir, connection: Mutex::new(connection), tables, uuid, person_key })
     }
 
     /// Opens a lake. Fails where a file of the newest snapshot is gone or has another size. Where
@@ -99,19 +105,22 @@ impl Lake {
         }
         let mut connection = catalog::connect(&dir.join("catalog.sqlite"))?;
         let mut known = catalog::tables(&connection, &dir)?;
+        let person_key = key::read(&dir, info(&connection, "person_key")?.as_deref())?;
         let tidy = known.complete
             && data_path(&connection)? == data_path_of(&dir)
-            && lock::orphans(&dir, &connection)?.is_empty();
+            && lock::orphans(&dir, &connection)?.is_empty()
+            && !erase::pending(&connection)?;
         // A lake in order is opened without the lock, so that readers do not stop a writer.
         if !tidy {
             match WriterLock::take(&dir) {
-                Ok(lock) => known = tidy_up(&dir, &mut connection, &lock)?,
+                Ok(lock) => known = tidy_up(&dir, &mut connection, &lock, &person_key)?,
                 Err(LakeError::Locked { .. }) if known.complete => {}
                 Err(error) => return Err(error),
             }
         }
         let uuid = uuid(&connection)?;
-        let lake = Self { dir, connection: Mutex::new(connection), tables: known.tables, uuid };
+        let connection = Mutex::new(connection);
+        let lake = Self { dir, connection, tables: known.tables, uuid, person_key };
         lake.verify()?;
         Ok(lake)
     }
@@ -138,6 +147,11 @@ impl Lake {
     /// Returns the folder.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Returns the key that match keys of this lake are made with.
+    pub const fn person_key(&self) -> &PersonKey {
+        &self.person_key
     }
 
     /// Returns the stored tables: the facts in the order of the model, then the quarantine.
@@ -170,7 +184,11 @@ impl Lake {
     /// Returns a hash that is equal only for the same state of the same lake: a key for what is
     /// derived from it.
     pub fn identity(&self, snapshot: SnapshotId) -> String {
-        let text = format!("{}\u{1f}{}", self.uuid, snapshot.0);
+        // An erasure changes what a snapshot says of people, not what it counts.
+        let sql = "SELECT count(*) FROM erasure WHERE state = 'done'";
+        let n_erased: i64 =
+            self.connection().query_row(sql, [], |row| row.get(0)).unwrap_or_default();
+        let text = format!("{}\u{1f}{}\u{1f}{n_erased}", self.uuid, snapshot.0);
         blake3::hash(text.as_bytes()).to_hex().to_string()
     }
 
@@ -404,6 +422,7 @@ fn tidy_up(
     dir: &Path,
     connection: &mut Connection,
     lock: &WriterLock,
+    person_key: &PersonKey,
 ) -> Result<Tables, LakeError> {
     lock.sweep(dir, connection)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -415,6 +434,9 @@ fn tidy_up(
         catalog::register(&transaction, &tables)?;
     }
     transaction.commit()?;
+    if erase::pending(connection)? {
+        erase::finish(dir, connection, &known.tables, person_key, &mut |_| Ok(()))?;
+    }
     Ok(known)
 }
 
@@ -435,6 +457,10 @@ fn data_path_of(dir: &Path) -> String {
 }
 
 fn uuid(connection: &Connection) -> Result<String, LakeError> {
-    let sql = "SELECT value FROM lake_info WHERE key = 'uuid'";
-    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+    Ok(info(connection, "uuid")?.unwrap_or_default())
+}
+
+fn info(connection: &Connection, key: &str) -> Result<Option<String>, LakeError> {
+    let sql = "SELECT value FROM lake_info WHERE key = ?";
+    Ok(connection.query_row(sql, [key], |row| row.get(0)).optional()?)
 }

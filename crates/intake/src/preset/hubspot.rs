@@ -5,9 +5,9 @@
 //! differs is the zone: exports are written in the account's, loaders write UTC.
 
 use super::Read::{
-    Amount, Boolean, Currency, Day, DealCompany, EmailDomain, EmailHash, EngagementCompany,
-    EngagementContact, FieldName, ForecastCategory, Fraction, Id, Instant, Integer, Lifecycle,
-    StageClosed, StageLabel, StageWon, Text, User, Utm, WebDomain,
+    Amount, Boolean, Currency, Day, DealCompany, EmailDomain, EngagementCompany, EngagementContact,
+    FieldName, ForecastCategory, Fraction, Id, Instant, Integer, Lifecycle, MatchKey, StageClosed,
+    StageLabel, StageWon, Text, User, Utm, WebDomain,
 };
 use super::{
     API, Dialect, EachColumn, FactRule, LookupKind, Preset, Shape, When, always, col, fact,
@@ -135,10 +135,9 @@ const CONTACT: FactRule = fact(
             ],
             Id,
         ),
-        col("email_hash", &["Email", "Correo"], EmailHash),
+        col("match_key", &["Email", "Correo"], MatchKey),
         col("email_domain", &["Email", "Correo"], EmailDomain),
         col("company", &["Company Name", "Nombre de la empresa", "company"], Text),
-        col("title", &["Job Title", "Cargo"], Text),
         col("buying_role", &["Buying Role", "hs_buying_role"], Text),
         col(
             "lead_source",
@@ -160,6 +159,23 @@ const CONTACT: FactRule = fact(
             &["Create Date", "Fecha de creación", "createdAt", "created_at"],
             Instant,
         ),
+    ],
+);
+
+const IDENTITY: FactRule = fact(
+    "identity",
+    &[
+        col(
+            "person_id",
+            &["Record ID", "Contact ID", "ID de registro", "hs_object_id", "id", "vid"],
+            Id,
+        ),
+        col("first_name", &["First Name", "Nombre"], Text),
+        col("last_name", &["Last Name", "Apellidos"], Text),
+        col("email", &["Email", "Correo"], Text),
+        col("phone", &["Phone Number", "Número de teléfono", "phone"], Text),
+        col("mobile", &["Mobile Phone Number", "mobilephone"], Text),
+        col("title", &["Job Title", "Cargo"], Text),
     ],
 );
 
@@ -456,7 +472,7 @@ pub(super) const PRESETS: &[Preset] = &[
                 &["ID de registro", "Correo"],
             ],
             &["_fivetran_synced", "Deal Name"],
-            &[CONTACT, STAGES_REACHED, MERGED_CONTACTS],
+            &[CONTACT, IDENTITY, STAGES_REACHED, MERGED_CONTACTS],
         )
     },
     preset(
@@ -470,7 +486,7 @@ pub(super) const PRESETS: &[Preset] = &[
             &["id", "properties.email"],
         ],
         &["Record ID", "dealname", "IsConverted"],
-        &[CONTACT, STAGES_REACHED, MERGED_CONTACTS],
+        &[CONTACT, IDENTITY, STAGES_REACHED, MERGED_CONTACTS],
     ),
     preset(
         "hubspot.contact_merge_audit_table",

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use domain::fact::{Fact, Kind};
+use domain::person::address;
 use domain::{Cell, Currency, Decimal, Place};
 use jiff::Timestamp;
 
@@ -16,8 +17,8 @@ use crate::settings::Settings;
 use crate::value::date::{DateStyle, day_of, instant_of, moment, plausible_year};
 use crate::value::number::{NumberStyle, decimal, typed};
 use crate::value::{
-    Fault, Raw, boolean, email, identifier, instant_in, plausible_amount, salesforce_id, shown,
-    utm, web_domain,
+    Fault, Raw, boolean, identifier, instant_in, plausible_amount, salesforce_id, shown, utm,
+    web_domain,
 };
 
 /// Remarks of a row, handed on once the row is accepted.
@@ -36,7 +37,7 @@ pub(crate) struct Cells<'r> {
 
 /// Reads of text whose values repeat.
 fn repeats(read: Read) -> bool {
-    !matches!(read, Read::Id | Read::SalesforceId | Read::EmailHash)
+    !matches!(read, Read::Id | Read::SalesforceId | Read::MatchKey)
 }
 
 impl<'r> Cells<'r> {
@@ -289,9 +290,16 @@ impl<'r> Cells<'r> {
             if number > 0 {
                 out.push('/');
             }
-            out.push_str(identifier(&raw.to_plain())?);
+            out.push_str(&self.identifier(&raw.to_plain())?);
         }
         Ok(Cell::text(out))
+    }
+
+    /// Reads an identifier; an e-mail address that serves as one becomes its match key.
+    fn identifier<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Fault> {
+        let text = identifier(text)?;
+        let key = text.contains('@').then(|| self.settings.person_key.match_key(text)).flatten();
+        Ok(key.map_or(Cow::Borrowed(text), Cow::Owned))
     }
 
     fn intern(&mut self, column: &BoundColumn, text: &str) -> Cell {
@@ -338,7 +346,7 @@ impl<'r> Cells<'r> {
             Read::Engagement => Cell::Null,
             Read::Utm => utm(text).map_or(Cell::Null, |text| self.intern(column, &text)),
             Read::Id => {
-                let text = identifier(text)?;
+                let text = &self.identifier(text)?;
                 // A whole number of a workbook may come as `123.0`.
                 self.intern(
                     column,
@@ -418,9 +426,9 @@ impl<'r> Cells<'r> {
                 }
                 Cell::Instant(at)
             }
-            Read::EmailHash => {
-                if let Some(address) = email(text) {
-                    Cell::Text(blake3::hash(address.as_bytes()).to_hex().as_str().into())
+            Read::MatchKey => {
+                if let Some(key) = self.settings.person_key.match_key(text) {
+                    Cell::Text(key.into())
                 } else {
                     remarks.push((
                         "value.email",
@@ -430,7 +438,7 @@ impl<'r> Cells<'r> {
                     Cell::Null
                 }
             }
-            Read::EmailDomain => email(text)
+            Read::EmailDomain => address(text)
                 .and_then(|address| address.split_once('@').map(|(_, domain)| domain.to_owned()))
                 .map_or(Cell::Null, |domain| self.intern(column, &domain)),
             Read::WebDomain => web_domain(text).map_or(Cell::Null, Cell::text),

@@ -3,7 +3,7 @@
 //! A record that was merged into another one is the other one; a converted lead is the contact that
 //! it became; a chain of such steps counts to its end. A circle of merges says nothing, so that its
 //! members stay apart and are counted. A record that is named and not exported is known by its
-//! identifier alone. A lead and a contact of the same account with the same e-mail hash are one
+//! identifier alone. A lead and a contact of the same account with the same match key are one
 //! person; other suspected duplicates stay apart.
 //!
 //! A person belongs to the account that the record names, else the one that the lead became, else
@@ -302,7 +302,7 @@ struct PersonRecord {
     lead: bool,
     account: Option<Arc<str>>,
     converted_account: Option<Arc<str>>,
-    email_hash: Option<Arc<str>>,
+    match_key: Option<Arc<str>>,
     email_domain: Option<Arc<str>>,
     created: Option<Micros>,
     status: Option<Arc<str>>,
@@ -341,7 +341,7 @@ fn person_records(
         "id",
         "kind",
         "account_id",
-        "email_hash",
+        "match_key",
         "email_domain",
         "lead_source",
         "status",
@@ -405,7 +405,7 @@ fn person_records(
                 lead: text(1).is_some_and(|kind| kind.eq_ignore_ascii_case("lead")),
                 account: share(text(2)),
                 converted_account: share(happened(10)),
-                email_hash: text(3).map(Arc::from),
+                match_key: text(3).map(Arc::from),
                 email_domain: share(text(4)),
                 created,
                 status: share(text(6)),
@@ -551,7 +551,7 @@ fn learned_domains(
     domains
 }
 
-/// Makes a lead and a contact of the same account with the same e-mail hash one person.
+/// Makes a lead and a contact of the same account with the same match key one person.
 fn one_by_mail(
     names: &Names,
     records: &[Option<PersonRecord>],
@@ -563,7 +563,7 @@ fn one_by_mail(
     for &node in order {
         let root = canonical[node as usize];
         if let (Some(record), code) = (&records[node as usize], account[root as usize])
-            && let (Some(hash), false, true) = (&record.email_hash, record.lead, code != NONE)
+            && let (Some(hash), false, true) = (&record.match_key, record.lead, code != NONE)
         {
             contacts.entry((hash, code)).or_insert(root);
         }
@@ -573,7 +573,7 @@ fn one_by_mail(
         let root = canonical[node as usize];
         let is_lead = |node: u32| records[node as usize].as_ref().is_some_and(|r| r.lead);
         if let (Some(record), true) = (&records[node as usize], is_lead(root))
-            && let Some(hash) = &record.email_hash
+            && let Some(hash) = &record.match_key
             && let Some(&contact) = contacts.get(&(hash, account[root as usize]))
             && contact != root
             && !is_lead(contact)

@@ -164,6 +164,7 @@ pub(crate) fn load_paths(
     diagnostics.extend(remarks);
     let scratch = Scratch::of(project, dry_run);
     let lake = open_or_create(scratch.0.as_deref().unwrap_or(&project.lake()))?;
+    let settings = &Settings { person_key: *lake.person_key(), ..settings.clone() };
     let request = LoadRequest {
         // Taken as late as this, so that a load that began later and ended sooner is no obstacle.
         recorded_at: recorded_at.unwrap_or_else(Timestamp::now),

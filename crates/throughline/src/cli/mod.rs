@@ -6,12 +6,14 @@ mod build;
 mod check;
 mod demo;
 mod digest;
+mod erase;
 mod init;
 mod journey_file;
 mod load;
 mod loads;
 mod method;
 mod open;
+mod person;
 mod quarantine;
 mod report;
 mod serve;
@@ -83,6 +85,8 @@ enum Command {
     Serve(serve::Serve),
     User(user::User),
     Audit(audit::Audit),
+    Person(person::Person),
+    Erase(erase::Erase),
     Digest(digest::Digest),
     Demo(demo::Demo),
 }
@@ -121,6 +125,8 @@ impl Command {
             Self::Serve(serve) => serve::run(serve, common, output),
             Self::User(user) => user::run(user, common, output),
             Self::Audit(audit) => audit::run(audit, common, output),
+            Self::Person(person) => person::run(person, common, output),
+            Self::Erase(erase) => erase::run(erase, common, output),
             Self::Digest(digest) => digest::run(digest, common, output),
             Self::Demo(demo) => demo::run(demo, common, output),
         }

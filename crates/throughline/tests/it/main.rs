@@ -15,6 +15,7 @@ mod browser;
 mod cli;
 mod company;
 mod digest;
+mod erase;
 mod health;
 mod hostile;
 mod method;

@@ -95,7 +95,7 @@ impl Company {
                     ("id", &id("p", number)),
                     ("kind", if what % 2 == 1 { "lead" } else { "contact" }),
                     ("account_id", &id("a", account)),
-                    ("email_hash", &id("h", next)),
+                    ("match_key", &id("h", next)),
                     (
                         "email_domain",
                         &if domain == 0 { String::new() } else { format!("d{domain}.com") },
