@@ -184,12 +184,16 @@ impl Lake {
     /// Returns a hash that is equal only for the same state of the same lake: a key for what is
     /// derived from it.
     pub fn identity(&self, snapshot: SnapshotId) -> String {
-        // An erasure changes what a snapshot says of people, not what it counts.
-        let sql = "SELECT count(*) FROM erasure WHERE state = 'done'";
-        let n_erased: i64 =
-            self.connection().query_row(sql, [], |row| row.get(0)).unwrap_or_default();
-        let text = format!("{}\u{1f}{}\u{1f}{n_erased}", self.uuid, snapshot.0);
+        let text = format!("{}\u{1f}{}\u{1f}{}", self.uuid, snapshot.0, self.n_erasures());
         blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+
+    /// Counts the erasures that are done: each changes what snapshots say of people, not what they
+    /// count.
+    pub fn n_erasures(&self) -> u64 {
+        let sql = "SELECT count(*) FROM erasure WHERE state = 'done'";
+        let n: Result<i64, _> = self.connection().query_row(sql, [], |row| row.get(0));
+        n.map_or(0, |n| u64::try_from(n).unwrap_or(0))
     }
 
     /// Lists the files of a table at a snapshot.

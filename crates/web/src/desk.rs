@@ -45,6 +45,8 @@ pub(crate) struct Ground {
     pub(crate) lake: Arc<Lake>,
     /// The newest snapshot when it was made.
     pub(crate) snapshot: SnapshotId,
+    /// How many people had been erased then.
+    n_erasures: u64,
 }
 
 /// What is being made.
@@ -134,6 +136,7 @@ impl Turns {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 struct Mark {
     snapshot: Option<i64>,
+    n_erasures: u64,
     files: Vec<(PathBuf, u64, Option<SystemTime>)>,
 }
 
@@ -227,7 +230,8 @@ impl Desk {
             note(&entry.path(), &mut files);
         }
         files.sort();
-        Mark { snapshot, files }
+        let n_erasures = lake.as_ref().map_or(0, |lake| lake.n_erasures());
+        Mark { snapshot, n_erasures, files }
     }
 
     /// Makes the build of what is there now, also where that panics; true where it is worth another
@@ -249,7 +253,9 @@ impl Desk {
     fn renew(&self, seen: Option<&Mark>, mark: &Mark) -> bool {
         let why = match seen {
             None => "first",
-            Some(seen) if seen.snapshot == mark.snapshot => "definitions",
+            Some(seen) if (seen.snapshot, seen.n_erasures) == (mark.snapshot, mark.n_erasures) => {
+                "definitions"
+            }
             Some(_) => "load",
         };
         match self.make(why) {
@@ -311,6 +317,7 @@ impl Desk {
         let standing = self.standing();
         if let Some(ground) = &standing.ground
             && ground.snapshot == moment.snapshot
+            && ground.n_erasures == moment.lake.n_erasures()
             && **ground.view.definitions() == *definitions
         {
             return Ok(None);
@@ -326,9 +333,10 @@ impl Desk {
             }
         };
         let _alone = locked(&self.building);
+        let (n_erasures, snapshot) = (moment.lake.n_erasures(), moment.snapshot);
         let view = View::of(&moment, &self.project, &definitions, progress)?;
         let number = standing.ground.map_or(1, |ground| ground.number + 1);
-        Ok(Some(Ground { number, view, lake: moment.lake, snapshot: moment.snapshot }))
+        Ok(Some(Ground { number, view, lake: moment.lake, snapshot, n_erasures }))
     }
 
     /// Notes how far a stage is; true where it is a new one.
