@@ -326,18 +326,20 @@ pub(crate) fn read(
     projection: &SchemaRef,
     each: &mut dyn FnMut(RecordBatch) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
-    read_selected(path, bytes, projection, None, each)
+    read_selected(path, bytes, projection, None, &|_| true, each)
 }
 
-/// Reads columns of some rows of a file, which ascend; pages without one of them are passed over.
+/// Reads some rows of a file, which ascend; pages without one of them are passed over. Columns that
+/// are not wanted, by their position, are not read: they come out empty.
 pub(crate) fn read_rows(
     path: &Path,
     bytes: u64,
     projection: &SchemaRef,
     rows: &[u32],
+    wanted: &dyn Fn(usize) -> bool,
     each: &mut dyn FnMut(RecordBatch) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
-    read_selected(path, bytes, projection, Some(rows), each)
+    read_selected(path, bytes, projection, Some(rows), wanted, each)
 }
 
 fn read_selected(
@@ -345,6 +347,7 @@ fn read_selected(
     bytes: u64,
     projection: &SchemaRef,
     rows: Option<&[u32]>,
+    wanted: &dyn Fn(usize) -> bool,
     each: &mut dyn FnMut(RecordBatch) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
     check_size(path, bytes).map_err(|damaged| LakeError::Damaged {
@@ -367,7 +370,8 @@ fn read_selected(
         reader = reader.with_row_selection(selection);
     }
     let stored: Arc<Schema> = Arc::clone(reader.schema());
-    let roots = projection.fields().iter().filter_map(|field| stored.index_of(field.name()).ok());
+    let fields = projection.fields().iter().enumerate().filter(|(at, _)| wanted(*at));
+    let roots = fields.filter_map(|(_, field)| stored.index_of(field.name()).ok());
     let mask = ProjectionMask::roots(reader.parquet_schema(), roots);
     let batches = reader
         .with_projection(mask)

@@ -294,7 +294,10 @@ impl Settled {
         let mut bytes = Vec::new();
         let rows: Vec<u32> = unsure.iter().map(|(row, _)| *row).collect();
         let mut starts = unsure.iter().map(|(_, start)| *start);
-        parquet_file::read_rows(&file.path, file.bytes, &table.schema, &rows, &mut |batch| {
+        let said = self.staged.masks.iter().fold(0, |said, mask| said | mask);
+        let wanted = |at: usize| at < 64 && said & 1 << at != 0;
+        let DataFile { path, bytes: size, .. } = file;
+        parquet_file::read_rows(path, *size, &table.schema, &rows, &wanted, &mut |batch| {
             let hasher = Hasher::new(&table, &batch)?;
             for (row, start) in (0..batch.num_rows()).zip(starts.by_ref()) {
                 self.compare_row(start as usize, &hasher, row, &mut bytes);
@@ -621,7 +624,7 @@ impl Settled {
             mixed.iter().map(|(stored, _)| stored.place()).collect();
         places.sort_unstable();
         let said_rows = write::gather_staged(&self.staged, &positions)?;
-        let stored_rows = write::gather_live(&self.staged.table, &self.live, &places)?;
+        let stored_rows = write::gather_live(&self.staged.table, &self.live, &places, &|_| true)?;
         let said = Hasher::new(&self.staged.table, &said_rows)?;
         let kept = Hasher::new(&self.staged.table, &stored_rows)?;
         let mut fates = Vec::new();

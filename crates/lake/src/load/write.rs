@@ -95,7 +95,20 @@ fn write_patches(
             let stored = if places.is_empty() {
                 None
             } else {
-                Some(gather_live(&staged.table, &settled.live, &places)?)
+                // Only what some next version keeps of the stored one.
+                let kept: Vec<bool> = staged
+                    .table
+                    .columns
+                    .iter()
+                    .enumerate()
+                    .map(|(at, column)| {
+                        patches
+                            .iter()
+                            .any(|patch| last_word(staged, patch, at, column.name).is_none())
+                    })
+                    .collect();
+                let wanted = |at: usize| kept.get(at) == Some(&true);
+                Some(gather_live(&staged.table, &settled.live, &places, &wanted)?)
             };
             writer.write(&said.apply(staged, stored.as_ref(), patches)?)?;
         }
@@ -247,32 +260,34 @@ pub(super) fn gather_staged(
         staged.files.iter().map(|file| (file.path.as_path(), file.bytes)).collect();
     let places: Vec<(usize, usize)> =
         positions.iter().map(|position| (position / FILE_ROWS, position % FILE_ROWS)).collect();
-    gather(&staged.table, &files, &places)
+    gather(&staged.table, &files, &places, &|_| true)
 }
 
-/// Reads the stored rows at some files and rows, which ascend.
+/// Reads the wanted columns of the stored rows at some files and rows, which ascend.
 pub(super) fn gather_live(
     table: &StoredTable,
     live: &[DataFile],
     places: &[(usize, usize)],
+    wanted: &dyn Fn(usize) -> bool,
 ) -> Result<RecordBatch, LakeError> {
     let files: Vec<(&Path, u64)> =
         live.iter().map(|file| (file.path.as_path(), file.bytes)).collect();
-    gather(table, &files, places)
+    gather(table, &files, places, wanted)
 }
 
 fn gather(
     table: &StoredTable,
     files: &[(&Path, u64)],
     places: &[(usize, usize)],
+    wanted: &dyn Fn(usize) -> bool,
 ) -> Result<RecordBatch, LakeError> {
     let mut batches = Vec::new();
-    for wanted in places.chunk_by(|a, b| a.0 == b.0) {
-        let file = wanted.first().and_then(|(file, _)| files.get(*file));
+    for within in places.chunk_by(|a, b| a.0 == b.0) {
+        let file = within.first().and_then(|(file, _)| files.get(*file));
         let Some(&(path, bytes)) = file else { continue };
-        let rows = wanted.iter().map(|(_, row)| u32::try_from(*row).unwrap_or(u32::MAX));
+        let rows = within.iter().map(|(_, row)| u32::try_from(*row).unwrap_or(u32::MAX));
         let rows: Vec<u32> = rows.collect();
-        parquet_file::read_rows(path, bytes, &table.schema, &rows, &mut |batch| {
+        parquet_file::read_rows(path, bytes, &table.schema, &rows, wanted, &mut |batch| {
             batches.push(batch);
             Ok(())
         })?;
