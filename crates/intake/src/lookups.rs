@@ -37,7 +37,8 @@ pub struct Lookups {
     deal_companies: BTreeMap<Arc<str>, (bool, Arc<str>)>,
     engagement_contacts: BTreeMap<Arc<str>, Arc<str>>,
     engagement_companies: BTreeMap<Arc<str>, Arc<str>>,
-    responses: BTreeMap<(Arc<str>, Arc<str>), bool>,
+    /// By campaign, then status.
+    responses: BTreeMap<Arc<str>, BTreeMap<Arc<str>, bool>>,
 }
 
 impl Lookups {
@@ -129,7 +130,7 @@ impl Lookups {
             }
             LookupKind::MemberStatus => {
                 if let (Some(label), Some(counts)) = (text("value"), boolean("won")) {
-                    self.responses.insert((key, label), counts);
+                    self.responses.entry(key).or_default().insert(label, counts);
                 }
             }
         }
@@ -179,6 +180,6 @@ impl Lookups {
 
     /// Says whether a member status of a campaign counts as a response.
     pub fn counts_as_response(&self, campaign: &str, status: &str) -> Option<bool> {
-        self.responses.get(&(campaign.into(), status.into())).copied()
+        self.responses.get(campaign)?.get(status).copied()
     }
 }

@@ -678,6 +678,7 @@ impl Reading<'_> {
         } else {
             let remark = Remark { count: 1, first: place.clone(), message: message() };
             self.remarks.insert(rule, remark);
+            self.cells.remarked.push(rule);
         }
     }
 
@@ -838,13 +839,22 @@ pub(crate) struct Interner {
 
 impl Interner {
     pub(crate) fn get(&mut self, text: &str) -> Arc<str> {
+        self.get_or(text, |text| Arc::<str>::from(text))
+    }
+
+    /// Interns what a function makes of texts, so that it is asked once for each.
+    pub(crate) fn get_or<T: Into<Arc<str>>>(
+        &mut self,
+        text: &str,
+        make: impl FnOnce(&str) -> T,
+    ) -> Arc<str> {
         if self.full || text.len() > 64 {
-            return text.into();
+            return make(text).into();
         }
         if let Some(known) = self.known.get(text) {
             return Arc::clone(known);
         }
-        let shared: Arc<str> = text.into();
+        let shared: Arc<str> = make(text).into();
         self.known.insert(text.into(), Arc::clone(&shared));
         if self.known.len() >= 4096 {
             // A column of identifiers: remembering more costs more than it saves.

@@ -61,6 +61,11 @@ pub(crate) struct Positions {
     pub(crate) account_id: Option<usize>,
     pub(crate) account_name: Option<usize>,
     pub(crate) person_id: Option<usize>,
+    pub(crate) program_id: Option<usize>,
+    pub(crate) status: Option<usize>,
+    pub(crate) responded: Option<usize>,
+    pub(crate) invalid: Option<usize>,
+    pub(crate) invalid_reason: Option<usize>,
     /// Columns of money, with their names.
     pub(crate) money: [(&'static str, Option<usize>); 3],
 }
@@ -75,6 +80,11 @@ impl Positions {
             account_id: at("account_id"),
             account_name: at("account_name"),
             person_id: at("person_id"),
+            program_id: at("program_id"),
+            status: at("status"),
+            responded: at("responded"),
+            invalid: at("invalid"),
+            invalid_reason: at("invalid_reason"),
             money: ["amount", "budget", "actual_cost"].map(|name| (name, at(name))),
         }
     }

@@ -104,6 +104,12 @@ pub fn shown(text: &str) -> String {
 
 /// Reads a boolean in the spellings of the sources and their languages.
 pub fn boolean(text: &str) -> Result<bool, Fault> {
+    // As programs write it: nearly all of them.
+    match text {
+        "true" => return Ok(true),
+        "false" => return Ok(false),
+        _ => {}
+    }
     let text = text.trim();
     let is = |known: &[&str]| known.iter().any(|k| k.eq_ignore_ascii_case(text));
     if is(&[
@@ -147,12 +153,13 @@ pub fn boolean(text: &str) -> Result<bool, Fault> {
 /// Refuses an identifier that a spreadsheet has turned into a number, such as `1.23457E+17`.
 pub fn identifier(text: &str) -> Result<&str, Fault> {
     let text = text.trim();
-    let mangled = text.split_once(['E', 'e']).is_some_and(|(mantissa, exponent)| {
-        mantissa.contains(['.', ',']) || exponent.starts_with('+')
-    }) && text.starts_with(|c: char| c.is_ascii_digit())
+    let mangled = text.starts_with(|c: char| c.is_ascii_digit())
         && text
             .bytes()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'E' | b'e' | b'+'));
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'E' | b'e' | b'+'))
+        && text.split_once(['E', 'e']).is_some_and(|(mantissa, exponent)| {
+            mantissa.contains(['.', ',']) || exponent.starts_with('+')
+        });
     if mangled {
         return Err(Fault::new(
             "value.id-mangled",
@@ -168,24 +175,23 @@ pub fn identifier(text: &str) -> Result<&str, Fault> {
 /// A text of another shape is kept: warehouses hold hashed identifiers.
 pub fn salesforce_id(text: &str) -> Result<std::borrow::Cow<'_, str>, Fault> {
     let text = identifier(text)?;
-    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric());
-    match (text.len(), plain) {
-        (15, true) => Ok(format!("{text}{}", salesforce_suffix(text)).into()),
-        (18, true) => {
+    let plain = || text.bytes().all(|b| b.is_ascii_alphanumeric());
+    match text.len() {
+        15 if plain() => Ok(text.chars().chain(salesforce_suffix(text)).collect::<String>().into()),
+        18 if plain() => {
             let (core, suffix) = text.split_at(15);
             let expected = salesforce_suffix(core);
-            if suffix.eq_ignore_ascii_case(&expected) {
-                Ok(if suffix == expected {
-                    text.into()
-                } else {
-                    format!("{core}{expected}").into()
-                })
+            if expected.iter().copied().eq(suffix.chars()) {
+                Ok(text.into())
+            } else if expected.iter().copied().eq(suffix.chars().map(|c| c.to_ascii_uppercase())) {
+                Ok(format!("{core}{}", expected.iter().collect::<String>()).into())
             } else {
                 Err(Fault::new(
                     "value.id-suffix",
                     format!(
-                        "the last three characters of the Salesforce id `{}` should be `{expected}`",
-                        shown(text)
+                        "the last three characters of the Salesforce id `{}` should be `{}`",
+                        shown(text),
+                        expected.iter().collect::<String>()
                     ),
                 )
                 .hint("The letters' case was changed on the way; export the file again."))
@@ -196,19 +202,17 @@ pub fn salesforce_id(text: &str) -> Result<std::borrow::Cow<'_, str>, Fault> {
 }
 
 /// Computes the three characters that encode which letters of a 15-character id are upper case.
-fn salesforce_suffix(core: &str) -> String {
+fn salesforce_suffix(core: &str) -> [char; 3] {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
-    core.as_bytes()
-        .chunks(5)
-        .map(|block| {
-            let bits = block
-                .iter()
-                .enumerate()
-                .filter(|(_, b)| b.is_ascii_uppercase())
-                .fold(0_usize, |bits, (at, _)| bits | (1 << at));
-            char::from(ALPHABET.get(bits).copied().unwrap_or(b'A'))
-        })
-        .collect()
+    let mut suffix = ['A'; 3];
+    for (character, block) in suffix.iter_mut().zip(core.as_bytes().chunks(5)) {
+        let bits = block
+            .iter()
+            .rev()
+            .fold(0_usize, |bits, b| bits << 1 | usize::from(b.is_ascii_uppercase()));
+        *character = char::from(ALPHABET.get(bits).copied().unwrap_or(b'A'));
+    }
+    suffix
 }
 
 /// Takes the domain out of a web address: lower case, without scheme, `www.`, path and port.
@@ -222,6 +226,11 @@ pub fn web_domain(text: &str) -> Option<String> {
 
 /// Cleans a UTM value: decodes it, trims it, and drops placeholders and templates never filled in.
 pub fn utm(text: &str) -> Option<String> {
+    // A plain word needs no cleaning.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if !text.is_empty() && text.bytes().all(plain) {
+        return Some(text.to_owned());
+    }
     let decoded = percent_decoded(text);
     let trimmed = decoded.trim();
     let lower = trimmed.to_lowercase();

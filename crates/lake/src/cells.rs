@@ -64,8 +64,10 @@ pub(crate) fn check(kind: Kind, cell: &Cell) -> Result<(), Misfit> {
 
 /// Returns a decimal in units of 10⁻¹⁰; none where it has more digits than that.
 fn decimal_units(value: Decimal) -> Option<i128> {
-    let value = value.normalize();
-    let missing = u32::from(DECIMAL_SCALE.unsigned_abs()).checked_sub(value.scale())?;
+    let digits = u32::from(DECIMAL_SCALE.unsigned_abs());
+    // Zeros at the end are dropped only where there are too many: that takes its time.
+    let value = if value.scale() > digits { value.normalize() } else { value };
+    let missing = digits.checked_sub(value.scale())?;
     let units = value.mantissa().checked_mul(10_i128.checked_pow(missing)?)?;
     (units.unsigned_abs() < 10_u128.pow(38)).then_some(units)
 }

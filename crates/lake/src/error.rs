@@ -154,6 +154,12 @@ pub enum LakeError {
     /// Rows were asked for that no relation has.
     #[error(transparent)]
     Request(#[from] crate::relation::RequestError),
+    /// No thread could be made to write beside the reading.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+    /// A load takes no more rows, as a part of it could not be written.
+    #[error("the load has failed and takes no more rows")]
+    Failed,
     /// Whoever takes the rows stopped.
     #[error("the reader of the rows stopped")]
     Sink(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -492,12 +492,14 @@ fn misfit(fact: &Fact) -> Option<Refusal> {
     for (at, column) in columns.iter().enumerate() {
         let cell = fact.cells.get(at).unwrap_or(&domain::Cell::Null);
         let name = column.name;
-        let in_key = key.contains(&name);
-        let carried = in_key || fact.carried & (1 << at) != 0;
-        if cell.is_null() && column.required && (in_key || carried && !fact.deleted) {
-            let message = format!("`{table}` has no `{name}`, expected a value");
-            let refusal = Refusal::new(fact.place.clone(), "fact.missing", message);
-            return Some(refusal.column(name));
+        if cell.is_null() {
+            let carried = || fact.carried & (1 << at) != 0 && !fact.deleted;
+            if column.required && (key.contains(&name) || carried()) {
+                let message = format!("`{table}` has no `{name}`, expected a value");
+                let refusal = Refusal::new(fact.place.clone(), "fact.missing", message);
+                return Some(refusal.column(name));
+            }
+            continue;
         }
         let refusal = match cells::check(column.kind, cell) {
             Ok(()) => continue,

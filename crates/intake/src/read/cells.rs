@@ -12,9 +12,11 @@ use super::Interner;
 use crate::format::Row;
 use crate::lookups::Lookups;
 use crate::preset::Read;
-use crate::recipe::{BoundColumn, BoundFact, Recipe, cell_at, lifecycle};
+use crate::recipe::{BoundColumn, BoundFact, Positions, Recipe, cell_at, lifecycle};
 use crate::settings::Settings;
-use crate::value::date::{DateStyle, day_of, instant_of, moment, plausible_year};
+use crate::value::date::{
+    DateStyle, day_of, instant_of, moment, plausible_instant, plausible_year,
+};
 use crate::value::number::{NumberStyle, decimal, typed};
 use crate::value::{
     Fault, Raw, boolean, identifier, instant_in, plausible_amount, salesforce_id, shown, utm,
@@ -33,6 +35,10 @@ pub(crate) struct Cells<'r> {
     dates: DateStyle,
     interners: Vec<Interner>,
     currencies: Vec<Arc<str>>,
+    /// Forecast categories by their names in the source.
+    forecasts: Interner,
+    /// The rules of which a remark was made: only the first of each is worded.
+    pub(crate) remarked: Vec<&'static str>,
 }
 
 /// Reads of text whose values repeat.
@@ -56,7 +62,15 @@ impl<'r> Cells<'r> {
             dates,
             interners: Vec::new(),
             currencies: Vec::new(),
+            forecasts: Interner::default(),
+            remarked: Vec::new(),
         }
+    }
+
+    /// Remarks on something; words are found for the first remark of a rule only.
+    fn remark(&self, remarks: &mut Remarks, rule: &'static str, message: impl FnOnce() -> String) {
+        let known = self.remarked.contains(&rule);
+        remarks.push((rule, if known { String::new() } else { message() }));
     }
 
     /// True where a value stands for none.
@@ -124,10 +138,9 @@ impl<'r> Cells<'r> {
             && fact.cells.get(at).is_none_or(Cell::is_null)
         {
             let assumed = self.settings.currency;
-            remarks.push((
-                "value.currency-assumed",
-                format!("an amount names no currency: {assumed} is assumed"),
-            ));
+            self.remark(remarks, "value.currency-assumed", || {
+                format!("an amount names no currency: {assumed} is assumed")
+            });
             if rule.table.name == "spend"
                 && let Some(slot) = fact.cells.get_mut(at)
             {
@@ -151,47 +164,49 @@ impl<'r> Cells<'r> {
         if rule.table.name == "opportunity" && !fact.deleted {
             if let Cell::Decimal(amount) = cell_at(&fact.cells, at.amount) {
                 if amount.is_sign_negative() && !amount.is_zero() {
-                    remarks.push((
-                        "value.negative-amount",
-                        format!("the deal has a negative amount: {amount}"),
-                    ));
+                    self.remark(remarks, "value.negative-amount", || {
+                        format!("the deal has a negative amount: {amount}")
+                    });
                 }
             } else if *cell_at(&fact.cells, at.won) == Cell::Boolean(true) {
-                remarks.push(("value.won-without-amount", "a won deal has no amount".into()));
+                self.remark(remarks, "value.won-without-amount", || {
+                    "a won deal has no amount".into()
+                });
             }
             if cell_at(&fact.cells, at.account_id).is_null()
                 && cell_at(&fact.cells, at.account_name).is_null()
             {
-                remarks.push(("value.no-account", "a deal has no account".into()));
+                self.remark(remarks, "value.no-account", || "a deal has no account".into());
             }
         }
         if rule.table.name == "touch" {
-            self.complete_touch(fact);
-        }
-        if rule.table.name == "touch"
-            && cell_at(&fact.cells, at.person_id).is_null()
-            && cell_at(&fact.cells, at.account_id).is_null()
-        {
-            remarks.push(("value.no-person", "a touch names no person and no account".into()));
+            self.complete_touch(at, fact);
+            if cell_at(&fact.cells, at.person_id).is_null()
+                && cell_at(&fact.cells, at.account_id).is_null()
+            {
+                self.remark(remarks, "value.no-person", || {
+                    "a touch names no person and no account".into()
+                });
+            }
         }
         Ok(())
     }
 
     /// Says why an open task does not count, and whether a member status is a response.
-    fn complete_touch(&self, fact: &mut Fact) {
-        let open =
-            *fact.cell("invalid") == Cell::Boolean(true) && fact.cell("invalid_reason").is_null();
-        let response = match (fact.cell("program_id"), fact.cell("status")) {
-            (Cell::Text(program), Cell::Text(status)) if fact.cell("responded").is_null() => {
+    fn complete_touch(&self, at: Positions, fact: &mut Fact) {
+        let cell = |at: Option<usize>| cell_at(&fact.cells, at);
+        let open = *cell(at.invalid) == Cell::Boolean(true) && cell(at.invalid_reason).is_null();
+        let response = match (cell(at.program_id), cell(at.status)) {
+            (Cell::Text(program), Cell::Text(status)) if cell(at.responded).is_null() => {
                 self.lookups.counts_as_response(program, status)
             }
             _ => None,
         };
-        for (column, cell) in [
-            ("invalid_reason", open.then(|| Cell::text("not completed"))),
-            ("responded", response.map(Cell::Boolean)),
+        for (at, cell) in [
+            (at.invalid_reason, open.then(|| Cell::text("not completed"))),
+            (at.responded, response.map(Cell::Boolean)),
         ] {
-            let (Some(at), Some(cell)) = (fact.table.position(column), cell) else { continue };
+            let (Some(at), Some(cell)) = (at, cell) else { continue };
             if let Some(slot) = fact.cells.get_mut(at) {
                 *slot = cell;
                 fact.carried |= 1 << at;
@@ -386,10 +401,9 @@ impl<'r> Cells<'r> {
                     ));
                 }
                 if percent > Decimal::ZERO && percent < Decimal::ONE {
-                    remarks.push((
-                        "value.percent-scale",
-                        format!("scale looks wrong: `{}` where 0 to 100 is expected", shown(text)),
-                    ));
+                    self.remark(remarks, "value.percent-scale", || {
+                        format!("scale looks wrong: `{}` where 0 to 100 is expected", shown(text))
+                    });
                 }
                 Cell::Decimal((percent * Decimal::new(1, 2)).round_dp(10).normalize())
             }
@@ -422,7 +436,7 @@ impl<'r> Cells<'r> {
             Read::Instant => {
                 let (at, flag) = self.flagged_instant(raw)?;
                 if let Some(flag) = flag {
-                    remarks.push((flag, remark_on_time(flag, text)));
+                    self.remark(remarks, flag, || remark_on_time(flag, text));
                 }
                 Cell::Instant(at)
             }
@@ -466,15 +480,17 @@ impl<'r> Cells<'r> {
                     Cell::Text(Arc::clone(name))
                 } else {
                     if opaque_user(&id) {
-                        remarks.push((
-                            "value.unknown-user",
-                            format!("user `{}` is in no user file: its id is shown", shown(&id)),
-                        ));
+                        self.remark(remarks, "value.unknown-user", || {
+                            format!("user `{}` is in no user file: its id is shown", shown(&id))
+                        });
                     }
                     self.intern(column, &id)
                 }
             }
-            Read::ForecastCategory => Cell::text(forecast_category(text)),
+            Read::ForecastCategory => match self.forecasts.get_or(text, forecast_category) {
+                category if category.is_empty() => Cell::Null,
+                category => Cell::Text(category),
+            },
             Read::StageLabel => match self.stage_label(text) {
                 Cell::Text(label) if &*label == text => self.intern(column, text),
                 label => label,
@@ -538,12 +554,10 @@ impl<'r> Cells<'r> {
             Raw::Day(day) => day,
             Raw::Civil(at) => at.date(),
             Raw::Instant(at) => day_of(crate::value::date::Moment::Instant(at), &self.dates),
-            other => {
-                let plain = other.to_plain();
-                day_of(moment(&plain, &self.dates)?.0, &self.dates)
-            }
+            Raw::Text(text) => day_of(moment(text, &self.dates)?.0, &self.dates),
+            other => day_of(moment(&other.to_plain(), &self.dates)?.0, &self.dates),
         };
-        plausible_year(day.year(), &raw.to_plain())?;
+        plausible_year(day.year(), || raw.to_plain())?;
         Ok(day)
     }
 
@@ -559,7 +573,7 @@ impl<'r> Cells<'r> {
                 (at, leap.or(fold))
             }
         };
-        plausible_year(at.to_zoned(jiff::tz::TimeZone::UTC).year(), &raw.to_plain())?;
+        plausible_instant(at, || raw.to_plain())?;
         Ok((at, flag))
     }
 

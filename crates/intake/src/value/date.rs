@@ -78,6 +78,55 @@ pub fn evidence(text: &str) -> OrderEvidence {
 
 /// Reads a date or time in a style; the second value flags a time that was adjusted.
 pub fn moment(text: &str, style: &DateStyle) -> Result<(Moment, Option<&'static str>), Fault> {
+    if let Some(moment) = usual(text.as_bytes()) {
+        return Ok((moment, None));
+    }
+    general(text, style)
+}
+
+/// Reads the form in which programs write days and times, `2026-10-02T09:15:00.000Z` or a part of
+/// it, without a look at anything else. Whatever is odd is left to [`general`].
+fn usual(bytes: &[u8]) -> Option<Moment> {
+    let (day, time) = bytes.split_at_checked(10)?;
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = day else { return None };
+    let (century, year) = (two(y1, y2)?, two(y3, y4)?);
+    let date = Date::new(i16::from(century) * 100 + i16::from(year), two(m1, m2)?, two(d1, d2)?);
+    let date = date.ok()?;
+    if time.is_empty() {
+        return Some(Moment::Day(date));
+    }
+    let (clock, mut rest) = time.split_at_checked(9)?;
+    let &[b'T' | b' ', h1, h2, b':', m1, m2, b':', s1, s2] = clock else { return None };
+    let mut nanosecond = 0_i32;
+    if let Some((b'.', fraction)) = rest.split_first() {
+        let length = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
+        if !(1..=6).contains(&length) {
+            return None;
+        }
+        let mut unit = 100_000_000;
+        for &digit in fraction.iter().take(length) {
+            nanosecond += i32::from(digit - b'0') * unit;
+            unit /= 10;
+        }
+        rest = fraction.get(length..)?;
+    }
+    let time = Time::new(two(h1, h2)?, two(m1, m2)?, two(s1, s2)?, nanosecond).ok()?;
+    let at = date.to_datetime(time);
+    match rest {
+        b"" => Some(Moment::Civil(at)),
+        b"Z" | b"+0000" | b"+00:00" => Some(Moment::Instant(Offset::UTC.to_timestamp(at).ok()?)),
+        _ => None,
+    }
+}
+
+/// Reads two digits.
+fn two(tens: u8, ones: u8) -> Option<i8> {
+    let digits = tens.is_ascii_digit() && ones.is_ascii_digit();
+    digits.then(|| i8::try_from((tens - b'0') * 10 + (ones - b'0')).ok()).flatten()
+}
+
+/// Reads all forms.
+fn general(text: &str, style: &DateStyle) -> Result<(Moment, Option<&'static str>), Fault> {
     let text = text.trim();
     let bytes = text.as_bytes();
     let fault = || {
@@ -151,18 +200,29 @@ pub fn instant_of(
     }
 }
 
-/// Refuses years that no revenue fact can have.
-pub fn plausible_year(year: i16, text: &str) -> Result<(), Fault> {
+/// Refuses years that no revenue fact can have; `text` is asked for what was read then.
+pub fn plausible_year(year: i16, text: impl FnOnce() -> String) -> Result<(), Fault> {
     if (1990..=2100).contains(&year) {
         return Ok(());
     }
+    let text = text();
     Err(Fault::new(
         "value.time-range",
         format!(
             "`{}` is in the year {year}, outside the plausible range 1990 to 2100",
-            shown(text)
+            shown(&text)
         ),
     ))
+}
+
+/// Refuses instants in such years, UTC.
+pub fn plausible_instant(at: Timestamp, text: impl FnOnce() -> String) -> Result<(), Fault> {
+    /// The first second of 1990, and that of 2101.
+    const PLAUSIBLE: std::ops::Range<i64> = 631_152_000..4_133_980_800;
+    if PLAUSIBLE.contains(&at.as_second()) {
+        return Ok(());
+    }
+    plausible_year(at.to_zoned(TimeZone::UTC).year(), text)
 }
 
 fn date(year: Option<i16>, month: u32, day: u32) -> Option<Date> {
@@ -360,6 +420,8 @@ fn offset(text: &str) -> Option<Offset> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn style(order: Option<DayOrder>) -> DateStyle {
@@ -409,6 +471,31 @@ mod tests {
         assert_eq!(read("3/5/2026 12:05 AM", Some(DayOrder::DayFirst)), "2026-05-03T00:05:00");
         assert_eq!(read("1/31/2026", Some(DayOrder::MonthFirst)), "2026-01-31");
         assert_eq!(read("13/05/2026", Some(DayOrder::MonthFirst)), "value.date");
+    }
+
+    proptest! {
+        #[test]
+        fn the_usual_form_is_read_as_all_forms_are(
+            text in "[0-9]{4}-[0-3][0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{0,8})?(Z|\\+0000|\\+00:00|\\+01:00|| UTC)?)?",
+        ) {
+            if let Some(moment) = usual(text.as_bytes()) {
+                let general = general(&text, &style(None)).map_err(|fault| fault.message);
+                prop_assert_eq!(Ok((moment, None)), general);
+            }
+        }
+    }
+
+    #[test]
+    fn plausible_instants_are_those_of_plausible_years() {
+        for (text, expected) in [
+            ("1989-12-31T23:59:59.999999Z", false),
+            ("1990-01-01T00:00:00Z", true),
+            ("2100-12-31T23:59:59.999999Z", true),
+            ("2101-01-01T00:00:00Z", false),
+        ] {
+            let at = text.parse().unwrap();
+            assert_eq!(plausible_instant(at, String::new).is_ok(), expected, "{text}");
+        }
     }
 
     #[test]

@@ -102,6 +102,8 @@ fn plain(bytes: &[u8], mark: u32) -> Option<Decimal> {
         _ => (false, bytes),
     };
     let mut mantissa: i128 = 0;
+    // The first eighteen digits fit a word, which is much faster.
+    let mut word: u64 = 0;
     let mut scale: Option<u32> = None;
     let mut n_digits = 0_u32;
     for &byte in digits {
@@ -110,13 +112,23 @@ fn plain(bytes: &[u8], mark: u32) -> Option<Decimal> {
             if n_digits > 28 {
                 return None;
             }
-            mantissa = mantissa * 10 + i128::from(byte - b'0');
+            if n_digits > 18 {
+                if n_digits == 19 {
+                    mantissa = i128::from(word);
+                }
+                mantissa = mantissa * 10 + i128::from(byte - b'0');
+            } else {
+                word = word * 10 + u64::from(byte - b'0');
+            }
             scale = scale.map(|s| s + 1);
         } else if u32::from(byte) == mark && scale.is_none() {
             scale = Some(0);
         } else {
             return None;
         }
+    }
+    if n_digits <= 18 {
+        mantissa = i128::from(word);
     }
     if n_digits == 0 {
         return None;

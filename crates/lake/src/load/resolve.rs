@@ -3,6 +3,7 @@
 //! All decisions rest on key, version, file and line, never on the order in which rows came.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use domain::Place;
 use domain::fact::Refusal;
@@ -30,6 +31,8 @@ pub(super) struct Settled {
     pub(super) staged: Staged,
     /// Positions by key, then version, file and line.
     order: Vec<u32>,
+    /// Where in the order the keys stand that more than one fact of the load has, ascending.
+    repeated: Vec<Range<usize>>,
     /// Where keys of the load are stored now, by their first place in `order`, ascending.
     stored: Vec<Stored>,
     /// The files of the table before the load.
@@ -151,22 +154,7 @@ impl Settled {
         rows: &SourceRows,
         scratch: &Scratch,
     ) -> Result<Self, LakeError> {
-        let n = u32::try_from(staged.candidates.len())
-            .map_err(|_| LakeError::TooLarge { limit: u32::MAX.into() })?;
-        let mut order: Vec<u32> = (0..n).collect();
-        {
-            let at = |position: u32| staged.candidates.get(position as usize);
-            let tie = |position: u32| {
-                at(position).and_then(|candidate| {
-                    let row = rows.get(candidate.row)?;
-                    Some((candidate.version, row.file, row.line, candidate.row, position))
-                })
-            };
-            order.sort_unstable_by(|&a, &b| {
-                let keys = at(a).map(|c| c.key).cmp(&at(b).map(|c| c.key));
-                keys.then_with(|| tie(a).cmp(&tie(b)))
-            });
-        }
+        let (order, repeated) = ordered(&staged.candidates, rows)?;
         let (live, indexes) = {
             let connection = lake.connection();
             let head = SnapshotId(catalog::head(&connection)?.snapshot);
@@ -188,6 +176,7 @@ impl Settled {
             carried: staged.masks.iter().map(|mask| numbered(&staged.table, *mask)).collect(),
             staged,
             order,
+            repeated,
             stored: Vec::new(),
             live,
             deleted: HashMap::new(),
@@ -412,7 +401,7 @@ impl Settled {
     ) -> Result<(), LakeError> {
         // Position of a fact, and of another one that contradicts it.
         let mut conflicts: Vec<(u32, u32)> = Vec::new();
-        for (_, group) in self.groups().filter(|(_, group)| group.len() > 1) {
+        for group in self.repeated.iter().filter_map(|places| self.order.get(places.clone())) {
             // Also where a later version is stored: a row is judged alike whenever it comes.
             let dated = |position: &&u32| {
                 self.candidate(**position).is_some_and(|c| c.version != NO_VERSION)
@@ -566,14 +555,8 @@ impl Settled {
 
     /// Settles which facts of a load say nothing, as a later one says it again or otherwise.
     fn settle_overlaps(&mut self, rows: &SourceRows) {
-        let mut start = 0;
-        while start < self.order.len() {
-            let end = self.group_end(start);
-            let group = self.order.get(start..end).unwrap_or_default();
-            start = end;
-            if group.len() == 1 {
-                continue;
-            }
+        for places in &self.repeated {
+            let group = self.order.get(places.clone()).unwrap_or_default();
             let mut covered = 0;
             let mut later: Option<(u16, Hash, bool)> = None;
             for &position in group.iter().rev() {
@@ -704,6 +687,44 @@ impl Settled {
     pub(super) fn report(&self) -> TableReport {
         self.counts
     }
+}
+
+/// Returns the positions by key, then version, file and line, and where in that order the keys stand
+/// that more than one fact has.
+///
+/// Halves of keys are sorted first, side by side in memory: they are spread so well that few meet.
+fn ordered(
+    candidates: &[Candidate],
+    rows: &SourceRows,
+) -> Result<(Vec<u32>, Vec<Range<usize>>), LakeError> {
+    let n = u32::try_from(candidates.len())
+        .map_err(|_| LakeError::TooLarge { limit: u32::MAX.into() })?;
+    let mut halves: Vec<(u64, u32)> =
+        candidates.iter().zip(0..n).map(|(candidate, at)| (candidate.key.halves().0, at)).collect();
+    halves.sort_unstable();
+    let key = |position: u32| candidates.get(position as usize).map(|candidate| candidate.key);
+    let rest = |position: u32| {
+        let candidate = candidates.get(position as usize)?;
+        let row = rows.get(candidate.row)?;
+        Some((candidate.version, row.file, row.line, candidate.row, position))
+    };
+    let mut repeated = Vec::new();
+    let mut start = 0;
+    for alike in halves.chunk_by_mut(|a, b| a.0 == b.0) {
+        let mut first = start;
+        start += alike.len();
+        if alike.len() == 1 {
+            continue;
+        }
+        alike.sort_by_cached_key(|(_, position)| (key(*position), rest(*position)));
+        for same in alike.chunk_by(|a, b| key(a.1) == key(b.1)) {
+            if same.len() > 1 {
+                repeated.push(first..first + same.len());
+            }
+            first += same.len();
+        }
+    }
+    Ok((halves.into_iter().map(|(_, position)| position).collect(), repeated))
 }
 
 fn place(files: &[FileReport], file: u32, line: u64) -> Place {

@@ -1,10 +1,13 @@
 //! Rows as they come: written to files at once, remembered by their hashes.
 //!
 //! The files have the final form, so that a file all of whose facts turn out to be new is adopted
-//! as it is.
+//! as it is. Rows become columns on the thread that brings them; columns are hashed, packed and
+//! written on another one, batch after batch in the order in which they came.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use domain::Cell;
@@ -109,22 +112,47 @@ pub(super) enum Fate {
     Superseded,
 }
 
+/// Batches that may wait for the thread that writes them.
+const WAITING: usize = 2;
+
 /// The facts of one table while they come.
 pub(super) struct Staging {
-    table: Arc<StoredTable>,
-    fact: &'static FactTable,
-    key: Vec<usize>,
     key_mask: u64,
     builders: Vec<Builder>,
     /// Facts in the builders, with their hashes still to be taken.
     pending: Vec<Candidate>,
-    candidates: Vec<Candidate>,
     masks: Vec<u64>,
-    /// The columns that hold something, by [`BATCH_ROWS`] facts.
-    filled: Vec<u64>,
-    writer: TableWriter,
+    /// Here while a batch is not full: few rows need no thread. None once it is with the thread.
+    writer: Option<Box<Writer>>,
+    thread: Option<Thread>,
+    table: Arc<StoredTable>,
+    fact: &'static FactTable,
     load_id: i64,
     recorded_at: Timestamp,
+}
+
+/// A thread that writes batches; dropped, it is waited for, so that nothing is written any more.
+struct Thread {
+    batches: Option<SyncSender<Batch>>,
+    handle: Option<JoinHandle<Result<Box<Writer>, LakeError>>>,
+}
+
+/// Facts as columns, ready to be hashed and written.
+struct Batch {
+    rows: RecordBatch,
+    candidates: Vec<Candidate>,
+    masks: Vec<u64>,
+}
+
+/// What hashes and writes the batches of a table.
+struct Writer {
+    table: Arc<StoredTable>,
+    /// Positions of the key columns.
+    key: Vec<usize>,
+    candidates: Vec<Candidate>,
+    /// The columns that hold something, by [`BATCH_ROWS`] facts.
+    filled: Vec<u64>,
+    files: TableWriter,
 }
 
 /// The facts of one table when all have come.
@@ -154,19 +182,23 @@ impl Staging {
         recorded_at: Timestamp,
     ) -> Self {
         let key: Vec<usize> = fact.key.iter().filter_map(|name| fact.position(name)).collect();
-        let writer = TableWriter::new(Arc::clone(&table), dir, format!("{prefix}-s"), scratch)
+        let files = TableWriter::new(Arc::clone(&table), dir, format!("{prefix}-s"), scratch)
             .without_index();
         Self {
             key_mask: key.iter().fold(0, |mask, at| mask | 1 << at),
-            key,
             builders: table.columns.iter().map(|column| Builder::new(column.kind)).collect(),
-            fact,
-            table,
             pending: Vec::with_capacity(BATCH_ROWS),
-            candidates: Vec::new(),
             masks: Vec::new(),
-            filled: Vec::new(),
-            writer,
+            writer: Some(Box::new(Writer {
+                table: Arc::clone(&table),
+                key,
+                candidates: Vec::new(),
+                filled: Vec::new(),
+                files,
+            })),
+            thread: None,
+            table,
+            fact,
             load_id,
             recorded_at,
         }
@@ -213,32 +245,101 @@ impl Staging {
         if self.pending.len() == BATCH_ROWS { self.flush() } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> Result<(), LakeError> {
+    /// Takes what is pending as a batch.
+    fn batch(&mut self) -> Result<Batch, LakeError> {
         let arrays: Vec<ArrayRef> = self.builders.iter_mut().map(Builder::finish).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&self.table.schema), arrays)?;
-        let hasher = Hasher::new(&self.table, &batch)?;
+        Ok(Batch {
+            rows: RecordBatch::try_new(Arc::clone(&self.table.schema), arrays)?,
+            candidates: std::mem::replace(&mut self.pending, Vec::with_capacity(BATCH_ROWS)),
+            masks: self.masks.clone(),
+        })
+    }
+
+    /// Hands a full batch to the thread.
+    fn flush(&mut self) -> Result<(), LakeError> {
+        let batch = self.batch()?;
+        let thread = match (self.thread.take(), self.writer.take()) {
+            (Some(thread), _) => thread,
+            (None, Some(writer)) => Thread::start(writer)?,
+            (None, None) => return Err(LakeError::Failed),
+        };
+        self.thread = Some(thread.hand_on(batch)?);
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> Result<Staged, LakeError> {
+        let last = self.batch()?;
+        let mut writer = match (self.thread.take(), self.writer.take()) {
+            (Some(thread), _) => thread.join()?,
+            (None, Some(writer)) => writer,
+            (None, None) => return Err(LakeError::Failed),
+        };
+        writer.write(last)?;
+        Ok(Staged {
+            table: self.table,
+            fact: self.fact,
+            key: writer.key,
+            candidates: writer.candidates,
+            masks: self.masks,
+            filled: writer.filled,
+            files: writer.files.finish()?,
+        })
+    }
+}
+
+impl Thread {
+    fn start(mut writer: Box<Writer>) -> Result<Self, LakeError> {
+        let (batches, taken) = sync_channel::<Batch>(WAITING);
+        let work = move || {
+            for batch in taken {
+                writer.write(batch)?;
+            }
+            Ok(writer)
+        };
+        let handle = std::thread::Builder::new().spawn(work).map_err(LakeError::Thread)?;
+        Ok(Self { batches: Some(batches), handle: Some(handle) })
+    }
+
+    /// Hands a batch on; where the thread has failed and takes none, returns why.
+    fn hand_on(self, batch: Batch) -> Result<Self, LakeError> {
+        let taken = self.batches.as_ref().is_some_and(|batches| batches.send(batch).is_ok());
+        if taken { Ok(self) } else { Err(self.join().err().unwrap_or(LakeError::Failed)) }
+    }
+
+    /// Waits until everything is written.
+    fn join(mut self) -> Result<Box<Writer>, LakeError> {
+        drop(self.batches.take());
+        match self.handle.take().map(JoinHandle::join) {
+            Some(Ok(done)) => done,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Err(LakeError::Failed),
+        }
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        drop(self.batches.take());
+        if let Some(handle) = self.handle.take() {
+            // The load is given up: what the thread says is of no use any more.
+            handle.join().ok();
+        }
+    }
+}
+
+impl Writer {
+    fn write(&mut self, batch: Batch) -> Result<(), LakeError> {
+        let Batch { rows, candidates, masks } = batch;
+        let hasher = Hasher::new(&self.table, &rows)?;
         let mut bytes = Vec::new();
-        for (row, mut candidate) in self.pending.drain(..).enumerate() {
-            let mask = self.masks.get(usize::from(candidate.mask)).copied().unwrap_or(0);
+        for (row, mut candidate) in candidates.into_iter().enumerate() {
+            let mask = masks.get(usize::from(candidate.mask)).copied().unwrap_or(0);
             candidate.key = hasher.key(row, &self.key, &mut bytes);
             candidate.content = hasher.content(row, mask, &mut bytes);
             self.candidates.push(candidate);
         }
-        self.filled.push(filled(&self.table, &batch));
-        self.writer.write(&batch)
-    }
-
-    pub(super) fn finish(mut self) -> Result<Staged, LakeError> {
-        self.flush()?;
-        Ok(Staged {
-            table: self.table,
-            fact: self.fact,
-            key: self.key,
-            candidates: self.candidates,
-            masks: self.masks,
-            filled: self.filled,
-            files: self.writer.finish()?,
-        })
+        self.filled.push(filled(&self.table, &rows));
+        self.files.write(&rows)
     }
 }
 
