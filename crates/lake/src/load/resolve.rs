@@ -653,19 +653,31 @@ impl Settled {
 
     /// Plans what is to be written, now that all fates are known.
     pub(super) fn plan(&self, rows: &SourceRows) -> Plan {
+        let writes = |candidate: &Candidate| {
+            matches!(candidate.fate, Fate::New | Fate::Changed) && !rows.refused(candidate.row)
+        };
+        // Most facts stand alone: their key is not stored, and no other fact of the load has it.
         let mut plan = Plan {
-            plain: vec![false; self.staged.candidates.len()],
+            plain: self.staged.candidates.iter().map(writes).collect(),
             patches: Vec::new(),
             gone: Vec::new(),
         };
         let mut stored = self.stored.iter().peekable();
-        for (start, group) in self.groups() {
+        let mut repeated = self.repeated.iter().peekable();
+        loop {
+            let of_stored = stored.peek().map(|stored| stored.start as usize);
+            let of_repeated = repeated.peek().map(|places| places.start);
+            let Some(start) = of_stored.into_iter().chain(of_repeated).min() else { break };
             let stored = stored.next_if(|stored| stored.start as usize == start).copied();
+            let end = repeated.next_if(|places| places.start == start).map(|places| places.end);
+            let group = self.order.get(start..end.unwrap_or(start + 1)).unwrap_or_default();
             let facts: Vec<usize> = self.heard(group, rows).map(|at| at as usize).collect();
-            let writes = facts.iter().any(|&position| {
-                let fate = self.staged.candidates.get(position).map(|candidate| candidate.fate);
-                matches!(fate, Some(Fate::New | Fate::Changed))
-            });
+            let writes = facts.iter().any(|&at| plan.plain.get(at) == Some(&true));
+            for &position in group {
+                if let Some(plain) = plan.plain.get_mut(position as usize) {
+                    *plain = false;
+                }
+            }
             if !writes {
                 continue;
             }
