@@ -161,12 +161,14 @@ fn an_unknown_relation_column_or_model_names_the_nearest() {
 
 #[test]
 fn every_relation_has_the_columns_that_it_declares() {
+    // These speak of loads, and the facts of this company stand in memory.
+    let of_loads = ["loads", "sources", "stored", "quarantined"];
     let built = acorn();
     for relation in crate::RELATIONS {
         let frame = built.fetch(&Rows::of(relation.name), Currency::USD).unwrap();
         let names: Vec<&str> = frame.names().iter().map(|name| &**name).collect();
         assert_eq!(names, relation.columns, "{}", relation.name);
-        assert!(frame.n_rows() > 0, "{}", relation.name);
+        assert_eq!(frame.n_rows() == 0, of_loads.contains(&relation.name), "{}", relation.name);
     }
 }
 
