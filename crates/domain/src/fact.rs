@@ -551,6 +551,25 @@ pub const TABLES: &[FactTable] = &[
             column("units_per_head", Decimal, "units that one person can work in the month"),
         ],
     },
+    FactTable {
+        name: "unmapped_record",
+        about: "a record of a connection as it came, which no preset and no mapping reads",
+        key: &["stream", "key"],
+        effective: "modified_at",
+        columns: &[
+            required("stream", Text, "connection and stream, such as `singer/invoices`"),
+            required(
+                "key",
+                Text,
+                "values of its key as a JSON list, or a hash of its content and a number",
+            ),
+            FactColumn {
+                personal: Personal::Record,
+                ..required("content", Text, "the record as JSON, word for word")
+            },
+            column("modified_at", Instant, "when the source last changed it, where it says so"),
+        ],
+    },
 ];
 
 #[cfg(test)]

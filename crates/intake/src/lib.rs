@@ -21,6 +21,7 @@ pub mod read;
 mod recipe;
 mod recognize;
 pub mod settings;
+pub mod singer;
 mod survey;
 pub mod value;
 
@@ -33,4 +34,4 @@ pub use mapping::Mapping;
 pub use preset::{Preset, presets};
 pub use read::{Control, FileSummary};
 pub use settings::{DayOrder, Rejected, Settings};
-pub use survey::{Matched, Planned, survey};
+pub use survey::{Matched, Planned, survey, survey_as};

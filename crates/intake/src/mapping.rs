@@ -26,7 +26,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::format::decode::Encoding;
-use crate::preset::{CURRENT, DELETED, Read, Shape, Totals};
+use crate::preset::{CURRENT, DELETED, FAULT, Read, Shape, Totals};
 use crate::read::constant;
 use crate::recipe::{
     BoundColumn, BoundFact, BoundWhen, DateRule, Found, Header, NumberRule, Positions, Recipe,
@@ -45,6 +45,7 @@ pub struct Mapping {
     pub encoding: Option<Encoding>,
     match_columns: Vec<String>,
     match_file: Option<String>,
+    match_stream: Option<String>,
     delimiter: Option<u8>,
     numbers: NumberStyle,
     order: Option<DayOrder>,
@@ -143,6 +144,11 @@ impl Mapping {
     /// True where the mapping speaks of a file with these columns.
     pub(crate) fn fits(&self, file: &str, header: &Header<'_>) -> bool {
         let exact = |name: &String| header.names.iter().any(|n| n.trim() == name);
+        if let Some(stream) = &self.match_stream {
+            // Staged records are named by connection and stream.
+            let named = file.split_once('/').is_some_and(|(_, name)| name == stream);
+            return named && self.match_columns.iter().all(exact) && !staged_unmapped(header);
+        }
         if !self.match_columns.is_empty() {
             let named = self.match_file.is_none() || self.names_file(file);
             return named && self.match_columns.iter().all(exact);
@@ -277,6 +283,7 @@ impl Mapping {
             until: None,
             deleted: control(DELETED),
             current: control(CURRENT),
+            fault: control(&FAULT[..1]).map(|at| (at, control(&FAULT[1..]))),
             version: if version == usize::MAX { Vec::new() } else { vec![version] },
             tidy_currency: self.normalize_currency,
             fallback: self.encoding,
@@ -293,6 +300,11 @@ impl Mapping {
             separator: Some(self.delimiter.unwrap_or(b',')),
         })
     }
+}
+
+/// True for records that were staged as they came, whatever stream they are of.
+fn staged_unmapped(header: &Header<'_>) -> bool {
+    header.names.iter().any(|name| &**name == "unmapped_content")
 }
 
 /// Matches a file name against a pattern with `*` and `?`.
@@ -442,18 +454,19 @@ impl Notes<'_> {
 
     fn mapping(&mut self, table: &DeTable<'_>) -> Mapping {
         self.keys(table, "key", &TOP);
-        let (mut match_columns, mut match_file) = (Vec::new(), None);
+        let (mut match_columns, mut match_file, mut match_stream) = (Vec::new(), None, None);
         if let Some(value) = table.get("match") {
             match value.get_ref().as_table() {
                 Some(inner) => {
-                    self.keys(inner, "key", &["columns", "file"]);
+                    self.keys(inner, "key", &["columns", "file", "stream"]);
                     match_columns = self.strings(inner, "columns");
                     match_file = self.string(inner, "file").map(|(text, _)| text);
+                    match_stream = self.string(inner, "stream").map(|(text, _)| text);
                 }
-                None => self.wrong("match", "a table with `columns` or `file`", value),
+                None => self.wrong("match", "a table with `columns`, `file` or `stream`", value),
             }
         }
-        if match_columns.is_empty() && match_file.is_none() {
+        if match_columns.is_empty() && match_file.is_none() && match_stream.is_none() {
             self.error(
                 "mapping.match",
                 "the mapping does not say which files it is for".into(),
@@ -545,6 +558,7 @@ impl Notes<'_> {
             encoding,
             match_columns,
             match_file,
+            match_stream,
             delimiter,
             numbers: NumberStyle { decimal, group, dressed: false },
             order,

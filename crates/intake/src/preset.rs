@@ -11,6 +11,7 @@ use crate::format::decode::Encoding;
 mod ads;
 mod hubspot;
 mod salesforce;
+mod singer;
 mod web;
 
 /// How a value is read. The unit is that of the fact column.
@@ -288,7 +289,9 @@ pub(crate) const fn fact(table: &'static str, columns: &'static [ColumnRule]) ->
 
 /// All presets; of two that fit, the one that reads more columns is taken, then the earlier one.
 pub fn presets() -> impl Iterator<Item = &'static Preset> {
-    [salesforce::PRESETS, hubspot::PRESETS, ads::PRESETS, web::PRESETS].into_iter().flatten()
+    [salesforce::PRESETS, hubspot::PRESETS, ads::PRESETS, web::PRESETS, singer::PRESETS]
+        .into_iter()
+        .flatten()
 }
 
 /// Columns that say that a record was deleted.
@@ -330,7 +333,11 @@ pub(crate) const LOADER: &[&str] = &[
     "_sdc_sync_started_at",
     "_dlt_load_id",
     "_dlt_id",
+    "_singer.key",
 ];
+/// Columns of staged records that break the schema of their stream: what is wrong, and with which
+/// property.
+pub(crate) const FAULT: [&str; 2] = ["_singer.fault", "_singer.property"];
 
 const fn column(name: &'static str, kind: Kind) -> FactColumn {
     FactColumn { name, kind, required: false, personal: Personal::Stray, about: "" }

@@ -331,6 +331,10 @@ impl Reading<'_> {
             return Ok(());
         }
         self.last_fault = None;
+        if let Some(refusal) = self.faulty(row) {
+            self.refuse(refusal, true);
+            return Ok(());
+        }
         match self.facts(row) {
             Ok(facts) => self.accept(row, facts),
             Err((fault, source)) if fault.fatal => {
@@ -394,6 +398,22 @@ impl Reading<'_> {
             kept.currency = Some(currency);
         }
         kept
+    }
+
+    /// Says what is wrong with a row that was found faulty when it was staged.
+    fn faulty(&mut self, row: &Row<'_>) -> Option<Refusal> {
+        let (fault, property) = self.recipe.fault?;
+        let fault = row.get(fault);
+        let message = fault.as_text()?;
+        let refusal = Refusal::new(self.place(row.line), "singer.record", message)
+            .hint("Mend the record at its source, or the schema that the tap states for it.")
+            .excerpt(&row.excerpt())
+            .kept(self.keep(row));
+        let property = property.and_then(|at| row.get(at).as_text().map(Arc::from));
+        Some(match property {
+            Some(property) => refusal.column(property),
+            None => refusal,
+        })
     }
 
     fn with_column(&self, hint: Option<String>, source: Option<usize>) -> String {

@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 
 use crate::format::decode::Encoding;
 use crate::preset::{
-    CURRENT, DELETED, Dates, EachColumn, FactRule, LOADER, Numbers, Preset, Read, Shape, Totals,
-    VERSION, When, fold, table,
+    CURRENT, DELETED, Dates, EachColumn, FAULT, FactRule, LOADER, Numbers, Preset, Read, Shape,
+    Totals, VERSION, When, fold, table,
 };
 use crate::settings::{DayOrder, Rejected, Settings};
 use crate::value::number::NumberStyle;
@@ -47,6 +47,8 @@ pub(crate) struct Recipe {
     pub(crate) until: Option<usize>,
     pub(crate) deleted: Option<usize>,
     pub(crate) current: Option<usize>,
+    /// What is wrong with a row by its own source, and with which property.
+    pub(crate) fault: Option<(usize, Option<usize>)>,
     pub(crate) version: Vec<usize>,
     pub(crate) tidy_currency: bool,
     pub(crate) fallback: Option<Encoding>,
@@ -302,6 +304,8 @@ pub(crate) fn bind_preset(
     let until = find(preset.until);
     let deleted = find(DELETED);
     let current = find(CURRENT);
+    let [fault, property] = FAULT.map(|name| find(&[name]));
+    let fault = fault.map(|at| (at, property));
     let version = VERSION.iter().filter_map(|name| find(&[name])).collect();
     for name in LOADER {
         find(&[name]);
@@ -331,6 +335,7 @@ pub(crate) fn bind_preset(
             until,
             deleted,
             current,
+            fault,
             version,
             tidy_currency: false,
             fallback: dialect.fallback,

@@ -176,6 +176,23 @@ pub fn survey(paths: &[PathBuf], settings: &Settings) -> (Vec<Planned>, Vec<Diag
     (planned, diagnostics)
 }
 
+/// Names files that were staged for reading under names of their own; the names are shown and kept,
+/// the paths are not.
+pub fn survey_as(
+    files: &[(PathBuf, Arc<str>)],
+    settings: &Settings,
+) -> (Vec<Planned>, Vec<Diagnostic>) {
+    let mut planned = Vec::new();
+    let mut diagnostics = Vec::new();
+    for (path, name) in files {
+        match plan(path, name, settings) {
+            Ok(plan) => planned.push(plan),
+            Err(rejected) => diagnostics.push(*rejected.0),
+        }
+    }
+    (planned, diagnostics)
+}
+
 fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
     Diagnostic::error("intake.unreadable", format!("`{}` cannot be read: {error}", path.display()))
         .at(Place::file(path.display().to_string()))

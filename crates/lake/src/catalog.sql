@@ -180,6 +180,11 @@ CREATE TABLE quarantine_resolved (
     PRIMARY KEY (load_id, file_index, line)
 ) STRICT;
 
+-- What is remembered of a stream of a connection between its runs: its key and its table version.
+CREATE TABLE stream_note (
+    stream TEXT PRIMARY KEY, note TEXT NOT NULL
+) STRICT;
+
 -- What the foreign tables have no column for.
 CREATE TABLE lake_file (
     data_file_id INTEGER PRIMARY KEY, load_id INTEGER NOT NULL, n_withdrawn INTEGER NOT NULL

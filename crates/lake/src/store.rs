@@ -3,10 +3,11 @@
 //! Everything that is read names its snapshot, so that a report is made from one state. Withdrawn
 //! facts are left out unless the column `withdrawn` is asked for.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, not};
 use domain::person::PersonKey;
 use domain::{Cell, Frame};
@@ -248,6 +249,28 @@ impl Lake {
         Ok(())
     }
 
+    /// Reads columns of text of a table at a snapshot, row by row, as [`Lake::scan`] does; an empty
+    /// cell is an empty text.
+    pub fn scan_texts(
+        &self,
+        snapshot: SnapshotId,
+        table: &str,
+        columns: &[&str],
+        each: &mut dyn FnMut(&[&str]) -> Result<(), LakeError>,
+    ) -> Result<(), LakeError> {
+        self.scan(snapshot, table, columns, &mut |batch| {
+            let texts: Vec<_> =
+                batch.columns().iter().filter_map(|array| array.as_string_opt::<i32>()).collect();
+            let mut row = Vec::with_capacity(texts.len());
+            for at in 0..batch.num_rows() {
+                row.clear();
+                row.extend(texts.iter().map(|t| if t.is_null(at) { "" } else { t.value(at) }));
+                each(&row)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Reads columns of one file as [`Lake::scan`] does, so that files can be read side by side.
     pub fn scan_file(
         &self,
@@ -385,6 +408,27 @@ impl Lake {
             .query_row([hash.as_str(), preset], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         found.map(|(load, at)| Ok((load, catalog::instant_from_text(&at)?))).transpose()
+    }
+
+    /// Returns what was remembered of a stream of a connection; see [`Lake::remember`].
+    pub fn remembered(&self) -> Result<BTreeMap<String, String>, LakeError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached("SELECT stream, note FROM stream_note")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Remembers of streams what their next run must know; what was remembered before is replaced.
+    pub fn remember(&self, notes: &BTreeMap<String, String>) -> Result<(), LakeError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (stream, note) in notes {
+            let sql = "INSERT INTO stream_note VALUES (?, ?)
+                       ON CONFLICT (stream) DO UPDATE SET note = excluded.note";
+            transaction.execute(sql, [stream, note])?;
+        }
+        transaction.commit()?;
+        Ok(())
     }
 
     pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {

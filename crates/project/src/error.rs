@@ -78,7 +78,12 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<lake::LakeError> for Failure {
     fn from(error: lake::LakeError) -> Self {
-        let failure = Self::world(&error);
+        let mut failure = Self::world(&error);
+        if let (lake::LakeError::Locked { .. }, Some(diagnostic)) =
+            (&error, failure.diagnostics.first_mut())
+        {
+            diagnostic.code = "lake.locked";
+        }
         match error.hint() {
             Some(hint) => failure.hint(hint),
             None => failure,

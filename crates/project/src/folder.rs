@@ -6,6 +6,7 @@
 //! mappings/*.toml           how tables are read that no preset knows
 //! .throughline/lake         the facts
 //! .throughline/derived      builds, always reproducible
+//! .throughline/staging      what is fetched, until it is loaded
 //! ```
 
 use std::fs;
@@ -58,6 +59,11 @@ impl Project {
     /// Where builds are kept.
     pub fn derived(&self) -> PathBuf {
         self.root.join(".throughline").join("derived")
+    }
+
+    /// Where what is fetched stands until it is loaded.
+    pub fn staging(&self) -> PathBuf {
+        self.root.join(".throughline").join("staging")
     }
 
     /// Reads the definitions and says all faults.

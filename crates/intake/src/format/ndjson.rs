@@ -251,7 +251,7 @@ impl<'de> Visitor<'de> for Members {
 }
 
 /// Counts how deep brackets nest outside texts, before any parser recurses.
-fn depth(text: &[u8]) -> usize {
+pub(crate) fn depth(text: &[u8]) -> usize {
     let (mut depth, mut most) = (0_usize, 0);
     let (mut quoted, mut escaped) = (false, false);
     for &byte in text {

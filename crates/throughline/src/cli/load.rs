@@ -17,8 +17,8 @@ use lake::{Lake, LakeError, LoadReport, LoadRequest, SourceFile};
 use project::Project;
 use serde_json::{Value, json};
 
-use super::Common;
 use super::user::note;
+use super::{Common, singer};
 use crate::error::{EXIT_FOUND, EXIT_OK, Failure, Kind, Outcome};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -31,11 +31,15 @@ use crate::progress::Progress;
 /// Examples:
 ///   throughline load exports/
 ///   throughline load --explain deals.csv > mappings/deals.toml
+///   tap-hubspot --config c.json | throughline load --singer --connection hubspot
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Load {
     /// Files and folders
-    #[arg(required_unless_present = "explain")]
+    #[arg(
+        required_unless_present_any = ["explain", "singer", "unmapped"],
+        conflicts_with_all = ["singer", "unmapped"]
+    )]
     paths: Vec<PathBuf>,
     /// Say how a file is read, as the draft of a mapping; nothing is loaded
     #[arg(long, value_name = "FILE")]
@@ -50,12 +54,17 @@ pub(crate) struct Load {
     /// Refuse a file that may be cut off
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    singer: singer::Args,
 }
 
 /// Loads, or explains.
 pub(crate) fn run(load: &Load, common: &Common, output: &Output) -> Outcome {
     if let Some(file) = &load.explain {
         return explain(file, output);
+    }
+    if load.singer.asked() {
+        return load.singer.run(common, output);
     }
     let project = Project::find(common.dir.as_deref())?;
     let definitions = project.definitions()?;
@@ -224,7 +233,7 @@ pub(crate) fn load_paths(
     Ok(Done { report: Some(report), planned, diagnostics })
 }
 
-fn source_file(file: &Planned) -> Result<SourceFile, Failure> {
+pub(crate) fn source_file(file: &Planned) -> Result<SourceFile, Failure> {
     let hash = blake3::Hash::from_hex(&file.content_hash).map_err(Failure::bug)?;
     Ok(SourceFile {
         name: Arc::clone(&file.name),
@@ -253,11 +262,11 @@ impl Drop for Scratch {
     }
 }
 
-fn open_or_create(folder: &Path) -> Result<Lake, Failure> {
-    if folder.join("catalog.sqlite").is_file() {
-        Ok(Lake::open(folder)?)
-    } else {
-        Ok(Lake::create(folder)?)
+/// Opens the lake, or makes it: also where its maker died before it was one.
+pub(crate) fn open_or_create(folder: &Path) -> Result<Lake, Failure> {
+    match Lake::open(folder) {
+        Err(LakeError::Missing { .. }) => Ok(Lake::create(folder)?),
+        opened => Ok(opened?),
     }
 }
 

@@ -17,6 +17,7 @@ mod person;
 mod quarantine;
 mod report;
 mod serve;
+mod singer;
 mod user;
 
 use std::ffi::OsString;
@@ -94,6 +95,9 @@ enum Command {
 /// Runs a command line and returns the exit code.
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    if singer::named(args.first()) {
+        return singer::target(&args);
+    }
     let program = match Program::try_parse_from(&args) {
         Ok(program) => program,
         Err(error) => return usage(&error, &args),

@@ -26,5 +26,6 @@ mod real_input;
 mod report;
 mod served;
 mod sign_in;
+mod singer;
 mod sources;
 mod user;
