@@ -22,6 +22,7 @@ mod recipe;
 mod recognize;
 pub mod settings;
 pub mod singer;
+pub mod source;
 mod survey;
 pub mod value;
 

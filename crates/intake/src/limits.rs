@@ -33,6 +33,10 @@ pub struct Limits {
     pub refused_floor: u64,
     /// Lines from the top in which the header is looked for.
     pub header_lines: usize,
+    /// Most bytes that are brought from a database or an object store for one load.
+    pub source_bytes: u64,
+    /// Most objects that are brought from an object store for one load.
+    pub source_files: usize,
 }
 
 impl Default for Limits {
@@ -49,6 +53,8 @@ impl Default for Limits {
             refused_share: 0.01,
             refused_floor: 100,
             header_lines: 30,
+            source_bytes: 64 * 1024 * MIB,
+            source_files: 10_000,
         }
     }
 }

@@ -249,7 +249,8 @@ impl Server {
                     "Set PGPASSWORD, or write it into ~/.pgpass (readable by you only).",
                 );
             }
-            let code = if error.is_closed() { "postgres.lost" } else { "postgres.unreachable" };
+            let never = text.starts_with("error connecting") || text.starts_with("timeout");
+            let code = if never { "postgres.unreachable" } else { "postgres.lost" };
             return Fault::new(
                 code,
                 format!("{place}: {text}"),

@@ -6,7 +6,7 @@
 //! mappings/*.toml           how tables are read that no preset knows
 //! .throughline/lake         the facts
 //! .throughline/derived      builds, always reproducible
-//! .throughline/staging      what is fetched, until it is loaded
+//! .throughline/staging      what is brought from elsewhere while it is read
 //! ```
 
 use std::fs;
@@ -56,14 +56,14 @@ impl Project {
         self.root.join(".throughline").join("lake")
     }
 
+    /// Where what is brought from elsewhere stands while it is read.
+    pub fn staging(&self) -> PathBuf {
+        self.root.join(".throughline").join("staging")
+    }
+
     /// Where builds are kept.
     pub fn derived(&self) -> PathBuf {
         self.root.join(".throughline").join("derived")
-    }
-
-    /// Where what is fetched stands until it is loaded.
-    pub fn staging(&self) -> PathBuf {
-        self.root.join(".throughline").join("staging")
     }
 
     /// Reads the definitions and says all faults.

@@ -10,7 +10,8 @@ use sample::{Dirt, Layout, Plan};
 use serde_json::json;
 
 use super::Common;
-use super::load::{load_paths, settings};
+use super::fetch::Sources;
+use super::load::{load_sources, settings};
 use crate::error::{EXIT_OK, Failure, Outcome};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -136,7 +137,14 @@ fn load(project: &Project, drops: &[(Date, PathBuf)], output: &Output) -> Result
         output.remark(&format!("loading the extract of {day}"));
         let recorded_at = definitions.calendar().end_of_day(*day);
         let paths = [folder.clone()];
-        let done = load_paths(project, &settings, &paths, Some(recorded_at), false, output)?;
+        let done = load_sources(
+            project,
+            &settings,
+            &Sources::files(&paths),
+            Some(recorded_at),
+            false,
+            output,
+        )?;
         if let Some(report) = done.report {
             let rows = report.rows;
             output.remark(&format!(

@@ -17,25 +17,29 @@ use lake::{Lake, LakeError, LoadReport, LoadRequest, SourceFile};
 use project::Project;
 use serde_json::{Value, json};
 
+use super::fetch::{From, Sources};
 use super::user::note;
 use super::{Common, singer};
 use crate::error::{EXIT_FOUND, EXIT_OK, Failure, Kind, Outcome};
 use crate::output::Output;
 use crate::progress::Progress;
 
-/// Load exports: files and folders of CSV (also .gz), XLSX, NDJSON and Parquet
+/// Load exports: files and folders of CSV (also .gz), XLSX, NDJSON and Parquet; tables of a
+/// PostgreSQL database; objects of a store that speaks S3
 ///
-/// Files are recognized by their headers. Loading the same thing twice changes nothing. Rows that
+/// Files are recognized by their headers, tables by their columns. Loading the same thing twice changes nothing. Rows that
 /// cannot be read go to quarantine: read = loaded + known + quarantined.
 ///
 /// Examples:
 ///   throughline load exports/
+///   throughline load postgres://reader@db.example/crm --tables 'salesforce.*'
+///   throughline load s3://bucket/exports/
 ///   throughline load --explain deals.csv > mappings/deals.toml
 ///   tap-hubspot --config c.json | throughline load --singer --connection hubspot
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Load {
-    /// Files and folders
+    /// Files, folders, postgres://USER@HOST/DATABASE, s3://BUCKET/PREFIX
     #[arg(
         required_unless_present_any = ["explain", "singer", "unmapped"],
         conflicts_with_all = ["singer", "unmapped"]
@@ -56,6 +60,8 @@ pub(crate) struct Load {
     strict: bool,
     #[command(flatten)]
     singer: singer::Args,
+    #[command(flatten)]
+    from: From,
 }
 
 /// Loads, or explains.
@@ -70,7 +76,11 @@ pub(crate) fn run(load: &Load, common: &Common, output: &Output) -> Outcome {
     let definitions = project.definitions()?;
     let recorded_at = recorded_at(load.known_on, &definitions)?;
     let settings = settings(&project, &definitions, load.strict)?;
-    let done = load_paths(&project, &settings, &load.paths, recorded_at, load.dry_run, output)?;
+    if load.from.lists() {
+        return load.from.list(&project, &settings, &load.paths, output);
+    }
+    let sources = load.from.bring(&project, &settings, &load.paths, output)?;
+    let done = load_sources(&project, &settings, &sources, recorded_at, load.dry_run, output)?;
     if let Some(LoadReport { load_id: Some(id), rows, .. }) = &done.report
         && !load.dry_run
     {
@@ -135,21 +145,24 @@ pub(crate) fn settings(
 }
 
 /// Loads files and folders in one commit.
-pub(crate) fn load_paths(
+pub(crate) fn load_sources(
     project: &Project,
     settings: &Settings,
-    paths: &[PathBuf],
+    sources: &Sources,
     recorded_at: Option<Timestamp>,
     dry_run: bool,
     output: &Output,
 ) -> Result<Done, Failure> {
+    let paths = &sources.paths;
     for path in paths {
         if !path.exists() {
             let message = format!("{} does not exist", path.display());
             return Err(Failure::usage(message, "Name a file or a folder, for example exports/."));
         }
     }
-    let (planned, mut diagnostics) = intake::survey(paths, settings);
+    let (planned, surveyed) = intake::survey(paths, settings);
+    let mut diagnostics = sources.diagnostics.clone();
+    diagnostics.extend(surveyed);
     let (planned, left_out): (Vec<_>, Vec<_>) =
         planned.into_iter().partition(|file| !matches!(file.shape(), Shape::Skip(_)));
     for file in &left_out {
@@ -162,8 +175,8 @@ pub(crate) fn load_paths(
     if planned.is_empty() {
         let kind = Kind::Input;
         if diagnostics.is_empty() {
-            let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-            let message = format!("{} holds no file that is recognized", names.join(", "));
+            let names = sources.names.join(", ");
+            let message = format!("{names} holds no file that is recognized");
             return Err(Failure::new(kind, "load.nothing", message)
                 .hint("Name a folder with CSV, XLSX, NDJSON or Parquet files."));
         }
@@ -178,7 +191,7 @@ pub(crate) fn load_paths(
         // Taken as late as this, so that a load that began later and ended sooner is no obstacle.
         recorded_at: recorded_at.unwrap_or_else(Timestamp::now),
         author: None,
-        message: Some(paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" ")),
+        message: Some(sources.names.join(" ")),
         files: planned.iter().map(source_file).collect::<Result<_, Failure>>()?,
     };
     let mut loading = lake.begin(request).map_err(|error| match (&error, recorded_at) {

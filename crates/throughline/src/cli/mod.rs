@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod digest;
 mod erase;
+mod fetch;
 mod init;
 mod journey_file;
 mod load;

@@ -221,7 +221,7 @@ fn each_reader_gets_their_own_figures_once_a_week_whatever_fails_in_between() {
 }
 
 /// Makes a certificate for this machine, or says that the test is skipped.
-fn certificate(folder: &Path) -> Option<(String, String)> {
+pub(crate) fn certificate(folder: &Path) -> Option<(String, String)> {
     let file = |name: &str| folder.join(name).to_str().expect("a path that is text").to_owned();
     let (certificate, key) = (file("certificate.pem"), file("key.pem"));
     let about = "[req]\ndistinguished_name = name\nx509_extensions = more\nprompt = no\n\

@@ -19,6 +19,8 @@ mod erase;
 mod health;
 mod hostile;
 mod method;
+mod objects;
+mod postgres;
 mod program;
 #[path = "../../../oidc/tests/oidc/provider.rs"]
 mod provider;
