@@ -279,6 +279,29 @@ mod tests {
     }
 
     #[test]
+    fn each_instant_is_in_one_period_and_the_periods_make_the_year() {
+        // A fiscal year from February, in a zone whose clocks change within it.
+        let calendar = calendar(2);
+        let names = ["2026Q1", "2026Q2", "2026Q3", "2026Q4"];
+        let quarters = names.map(|name| calendar.period(name).unwrap());
+        let year = calendar.period("2026").unwrap();
+        assert_eq!((year.from, year.to), (date(2025, 2, 1), date(2026, 1, 31)));
+        assert_eq!(quarters.iter().map(Period::n_days).sum::<i64>(), year.n_days());
+        for quarter in &quarters {
+            // Midnight in the reporting zone is the first moment of the day, not the last one.
+            let first = quarter.from.to_zoned(calendar.zone.clone()).unwrap().timestamp();
+            let before = first - Span::new().microseconds(1);
+            let at = |instant| {
+                let day = calendar.day(instant);
+                quarters.iter().filter(|quarter| quarter.contains(day)).count()
+            };
+            assert!(quarter.contains(calendar.day(first)) && at(first) == 1, "{quarter}");
+            assert!(!quarter.contains(calendar.day(before)), "{quarter}");
+            assert_eq!(at(before), usize::from(year.contains(calendar.day(before))), "{quarter}");
+        }
+    }
+
+    #[test]
     fn the_last_complete_quarter_ends_on_or_before_the_day() {
         assert_eq!(calendar(1).last_complete_quarter(date(2026, 9, 30)).label, "2026Q3");
         assert_eq!(calendar(1).last_complete_quarter(date(2026, 10, 1)).label, "2026Q3");

@@ -5,8 +5,9 @@
 //! [`Planned::read`] then streams the rows of one file as facts or refusals.
 //!
 //! This crate knows neither lake nor catalog and keeps no state: what a file says twice, or says
-//! against an earlier load, is settled where facts are stored. Of an e-mail address only
-//! hash and domain leave it, except within a refused row, which is handed on as it was read. No bytes make it panic; a file counts as a whole or not at all.
+//! against an earlier load, is settled where facts are stored. An e-mail address leaves it in
+//! `identity` and in refused rows only, which are handed on as they were read. No bytes make it
+//! panic; a file counts as a whole or not at all.
 
 mod again;
 mod draft;
@@ -32,7 +33,7 @@ pub use kept::Broken;
 pub use limits::Limits;
 pub use lookups::Lookups;
 pub use mapping::Mapping;
-pub use preset::{Preset, presets};
+pub use preset::{Preset, is_lookup, presets};
 pub use read::{Control, FileSummary};
 pub use settings::{DayOrder, Rejected, Settings};
 pub use survey::{Matched, Planned, survey, survey_as};

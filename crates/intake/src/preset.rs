@@ -146,6 +146,11 @@ pub struct FactRule {
     pub withdraws: bool,
 }
 
+/// True for the id of a preset whose files help to read others and make no facts.
+pub fn is_lookup(id: &str) -> bool {
+    presets().any(|preset| preset.id == id && matches!(preset.shape, Shape::Lookup(_)))
+}
+
 /// What a file is read for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {

@@ -636,6 +636,13 @@ impl Reading<'_> {
                 self.positions.push((fact.table, at));
                 at
             };
+            if let Cell::Instant(when) = cell_at(&fact.cells, at.effective)
+                && self.settings.now.is_some_and(|now| *when > now)
+            {
+                self.remark("value.time-future", &place, || {
+                    format!("time in the future: `{when}`; it counts from that day on")
+                });
+            }
             for (name, position) in at.money {
                 let Cell::Decimal(amount) = cell_at(&fact.cells, position) else { continue };
                 let currency = match cell_at(&fact.cells, at.currency) {

@@ -68,6 +68,8 @@ pub(crate) struct Positions {
     pub(crate) responded: Option<usize>,
     pub(crate) invalid: Option<usize>,
     pub(crate) invalid_reason: Option<usize>,
+    /// When the fact happened.
+    pub(crate) effective: Option<usize>,
     /// Columns of money, with their names.
     pub(crate) money: [(&'static str, Option<usize>); 3],
 }
@@ -87,6 +89,7 @@ impl Positions {
             responded: at("responded"),
             invalid: at("invalid"),
             invalid_reason: at("invalid_reason"),
+            effective: at(table.effective),
             money: ["amount", "budget", "actual_cost"].map(|name| (name, at(name))),
         }
     }

@@ -26,6 +26,8 @@ pub struct Settings {
     pub mappings: Vec<Mapping>,
     /// What match keys are made with: the key of the lake that the facts go to.
     pub person_key: PersonKey,
+    /// When the rows are learned: a later time in them is remarked on. `None` looks at no time.
+    pub now: Option<jiff::Timestamp>,
     /// True where a file that may be cut off is refused rather than read with a warning.
     pub strict: bool,
 }
@@ -39,6 +41,7 @@ impl Default for Settings {
             limits: Limits::default(),
             mappings: Vec::new(),
             person_key: PersonKey::new([0; 32]),
+            now: None,
             strict: false,
         }
     }

@@ -26,7 +26,7 @@ use rusqlite::{TransactionBehavior, params};
 use serde::Serialize;
 
 use self::retry::Retrying;
-pub use self::retry::{RefusedKey, RefusedRow, Try};
+pub use self::retry::{RETRY, RefusedKey, RefusedRow, Try};
 use self::staging::{QuarantineWriter, SourceRows, Staging};
 use crate::catalog::{self, Commit, SnapshotId, TableChange};
 use crate::cells::{self, Misfit};
@@ -391,7 +391,8 @@ impl<'a> Loading<'a> {
         for (file, refusal) in settled.refusals.drain(..) {
             self.refuse(file, refusal)?;
         }
-        let resolved = self.settle_retries();
+        let mut resolved = self.settle_retries();
+        resolved.extend(self.lake.read_anew(&self.files)?);
         self.rows.count(&mut self.files);
         let rows = total(&self.files)?;
 

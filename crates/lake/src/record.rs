@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::catalog::{self, SnapshotId};
 use crate::error::LakeError;
-use crate::load::RefusedKey;
+use crate::load::{RETRY, RefusedKey};
 use crate::schema::QUARANTINE;
 use crate::store::Lake;
 
@@ -120,6 +120,9 @@ impl Lake {
                 loads.push(LoadRecord { load_id, recorded_at, files: Vec::new() });
             }
             let Some(preset) = row.get::<_, Option<String>>(2)? else { continue };
+            if preset == RETRY {
+                continue;
+            }
             // A mapping is named with the hash of its text; its versions are one source.
             let source = preset.split('@').next().unwrap_or(&preset);
             if let Some(load) = loads.last_mut() {

@@ -182,6 +182,13 @@ impl Lake {
         catalog::snapshot_as_of(&self.connection(), at)
     }
 
+    /// Returns the time of the clock, or that of the newest load where the clock was set back
+    /// since: the order of loads does not hang on it.
+    pub fn now(&self) -> Result<Timestamp, LakeError> {
+        let newest = catalog::head(&self.connection())?.recorded_at()?;
+        Ok(Timestamp::now().max(newest))
+    }
+
     /// Returns a hash that is equal only for the same state of the same lake: a key for what is
     /// derived from it.
     pub fn identity(&self, snapshot: SnapshotId) -> String {

@@ -1,6 +1,6 @@
 //! Loads: what is kept, what changes, what was known when.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod common;
 
@@ -8,7 +8,7 @@ use common::{at, deal, fact, request, row, versioned};
 use domain::fact::{Fact, Refusal, SourceRow};
 use domain::{Cell, Place};
 use lake::load::FileStatus;
-use lake::{Lake, LakeError, LoadReport, SnapshotId};
+use lake::{Lake, LakeError, LoadReport, Show, SnapshotId, Try};
 
 const MONDAY: &str = "2026-03-02T08:00:00Z";
 const TUESDAY: &str = "2026-03-03T08:00:00Z";
@@ -530,4 +530,97 @@ fn a_failure_beside_the_reading_ends_the_load_and_leaves_nothing_behind() {
     assert_eq!(lake.newest().unwrap(), None);
     std::fs::create_dir(&folder).unwrap();
     assert_eq!(lake.load(request(MONDAY, &["deals.csv"]), many()).unwrap().rows.loaded, 28_971);
+}
+
+/// Tries all refused rows again as they were kept.
+fn retry(lake: &Lake, when: &str) -> LoadReport {
+    let rows = lake.refused().unwrap();
+    let mut tries = Vec::new();
+    for refused in &rows {
+        let facts = refused.facts().expect("rows that the lake refused are kept as facts");
+        let row = SourceRow::Accepted { place: refused.place(), facts };
+        tries.push(Try { file: 0, key: refused.key, row });
+    }
+    lake.retry(request(when, &["deals.csv"]), tries).unwrap().commit().unwrap()
+}
+
+#[test]
+fn a_refused_row_is_taken_once_it_fits_and_the_past_stays_as_it_was() {
+    let (_dir, lake) = new_lake();
+    let id = |id: &str| ("id", Cell::text(id));
+    let owner = fact("opportunity", &[id("new"), ("owner", Cell::text("kim"))], "deals.csv", 4);
+    counts(&load(&lake, MONDAY, vec![deal("a", "open", "10", 2), owner]), 2, 1, 0, 1);
+    // Nothing has changed: the row is refused again, stays, and is not stored a second time.
+    let early = retry(&lake, TUESDAY);
+    assert_eq!((early.load_id, early.snapshot), (None, None));
+    counts(&early, 1, 0, 0, 1);
+    assert_eq!(lake.quarantine(None).unwrap().n_rows(), 1);
+    load(&lake, TUESDAY, vec![deal("new", "open", "7", 2)]);
+    let late = retry(&lake, WEDNESDAY);
+    counts(&late, 1, 1, 0, 0);
+    assert_eq!(now(&lake), ["a open 10", "new open 7 kim"]);
+    let lines = lake.frame(lake.newest().unwrap().unwrap(), "opportunity", &["id", "source_line"]);
+    let lines = lines.unwrap();
+    let line = |row| (lines.cell("id", row).to_string(), lines.cell("source_line", row));
+    assert!((0..2).map(line).any(|found| found == ("new".to_owned(), Cell::Integer(4))));
+    // Resolved now, in quarantine as of then.
+    assert_eq!(lake.quarantine(None).unwrap().n_rows(), 0);
+    let then = lake.snapshot_as_of(at(TUESDAY)).unwrap().unwrap();
+    assert_eq!(lake.quarantine_at(then, Show::default()).unwrap().n_rows(), 1);
+    let all = Show { resolved: true, ..Show::default() };
+    let all = lake.quarantine_at(late.snapshot.unwrap(), all).unwrap();
+    assert_eq!(all.cell("resolved_by", 0), Cell::Integer(late.load_id.unwrap()));
+    assert!(lake.refused().unwrap().is_empty());
+    for entry in lake.loads().unwrap() {
+        assert_eq!(entry.n_read, entry.n_loaded + entry.n_known + entry.n_quarantined);
+    }
+}
+
+#[test]
+fn a_row_that_was_refused_long_ago_does_not_overrule_what_came_later() {
+    let (_dir, lake) = new_lake();
+    let mut early = deal("a", "open", "1", 2);
+    early.cells[5] = Cell::Decimal("0.00000000001".parse().unwrap());
+    counts(&load(&lake, MONDAY, vec![early]), 1, 0, 0, 1);
+    load(&lake, TUESDAY, vec![deal("a", "won", "20", 2)]);
+    let key = lake.refused().unwrap()[0].key;
+    let tries = vec![Try { file: 0, key, row: row(deal("a", "open", "1", 2)) }];
+    let report = lake.retry(request(WEDNESDAY, &["deals.csv"]), tries).unwrap().commit().unwrap();
+    counts(&report, 1, 0, 1, 0);
+    assert_eq!(now(&lake), ["a won 20"]);
+    assert!(lake.refused().unwrap().is_empty(), "what it says has been overruled: it is resolved");
+}
+
+#[test]
+fn rows_that_contradict_each_other_stay_until_one_is_right() {
+    let (_dir, lake) = new_lake();
+    let version = "2026-02-01T00:00:00Z";
+    let rows =
+        || ["won", "lost"].map(|stage| versioned(deal("a", stage, "1", 2), version)).to_vec();
+    let mut both = rows();
+    both[1].place = Place::line("deals.csv", 3);
+    counts(&load(&lake, MONDAY, both), 2, 0, 0, 2);
+    let report = retry(&lake, TUESDAY);
+    counts(&report, 2, 0, 0, 2);
+    assert_eq!((report.load_id, lake.refused().unwrap().len()), (None, 2));
+}
+
+#[test]
+fn a_file_that_is_read_anew_through_another_mapping_settles_its_refused_rows() {
+    let (_dir, lake) = new_lake();
+    let refused = |line| {
+        let refusal = Refusal::new(Place::line("deals.csv", line), "value.number", "no number");
+        (0, SourceRow::Refused(refusal))
+    };
+    let first = lake.load(request(MONDAY, &["deals.csv"]), [refused(2), refused(3)]).unwrap();
+    counts(&first, 2, 0, 0, 2);
+    // The same content through another layout: one of the two rows can be read by now.
+    let mut again = request(TUESDAY, &["deals.csv"]);
+    again.files[0].hash = request(MONDAY, &["deals.csv"]).files[0].hash;
+    again.files[0].preset = "mapping deals.toml".to_owned();
+    lake.load(again, [(0, row(deal("a", "open", "1", 2))), refused(3)]).unwrap();
+    let left = lake.quarantine(None).unwrap();
+    assert_eq!((left.n_rows(), left.cell("load_id", 0)), (1, Cell::Integer(2)));
+    let then = lake.quarantine_at(first.snapshot.unwrap(), Show::default()).unwrap();
+    assert_eq!(then.n_rows(), 2);
 }

@@ -1,5 +1,7 @@
 //! What a reader should know about the facts before believing a figure, counted during the build.
 
+use std::collections::BTreeMap;
+
 use domain::frame::Test;
 use domain::{Caveat, Cell, Filter, Rows};
 use serde::{Deserialize, Serialize};
@@ -55,6 +57,9 @@ pub(crate) struct Notes {
     pub(crate) future: Vec<(String, u64)>,
     /// True where the same facts may say something else on a later day.
     pub(crate) changes_later: bool,
+    /// Deals that may stand twice, with their money, and the deals themselves while they are few.
+    pub(crate) alike: Pile,
+    pub(crate) alike_ids: Vec<String>,
 }
 
 fn count(n: u64, one: &str, many: &str) -> String {
@@ -177,12 +182,30 @@ fn of_deals(notes: &Notes, said: &mut Vec<Caveat>) {
             rows().only(Filter::present("account_id")).only(Filter::is("segment", "unknown"));
         say("deals-account-not-found", text, rows);
     }
+    if notes.alike.n > 0 {
+        let pile = &notes.alike;
+        let text = format!(
+            "{}{} may stand twice: same account, same amount, closing within a week of another. All \
+             of them count until the source says otherwise.",
+            deals(pile.n),
+            worth(pile)
+        );
+        let ids = texts(notes.alike_ids.iter().cloned());
+        if notes.alike_ids.is_empty() {
+            said.push(Caveat::new("deals-alike", text));
+        } else {
+            said.push(Caveat::new("deals-alike", text).rows(rows().only(is("id", ids))));
+        }
+    }
+    let mut say = |code, text: String, rows| said.push(Caveat::new(code, text).rows(rows));
     if !notes.lead_sources_unmapped.is_empty() {
-        let parts: Vec<String> = notes
-            .lead_sources_unmapped
-            .iter()
-            .map(|(value, n)| format!("`{value}` ({n})"))
-            .collect();
+        // Spellings that differ in case and blanks are one value; the rows have each as it stands.
+        let mut values: BTreeMap<String, (&str, u64)> = BTreeMap::new();
+        for (value, n) in &notes.lead_sources_unmapped {
+            values.entry(value.trim().to_lowercase()).or_insert((value.trim(), 0)).1 += n;
+        }
+        let parts: Vec<String> =
+            values.values().map(|(value, n)| format!("`{value}` ({n})")).collect();
         let text = format!("Lead sources that fit no channel rule: {}.", parts.join(", "));
         let values = texts(notes.lead_sources_unmapped.iter().map(|(value, _)| value.clone()));
         say("lead-sources-unmapped", text, rows().only(is("lead_source", values)));

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use domain::definition::State;
-use domain::{MixedMoney, Money};
+use domain::{Currency, MixedMoney, Money};
 use jiff::civil::Date;
 
 use super::caveats::{Notes, Pile};
 use super::days;
+use super::names::NONE;
 use super::spend::Spend;
 use super::tables::{Making, Row};
 
@@ -24,6 +25,41 @@ fn pile(amounts: impl Iterator<Item = Option<Money>>) -> Pile {
     }
     let parts: Vec<String> = total.amounts().map(|money| money.to_string()).collect();
     found.amounts = parts.join(", ");
+    found
+}
+
+/// Days within which two deals of one account and amount close that may be one deal entered twice.
+const ALIKE_DAYS: i64 = 7;
+
+/// So many of them are listed one by one.
+const ALIKE_SHOWN: usize = 500;
+
+/// Finds deals that may stand twice in the source: one account, one amount, closing within a week.
+fn alike(rows: &[Row<'_>]) -> Vec<(String, Money)> {
+    let mut groups: BTreeMap<(u32, Currency, i64), Vec<(Date, &str, Money)>> = BTreeMap::new();
+    for Row { deal, .. } in rows {
+        if let (Some(amount), Some(close_on)) = (deal.amount, deal.close_on)
+            && deal.account != NONE
+            && amount.minor != 0
+        {
+            let key = (deal.account, amount.currency, amount.minor);
+            groups.entry(key).or_default().push((close_on, &deal.id, amount));
+        }
+    }
+    let mut found = Vec::new();
+    for mut deals in groups.into_values().filter(|deals| deals.len() > 1) {
+        deals.sort_unstable_by_key(|(day, id, _)| (*day, *id));
+        let near = |at: usize, other: Option<usize>| {
+            let day = |at: usize| deals.get(at).map(|(day, ..)| i64::from(days::number(*day)));
+            let other = other.and_then(day);
+            day(at).zip(other).is_some_and(|(a, b)| (a - b).abs() <= ALIKE_DAYS)
+        };
+        for (at, (_, id, amount)) in deals.iter().enumerate() {
+            if near(at, at.checked_sub(1)) || near(at, Some(at + 1)) {
+                found.push(((*id).to_owned(), *amount));
+            }
+        }
+    }
     found
 }
 
@@ -82,8 +118,15 @@ impl Making<'_> {
             || closes_later.n > 0
             || self.identity.converts_later
             || self.spends.costs_later;
+        let alike = alike(rows);
         Notes {
             changes_later,
+            alike: pile(alike.iter().map(|(_, money)| Some(*money))),
+            alike_ids: if alike.len() > ALIKE_SHOWN {
+                Vec::new()
+            } else {
+                alike.into_iter().map(|(id, _)| id).collect()
+            },
             not_converted: of(&|row| {
                 let created = days::date(self.days.day(row.deal.created));
                 let day = row.deal.close_on.unwrap_or(created);

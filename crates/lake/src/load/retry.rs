@@ -4,7 +4,7 @@
 //! the transaction of the load that took it. So a row refused on one day is in quarantine as of
 //! that day for ever. Rows that are refused again stay as they are and are not stored twice.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::fact::{Fact, FactTable, SourceRow};
@@ -12,8 +12,9 @@ use domain::{Cell, Frame, Place};
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::{LoadRequest, Loading, Prepared, kept};
+use super::{FileReport, FileStatus, LoadRequest, Loading, Prepared, kept};
 use crate::catalog::SnapshotId;
+use crate::cells::View;
 use crate::error::LakeError;
 use crate::schema::QUARANTINE;
 use crate::store::Lake;
@@ -39,6 +40,10 @@ impl RefusedKey {
         Self { load_id: number("load_id"), file_index: number("file_index"), line: number("line") }
     }
 }
+
+/// What the files of a load of refused rows are read by: they are no source of their own, and their
+/// rows were counted as read before.
+pub const RETRY: &str = "retry";
 
 /// A row of the quarantine that no later load has taken.
 #[derive(Clone, Debug)]
@@ -107,6 +112,15 @@ impl Lake {
         Ok(rows)
     }
 
+    /// Returns what read the files of a load: names of presets and mappings.
+    pub fn presets(&self, load_id: i64) -> Result<Vec<String>, LakeError> {
+        let connection = self.connection();
+        let sql = "SELECT DISTINCT preset FROM load_file WHERE load_id = ? ORDER BY preset";
+        let mut statement = connection.prepare_cached(sql)?;
+        let presets = statement.query_map([load_id], |row| row.get(0))?;
+        Ok(presets.collect::<Result<_, _>>()?)
+    }
+
     /// Returns the load that took each resolved row, as known at a snapshot.
     pub(crate) fn resolved(
         &self,
@@ -139,44 +153,117 @@ impl Lake {
         loading.prepare()
     }
 
-    /// Drops facts without a version whose key a later load has stored: a row that was refused in
-    /// January must not overrule what was loaded in February.
+    /// Lists the refused rows of files that are read anew, as a whole, through another layout: what
+    /// is refused this time is refused by this load.
+    pub(super) fn read_anew(&self, files: &[FileReport]) -> Result<Vec<RefusedKey>, LakeError> {
+        let sql =
+            "SELECT load_id, file_index FROM load_file WHERE content_hash = ? AND preset <> ?";
+        let mut before: HashSet<(i64, i64)> = HashSet::new();
+        for file in files.iter().filter(|file| file.status == FileStatus::New) {
+            let connection = self.connection();
+            let mut statement = connection.prepare_cached(sql)?;
+            let found = statement.query_map([&file.hash, &file.preset], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            })?;
+            before.extend(found.collect::<Result<Vec<_>, _>>()?);
+        }
+        let (Some(snapshot), false) = (self.newest()?, before.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let frame = self.frame(snapshot, QUARANTINE, &["load_id", "file_index", "line"])?;
+        let resolved = self.resolved(snapshot)?;
+        let mut keys: Vec<RefusedKey> = (0..frame.n_rows())
+            .map(|row| RefusedKey::of(&frame, row))
+            .filter(|key| before.contains(&(key.load_id, key.file_index)))
+            .filter(|key| !resolved.contains_key(key))
+            .collect();
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    /// Leaves what a later load has said about the same key, where the source states no versions: a
+    /// row that was refused in January must not overrule what was loaded in February. A row that
+    /// carries too little to make a fact, and was refused for that, fills what stands empty.
     fn leave_newer(&self, tries: &mut [Try]) -> Result<(), LakeError> {
         let Some(snapshot) = self.newest()? else { return Ok(()) };
-        let mut wanted: HashMap<&'static str, (&'static FactTable, HashSet<Arc<str>>)> =
-            HashMap::new();
+        let mut wanted: BTreeMap<&'static str, Wanted> = BTreeMap::new();
         for fact in tries.iter().flat_map(|one| facts(&one.row)).filter(|f| f.version.is_none()) {
-            let entry =
-                wanted.entry(fact.table.name).or_insert_with(|| (fact.table, HashSet::new()));
-            entry.1.insert(fact.key());
+            let wanted = wanted.entry(fact.table.name).or_insert_with(|| Wanted::new(fact.table));
+            wanted.keys.insert(fact.key());
         }
-        let mut stored: HashMap<(&'static str, Arc<str>), i64> = HashMap::new();
-        let mut tables: Vec<_> = wanted.into_values().collect();
-        tables.sort_unstable_by_key(|(table, _)| table.name);
-        for (table, keys) in tables {
-            let mut columns: Vec<&str> = table.key.to_vec();
+        let mut stored: HashMap<(&'static str, Arc<str>), StoredRow> = HashMap::new();
+        for (name, wanted) in wanted {
+            let table = Arc::clone(self.table(name)?);
+            let mut columns: Vec<&str> = wanted.table.columns.iter().map(|c| c.name).collect();
             columns.extend(["load_id", "withdrawn"]);
-            let frame = self.frame(snapshot, table.name, &columns)?;
-            for row in 0..frame.n_rows() {
-                let parts: Vec<String> =
-                    table.key.iter().map(|name| frame.cell(name, row).to_string()).collect();
-                let key: Arc<str> = parts.join("\u{1f}").into();
-                if let (true, Cell::Integer(load)) =
-                    (keys.contains(&key), frame.cell("load_id", row))
-                {
-                    stored.insert((table.name, key), load);
+            self.scan(snapshot, name, &columns, &mut |batch| {
+                let views = columns
+                    .iter()
+                    .zip(batch.columns())
+                    .map(|(column, array)| View::of(table.column(column)?.kind, array));
+                let views: Vec<View<'_>> = views.collect::<Result<_, LakeError>>()?;
+                let cell = |at: usize, row| views.get(at).map_or(Cell::Null, |v| v.cell(row));
+                for row in 0..batch.num_rows() {
+                    let parts: Vec<String> =
+                        wanted.key.iter().map(|&at| cell(at, row).to_string()).collect();
+                    let key: Arc<str> = parts.join("\u{1f}").into();
+                    if !wanted.keys.contains(&key) {
+                        continue;
+                    }
+                    let width = wanted.table.columns.len();
+                    let Cell::Integer(load_id) = cell(width, row) else { continue };
+                    let full = |at: &usize| !cell(*at, row).is_null();
+                    let full =
+                        (0..width.min(64)).filter(full).fold(0_u64, |mask, at| mask | 1 << at);
+                    stored.insert((name, key), StoredRow { load_id, full });
                 }
-            }
+                Ok(())
+            })?;
         }
         for Try { key, row, .. } in tries {
             let SourceRow::Accepted { facts, .. } = row else { continue };
-            facts.retain(|fact| {
-                let newer = stored.get(&(fact.table.name, fact.key()));
-                fact.version.is_some() || newer.is_none_or(|&load| load <= key.load_id)
+            facts.retain_mut(|fact| {
+                let Some(newer) = stored.get(&(fact.table.name, fact.key())) else { return true };
+                if fact.version.is_some() || newer.load_id <= key.load_id {
+                    return true;
+                }
+                if partial(fact) && !fact.deleted {
+                    fact.carried &= !newer.full;
+                    return fact.carried != 0;
+                }
+                false
             });
         }
         Ok(())
     }
+}
+
+/// Keys of a table that refused rows speak of.
+struct Wanted {
+    table: &'static FactTable,
+    /// Positions of the key columns.
+    key: Vec<usize>,
+    keys: HashSet<Arc<str>>,
+}
+
+impl Wanted {
+    fn new(table: &'static FactTable) -> Self {
+        let key = table.key.iter().filter_map(|name| table.position(name)).collect();
+        Self { table, key, keys: HashSet::new() }
+    }
+}
+
+/// What is stored of a key.
+struct StoredRow {
+    load_id: i64,
+    /// The columns that hold a value.
+    full: u64,
+}
+
+/// True where a source does not carry all that its table requires.
+fn partial(fact: &Fact) -> bool {
+    let required = fact.table.columns.iter().enumerate().filter(|(_, column)| column.required);
+    required.fold(0_u64, |mask, (at, _)| mask | 1 << at) & !fact.carried != 0
 }
 
 fn facts(row: &SourceRow) -> &[Fact] {

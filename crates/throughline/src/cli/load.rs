@@ -75,7 +75,8 @@ pub(crate) fn run(load: &Load, common: &Common, output: &Output) -> Outcome {
     let project = Project::find(common.dir.as_deref())?;
     let definitions = project.definitions()?;
     let recorded_at = recorded_at(load.known_on, &definitions)?;
-    let settings = settings(&project, &definitions, load.strict)?;
+    let mut settings = settings(&project, &definitions, load.strict)?;
+    settings.now = Some(recorded_at.unwrap_or_else(Timestamp::now));
     if load.from.lists() {
         return load.from.list(&project, &settings, &load.paths, output);
     }
@@ -189,7 +190,10 @@ pub(crate) fn load_sources(
     let settings = &Settings { person_key: *lake.person_key(), ..settings.clone() };
     let request = LoadRequest {
         // Taken as late as this, so that a load that began later and ended sooner is no obstacle.
-        recorded_at: recorded_at.unwrap_or_else(Timestamp::now),
+        recorded_at: match recorded_at {
+            Some(at) => at,
+            None => lake.now()?,
+        },
         author: None,
         message: Some(sources.names.join(" ")),
         files: planned.iter().map(source_file).collect::<Result<_, Failure>>()?,

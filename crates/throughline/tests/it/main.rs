@@ -11,6 +11,7 @@
 
 mod api_fuzz;
 mod as_of;
+mod bad_inputs;
 mod browser;
 mod cli;
 mod company;
@@ -24,6 +25,7 @@ mod postgres;
 mod program;
 #[path = "../../../oidc/tests/oidc/provider.rs"]
 mod provider;
+mod quarantine;
 mod real_input;
 mod report;
 mod served;

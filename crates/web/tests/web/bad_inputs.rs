@@ -1,10 +1,8 @@
 //! Every hostile request of the shared list has its outcome.
 //!
-//! The list stands outside of the repository (`THROUGHLINE_SHARED`). With it, each row of the areas
-//! web, export and auth must be a case here or be named in [`ELSEWHERE`].
+//! Where the other rows of the areas web, export and auth are tested says `tests/bad-inputs.toml`.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use access::Role;
@@ -12,18 +10,6 @@ use access::Role;
 use crate::support::{
     PASSWORD, Running, clock, impatient, loaded, read, shared, start, start_with,
 };
-
-/// Rows that are tested in other places, with where.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("exp-001", "every text of every export kind: crates/show, `hostile` of crates/throughline"),
-    ("exp-002", "numbers in files: crates/show"),
-    ("exp-003", "formulas in names: crates/show, `hostile` of crates/throughline"),
-    ("web-001", "names that are markup: crates/show, `hostile` of crates/throughline"),
-    ("web-002", "characters that hide: crates/show"),
-    ("web-003", "addresses in data: crates/show, `hostile` of crates/throughline"),
-    ("aut-003", "times of unknown accounts: crates/access"),
-    ("aut-009", "answers of an identity provider: crates/oidc/tests/oidc/lies.rs"),
-];
 
 const CASES: &[(&str, fn())] = &[
     ("exp-004", a_large_file_is_streamed_and_written_down),
@@ -51,24 +37,6 @@ const CASES: &[(&str, fn())] = &[
     ("aut-010", a_reset_link_twice),
     ("aut-011", a_token_in_the_address),
 ];
-
-#[test]
-fn every_row_of_the_list_is_a_case_or_named_elsewhere() {
-    let shared = std::env::var_os("THROUGHLINE_SHARED").map(PathBuf::from);
-    let Some(list) = shared.map(|folder| folder.join("reference/bad-inputs.csv")) else {
-        eprintln!("THROUGHLINE_SHARED is not set: the list is not compared");
-        return;
-    };
-    let mut reader = csv::Reader::from_path(list).unwrap();
-    for row in reader.records() {
-        let row = row.unwrap();
-        let (id, area) = (&row[0], &row[1]);
-        if ["web", "export", "auth"].contains(&area) {
-            let known = CASES.iter().map(|(id, _)| *id).chain(ELSEWHERE.iter().map(|(id, _)| *id));
-            assert!(known.into_iter().any(|known| known == id), "{id} has no case");
-        }
-    }
-}
 
 #[test]
 fn every_case_has_its_outcome() {
