@@ -70,14 +70,11 @@ pub(crate) fn run(erase: &Erase, common: &Common, output: &Output) -> Outcome {
         emptied: vec![folder.join("derived"), folder.join("staging")],
         searched: vec![folder.join("held")],
     };
-    let report = lake.erase(&request)?;
-    let n_rows: u64 = report.rows.values().sum();
-    let outcome = format!("done files={} rows={n_rows}", report.n_files);
-    let event = Event::ended(Action::Erase, format!("erasure {}", report.erasure), outcome);
-    note(&project, &event).map_err(|failure| {
-        failure.hint(format!("Erasure {} is done; its audit row is not written.", report.erasure))
-    })?;
     let trace = &request.trace;
+    // Before the work: what is begun is finished, by another process if this one is killed.
+    let outcome = format!("begun records={} addresses={}", trace.records.len(), trace.keys.len());
+    note(&project, &Event::ended(Action::Erase, "person", outcome))?;
+    let report = lake.erase(&request)?;
     if output.json() {
         output.data(
             json!({

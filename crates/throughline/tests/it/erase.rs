@@ -82,6 +82,7 @@ fn sightings(dir: &Path) -> Vec<String> {
     for snapshot in lake.snapshots().unwrap() {
         for table in lake.tables() {
             for file in lake.files(snapshot.id, table.name).unwrap() {
+                listed.extend(file.deletes.as_ref().map(|list| list.path.clone()));
                 if !listed.insert(file.path.clone()) {
                     continue;
                 }
