@@ -669,3 +669,46 @@ fn a_load_writes_what_it_changes_wherever_that_is_stored() {
     let seen = ["sent", "spread", "newest", "new"].map(count);
     assert_eq!(seen, [N - N / 50 + N / 10_000, N / 100 - N / 10_000, N / 100, N / 100]);
 }
+
+/// So many deals that batches of them are written beside the reading; every thousandth is refused.
+fn many() -> impl Iterator<Item = (usize, SourceRow)> {
+    (0..30_000_u64).map(|number| {
+        let id = format!("d{}", number % 29_000);
+        let mut fact = deal(&id, if number % 7 == 0 { "won" } else { "open" }, "1.5", number + 2);
+        if number % 1000 == 999 {
+            fact.cells[0] = Cell::Null;
+        }
+        (0, row(fact))
+    })
+}
+
+#[test]
+fn what_is_written_beside_the_reading_is_the_same_each_time_to_the_byte() {
+    let files = || {
+        let (_dir, lake) = new_lake();
+        let report = lake.load(request(MONDAY, &["deals.csv"]), many()).unwrap();
+        // Of each record that comes twice the later row stands.
+        counts(&report, 30_000, 28_971, 999, 30);
+        let newest = lake.newest().unwrap().unwrap();
+        let listed = lake.files(newest, "opportunity").unwrap();
+        let bytes: Vec<Vec<u8>> =
+            listed.iter().map(|file| std::fs::read(&file.path).unwrap()).collect();
+        (now(&lake), bytes)
+    };
+    let (deals, bytes) = files();
+    assert_eq!(deals.len(), 28_971);
+    assert!(deals.contains(&"d0 open 1.5".to_owned()), "row 29,000 says so, row 0 said won");
+    assert_eq!((deals, bytes), files());
+}
+
+#[test]
+fn a_failure_beside_the_reading_ends_the_load_and_leaves_nothing_behind() {
+    let (_dir, lake) = new_lake();
+    let folder = lake.dir().join("main").join("opportunity");
+    std::fs::remove_dir(&folder).unwrap();
+    let error = lake.load(request(MONDAY, &["deals.csv"]), many()).unwrap_err();
+    assert!(matches!(error, LakeError::Disk { doing: "cannot create", .. }), "{error}");
+    assert_eq!(lake.newest().unwrap(), None);
+    std::fs::create_dir(&folder).unwrap();
+    assert_eq!(lake.load(request(MONDAY, &["deals.csv"]), many()).unwrap().rows.loaded, 28_971);
+}
