@@ -23,6 +23,10 @@ use crate::schema::{StoredTable, catalog_type};
 
 pub(crate) use self::replace::{files_ever, narrow_table, pack, replace_file, text_columns};
 
+/// The layout of a lake as this program writes it: greater where an older program must not touch
+/// it.
+const LAYOUT: u32 = 1;
+
 /// Number of a snapshot; later ones are greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 pub struct SnapshotId(pub i64);
@@ -61,6 +65,8 @@ pub struct DataFile {
     pub bytes: u64,
     /// The load that wrote it.
     pub load_id: i64,
+    /// BLAKE3 of its content, in hexadecimal; none where another program wrote it.
+    pub hash: Option<String>,
 }
 
 /// The rows of a data file that are deleted at a snapshot, by their positions.
@@ -76,6 +82,8 @@ pub struct DeleteFile {
     pub n_withdrawn: u64,
     /// Size in bytes.
     pub bytes: u64,
+    /// BLAKE3 of its content, in hexadecimal.
+    pub hash: Option<String>,
 }
 
 /// The newest snapshot, and the numbers to be given out next.
@@ -154,6 +162,8 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, LakeError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Whatever is written goes through the chain, which opens this door.
+    connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 
@@ -176,6 +186,7 @@ pub(crate) fn create(connection: &Connection, tables: &[StoredTable]) -> Result<
     connection.execute_batch(include_str!("catalog.sql"))?;
     let info = "INSERT INTO lake_info VALUES (?, ?)";
     connection.execute(info, ["uuid", &uuid(connection)?])?;
+    connection.execute(info, ["layout", &LAYOUT.to_string()])?;
     let metadata = "INSERT INTO ducklake_metadata VALUES (?, ?, NULL, NULL)";
     for (key, value) in [
         ("version", "1.0"),
@@ -313,6 +324,17 @@ pub(crate) fn tables(connection: &Connection, dir: &Path) -> Result<Tables, Lake
     Ok(Tables { tables, complete })
 }
 
+/// Fails where a newer program has written the lake.
+pub(crate) fn check_layout(connection: &Connection, dir: &Path) -> Result<(), LakeError> {
+    let sql = "SELECT value FROM lake_info WHERE key = 'layout'";
+    let found: String = connection.query_row(sql, [], |row| row.get(0))?;
+    match found.parse() {
+        Ok(found) if found <= LAYOUT => Ok(()),
+        Ok(found) => Err(LakeError::Newer { dir: dir.to_owned(), found, known: LAYOUT }),
+        Err(_) => Err(LakeError::Unreadable { what: "layout of the lake", found }),
+    }
+}
+
 /// Reads the newest snapshot.
 pub(crate) fn head(connection: &Connection) -> Result<Head, LakeError> {
     let sql = "SELECT snapshot_id, schema_version, next_catalog_id, next_file_id, snapshot_time
@@ -359,9 +381,14 @@ pub(crate) fn snapshot_as_of(
     connection: &Connection,
     at: Timestamp,
 ) -> Result<Option<SnapshotId>, LakeError> {
-    let sql = "SELECT max(snapshot_id) FROM load_ledger WHERE recorded_at <= ?";
-    let id: Option<i64> =
-        connection.prepare_cached(sql)?.query_row([instant_text(at)], |row| row.get(0))?;
+    let sql = "SELECT coalesce(max(c.snapshot_id), l.snapshot_id)
+               FROM load_ledger l LEFT JOIN lake_compaction c ON c.load_id = l.load_id
+               WHERE l.load_id = (SELECT max(load_id) FROM load_ledger WHERE recorded_at <= ?)
+               GROUP BY l.snapshot_id";
+    let id: Option<i64> = connection
+        .prepare_cached(sql)?
+        .query_row([instant_text(at)], |row| row.get(0))
+        .optional()?;
     Ok(id.map(SnapshotId))
 }
 
@@ -375,7 +402,7 @@ pub(crate) fn files(
     must_exist(connection, snapshot)?;
     let sql = "SELECT f.data_file_id, f.path, f.record_count, f.file_size_bytes,
                       coalesce(l.n_withdrawn, 0), coalesce(l.load_id, 0), d.delete_file_id, d.path,
-                      d.delete_count, coalesce(m.n_withdrawn, 0), d.file_size_bytes
+                      d.delete_count, coalesce(m.n_withdrawn, 0), d.file_size_bytes, l.hash, m.hash
                FROM ducklake_data_file f
                LEFT JOIN lake_file l ON l.data_file_id = f.data_file_id
                LEFT JOIN ducklake_delete_file d
@@ -397,6 +424,7 @@ pub(crate) fn files(
                 n_rows: unsigned(row.get(8)?),
                 n_withdrawn: unsigned(row.get(9)?),
                 bytes: unsigned(row.get(10)?),
+                hash: row.get(12)?,
             }),
             _ => None,
         };
@@ -412,6 +440,7 @@ pub(crate) fn files(
             load_id: row.get(5)?,
             n_stored,
             deletes,
+            hash: row.get(11)?,
         });
     }
     Ok(files)
@@ -600,8 +629,8 @@ fn insert_deletes(
         ],
     )?;
     connection.execute(
-        "INSERT INTO lake_delete_file VALUES (?, ?, ?)",
-        params![id, load_id, signed(list.withdrawn)],
+        "INSERT INTO lake_delete_file VALUES (?, ?, ?, ?)",
+        params![id, load_id, signed(list.withdrawn), list.hash],
     )?;
     Ok(())
 }
@@ -650,8 +679,8 @@ fn insert_file(
         ],
     )?;
     connection.execute(
-        "INSERT INTO lake_file VALUES (?, ?, ?)",
-        params![id, load_id, signed(file.withdrawn)],
+        "INSERT INTO lake_file VALUES (?, ?, ?, ?)",
+        params![id, load_id, signed(file.withdrawn), file.hash],
     )?;
     if let Some(index) = &file.index {
         insert_index(connection, table, id, index)?;

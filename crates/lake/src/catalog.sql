@@ -143,7 +143,10 @@ CREATE INDEX lake_delete_file_of ON ducklake_delete_file (data_file_id);
 CREATE INDEX lake_file_column ON ducklake_file_column_stats (table_id, data_file_id);
 CREATE INDEX lake_file_column_by_file ON ducklake_file_column_stats (data_file_id);
 
--- What the lake is: its random identity.
+CREATE INDEX lake_data_file_begun ON ducklake_data_file (begin_snapshot);
+CREATE INDEX lake_data_file_ended ON ducklake_data_file (end_snapshot);
+
+-- What the lake is: its random identity and its layout.
 CREATE TABLE lake_info (
     key TEXT PRIMARY KEY, value TEXT NOT NULL
 ) STRICT;
@@ -185,14 +188,22 @@ CREATE TABLE stream_note (
     stream TEXT PRIMARY KEY, note TEXT NOT NULL
 ) STRICT;
 
--- What the foreign tables have no column for.
+-- What the foreign tables have no column for. The hash is BLAKE3 of the file, in hexadecimal.
 CREATE TABLE lake_file (
-    data_file_id INTEGER PRIMARY KEY, load_id INTEGER NOT NULL, n_withdrawn INTEGER NOT NULL
+    data_file_id INTEGER PRIMARY KEY, load_id INTEGER NOT NULL, n_withdrawn INTEGER NOT NULL,
+    hash TEXT NOT NULL
+) STRICT;
+
+-- The chain of changes: each has a digest over what it wrote and the digest before. The newest one
+-- stands in the file `anchor.log` too.
+CREATE TABLE lake_change (
+    n INTEGER PRIMARY KEY, snapshot_id INTEGER NOT NULL, what TEXT NOT NULL, digest TEXT NOT NULL
 ) STRICT;
 
 -- The lists of deleted rows that we wrote, with the withdrawn ones among these rows.
 CREATE TABLE lake_delete_file (
-    delete_file_id INTEGER PRIMARY KEY, load_id INTEGER NOT NULL, n_withdrawn INTEGER NOT NULL
+    delete_file_id INTEGER PRIMARY KEY, load_id INTEGER NOT NULL, n_withdrawn INTEGER NOT NULL,
+    hash TEXT NOT NULL
 ) STRICT;
 
 -- The indexes of keys that stand beside files of the newest snapshot. A row may be deleted at any
@@ -215,4 +226,9 @@ CREATE TABLE forgotten (
     kind TEXT NOT NULL, mark TEXT NOT NULL, pseudonym TEXT NOT NULL,
     erasure_id INTEGER NOT NULL REFERENCES erasure (erasure_id),
     PRIMARY KEY (kind, mark)
+) STRICT;
+
+-- Snapshots that hold what a load's snapshot holds, in fewer files.
+CREATE TABLE lake_compaction (
+    snapshot_id INTEGER PRIMARY KEY, load_id INTEGER NOT NULL REFERENCES load_ledger (load_id)
 ) STRICT;

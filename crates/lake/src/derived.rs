@@ -44,10 +44,12 @@ use crate::build::more::{self, Base};
 use crate::build::{BuildRequest, FRAMES, Facts, TOUCH_COLUMNS, date, instant, number};
 use crate::catalog::DataFile;
 use crate::error::LakeError;
+use crate::parquet_file::{Closed, Sink, close, hash_file};
 use crate::relation::Built;
+use crate::scratch;
 
 /// Changes when the tables mean something else or are laid out in another way.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 const META: &str = "build.json";
 /// Builds that are kept beside the newest.
 const KEPT: usize = 20;
@@ -67,10 +69,44 @@ struct Meta {
     format: u32,
     summary: BuildSummary,
     notes: Notes,
-    /// Size of each file in bytes.
-    files: BTreeMap<String, u64>,
+    files: BTreeMap<String, Stored>,
     /// What the tables were made of, without what lies beside them; none where that is not known.
     source: Option<Source>,
+}
+
+/// A file of a build as it was written.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Stored {
+    bytes: u64,
+    /// BLAKE3 of its content, in hexadecimal.
+    hash: String,
+}
+
+/// What a check of the kept builds found.
+#[derive(Clone, Default, Debug)]
+pub struct VerifiedBuilds {
+    /// Files that were checked.
+    pub n_files: u64,
+    /// Those that are not as they were written.
+    pub faults: Vec<PathBuf>,
+}
+
+/// Checks the files of all kept builds against their lists; `quick` looks at sizes only. One that
+/// is not complete counts as not there, as for whoever opens it.
+pub fn verify(dir: &Path, quick: bool) -> Result<VerifiedBuilds, LakeError> {
+    let mut done = VerifiedBuilds::default();
+    let Ok(folders) = fs::read_dir(dir) else { return Ok(done) };
+    for folder in folders.flatten().map(|folder| folder.path()) {
+        let Some(meta) = complete(&folder) else { continue };
+        for (name, stored) in &meta.files {
+            let path = folder.join(file(name));
+            done.n_files += 1;
+            if !quick && hash_file(&path)? != stored.hash {
+                done.faults.push(path);
+            }
+        }
+    }
+    Ok(done)
 }
 
 /// What the tables of a build were made of.
@@ -171,12 +207,14 @@ fn keep(
     let temporary = dir.join(format!(".{key}.{}.{n}", std::process::id()));
     // What an interrupted save left behind; mostly there is nothing.
     drop(fs::remove_dir_all(&temporary));
+    scratch::begin(&temporary);
     fs::create_dir_all(&temporary).map_err(LakeError::disk("cannot make folder", &temporary))?;
     let placed = place(&temporary, &target, fill);
     if placed.is_err() {
         // Of a save that failed nothing is left.
         drop(fs::remove_dir_all(&temporary));
     }
+    scratch::end(&temporary);
     placed?;
     remove_old(dir, key);
     Ok(())
@@ -338,14 +376,14 @@ pub(crate) fn extend(
         let mut files = BTreeMap::new();
         for name in FRAMES.iter().chain(&[HOPS, NULLS]) {
             link(&base.join(file(name)), &folder.join(file(name)))?;
-            let bytes = meta.files.get(*name).copied().unwrap_or(0);
-            files.insert((*name).to_owned(), bytes);
+            let stored = meta.files.get(*name).cloned().unwrap_or_default();
+            files.insert((*name).to_owned(), stored);
         }
         for (frames, end) in [(&more.changed, CHANGED), (&more.new, NEW)] {
             for (name, frame) in frames.iter().filter(|(_, frame)| frame.n_rows() > 0) {
                 let name = format!("{name}{end}");
-                let bytes = write(&folder.join(file(&name)), &batch_from_frame(frame)?)?;
-                files.insert(name, bytes);
+                let stored = write(&folder.join(file(&name)), &batch_from_frame(frame)?)?;
+                files.insert(name, stored);
             }
         }
         let name = format!("{HOPS}{NEW}");
@@ -387,8 +425,8 @@ fn complete(dir: &Path) -> Option<Meta> {
     let text = fs::read(dir.join(META)).ok()?;
     let meta: Meta = serde_json::from_slice(&text).ok()?;
     let whole = meta.format == FORMAT
-        && meta.files.iter().all(|(name, bytes)| {
-            fs::metadata(dir.join(file(name))).is_ok_and(|found| found.len() == *bytes)
+        && meta.files.iter().all(|(name, stored)| {
+            fs::metadata(dir.join(file(name))).is_ok_and(|found| found.len() == stored.bytes)
         });
     whole.then_some(meta)
 }
@@ -397,8 +435,8 @@ fn file(name: &str) -> String {
     format!("{name}.parquet")
 }
 
-fn write(path: &PathBuf, batch: &RecordBatch) -> Result<u64, LakeError> {
-    let out = File::create(path).map_err(LakeError::disk("cannot write", path))?;
+fn write(path: &Path, batch: &RecordBatch) -> Result<Stored, LakeError> {
+    let out = Sink::new(path)?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()))
         .set_statistics_enabled(EnabledStatistics::None)
@@ -407,8 +445,8 @@ fn write(path: &PathBuf, batch: &RecordBatch) -> Result<u64, LakeError> {
     let mut writer = ArrowWriter::try_new(out, batch.schema(), Some(properties))
         .map_err(LakeError::parquet(path))?;
     writer.write(batch).map_err(LakeError::parquet(path))?;
-    writer.close().map_err(LakeError::parquet(path))?;
-    Ok(fs::metadata(path).map_err(LakeError::disk("cannot read", path))?.len())
+    let Closed { bytes, hash, .. } = close(path, writer)?;
+    Ok(Stored { bytes, hash })
 }
 
 /// Reads columns of a file in the order asked for; all where none are named.

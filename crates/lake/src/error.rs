@@ -2,10 +2,15 @@
 //!
 //! `Display` prints itself only; the edge prints the chain of causes and [`LakeError::hint`].
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use parquet::errors::ParquetError;
+use rusqlite::ErrorCode;
+
+use crate::room;
 
 /// Why the lake could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +50,27 @@ pub enum LakeError {
         path: PathBuf,
         /// What is wrong with it.
         found: &'static str,
+    },
+    /// The catalog is not the one that was committed last.
+    #[error("catalog of lake `{}` is not the one that was committed last: {found}", dir.display())]
+    Broken {
+        /// The folder.
+        dir: PathBuf,
+        /// What was found.
+        found: String,
+    },
+    /// The lake was written by a newer program.
+    #[error(
+        "lake `{}` has layout {found}, which is newer than layout {known} of this program",
+        dir.display()
+    )]
+    Newer {
+        /// The folder.
+        dir: PathBuf,
+        /// Its layout.
+        found: u32,
+        /// The newest layout that this program knows.
+        known: u32,
     },
     /// The layout of the catalog is another one than this program writes.
     #[error("lake `{}` has another layout: {found}", dir.display())]
@@ -121,6 +147,22 @@ pub enum LakeError {
         /// Its text.
         found: String,
     },
+    /// The disk is full.
+    #[error("no space is left for `{}`: {free} bytes are free{}", path.display(), at_least(*needed))]
+    Full {
+        /// The file or folder that was written.
+        path: PathBuf,
+        /// How many bytes are free.
+        free: u64,
+        /// How many more are needed at least, where that is known.
+        needed: Option<u64>,
+    },
+    /// The disk takes no writes.
+    #[error("`{}` is on a read-only disk", path.display())]
+    ReadOnly {
+        /// The file or folder that was to be written.
+        path: PathBuf,
+    },
     /// The disk refused.
     #[error("{doing} `{}`", path.display())]
     Disk {
@@ -137,7 +179,7 @@ pub enum LakeError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: parquet::errors::ParquetError,
+        source: ParquetError,
     },
     /// The catalog could not be read or written.
     #[error("cannot read or write the catalog of the lake")]
@@ -170,10 +212,40 @@ pub enum LakeError {
 pub struct DamagedFile {
     /// Where it should be.
     pub path: PathBuf,
-    /// Its size by the catalog, in bytes.
-    pub expected: u64,
-    /// Its size on disk, in bytes; none where it is gone.
-    pub found: Option<u64>,
+    /// What is wrong with it.
+    pub damage: Damage,
+}
+
+/// What is wrong with a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Damage {
+    /// It is gone.
+    Gone,
+    /// It has another size.
+    Size {
+        /// By the catalog, in bytes.
+        expected: u64,
+        /// On disk, in bytes.
+        found: u64,
+    },
+    /// It has the same size and other bytes.
+    Content,
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gone => f.write_str("is gone"),
+            Self::Size { expected, found } => write!(f, "has {found} bytes, expected {expected}"),
+            Self::Content => f.write_str("has other bytes than were written"),
+        }
+    }
+}
+
+impl std::fmt::Display for DamagedFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` {}", self.path.display(), self.damage)
+    }
 }
 
 impl LakeError {
@@ -183,7 +255,15 @@ impl LakeError {
             Self::Missing { .. } => "Make one with `throughline init`, or name another folder.",
             Self::Exists { .. } => "Name another folder, or load into this lake.",
             Self::Locked { .. } => "Wait until it is done, or end that process.",
-            Self::Damaged { .. } => "Bring the named files back from the newest backup.",
+            Self::Damaged { .. } => {
+                "See all that is damaged with `throughline verify`, and bring it back from the \
+                 newest backup with `throughline restore`."
+            }
+            Self::Broken { .. } => {
+                "Bring the lake back with `throughline restore`, or go on with what is left by \
+                 `throughline repair`, which says what is lost."
+            }
+            Self::Newer { .. } => "Use that version of the program, or a newer one.",
             Self::Layout { .. } => "Use the version of the program that wrote it last.",
             Self::PersonKey { .. } => {
                 "Bring the file back from the backup of this lake: without it nobody that is \
@@ -192,6 +272,8 @@ impl LakeError {
             Self::Backdated { .. } => "Check the clock of this machine, or record the load later.",
             Self::NotConserved { .. } => "Nothing was stored. Please report this as a fault.",
             Self::TooLarge { .. } => "Split it into several loads.",
+            Self::Full { .. } => "Nothing was changed. Make room there, then do it again.",
+            Self::ReadOnly { .. } => "Mount it so that it can be written, or copy the folder.",
             Self::Disk { .. } => "Check free space, rights and the disk, then try again.",
             _ => return None,
         })
@@ -202,29 +284,72 @@ impl LakeError {
         path: impl AsRef<Path>,
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_owned();
-        move |source| Self::Disk { doing, path, source }
+        move |source| Self::Disk { doing, path, source }.about_the_disk()
     }
 
-    pub(crate) fn parquet(
-        path: impl AsRef<Path>,
-    ) -> impl FnOnce(parquet::errors::ParquetError) -> Self {
+    /// Says it plainly where the disk is full or takes no writes.
+    #[must_use]
+    pub fn about_the_disk(self) -> Self {
+        let (path, kind) = match &self {
+            Self::Disk { path, source, .. } => (path, source.kind()),
+            Self::Parquet { path, source: ParquetError::External(source) } => {
+                match source.downcast_ref::<std::io::Error>() {
+                    Some(source) => (path, source.kind()),
+                    None => return self,
+                }
+            }
+            _ => return self,
+        };
+        match kind {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                let free = room::of(path).map_or(0, |room| room.free);
+                Self::Full { path: path.clone(), free, needed: None }
+            }
+            ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path: path.clone() },
+            _ => self,
+        }
+    }
+
+    /// Says of an error of the catalog in a folder what the disk has to do with it.
+    #[must_use]
+    pub(crate) fn in_catalog(self, dir: &Path) -> Self {
+        let Self::Catalog(error) = &self else { return self };
+        let Some(code) = error.sqlite_error_code() else { return self };
+        let room = room::of(dir);
+        let path = dir.join("catalog.sqlite");
+        let of_disk = matches!(
+            code,
+            ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly
+        );
+        let full = room.is_some_and(|room| room.free < 1 << 17);
+        match room {
+            _ if code == ErrorCode::DiskFull || of_disk && full => {
+                Self::Full { path, free: room.map_or(0, |room| room.free), needed: None }
+            }
+            Some(room) if of_disk && room.read_only => Self::ReadOnly { path },
+            _ => self,
+        }
+    }
+
+    /// Makes the error of one damaged file of a table.
+    pub(crate) fn damaged(path: &Path) -> impl FnOnce(DamagedFile) -> Self {
+        // The folder of the lake, above `main` and the table.
+        let dir = path.ancestors().nth(3).unwrap_or(path).to_owned();
+        move |file| Self::Damaged { dir, files: vec![file] }
+    }
+
+    pub(crate) fn parquet(path: impl AsRef<Path>) -> impl FnOnce(ParquetError) -> Self {
         let path = path.as_ref().to_owned();
-        move |source| Self::Parquet { path, source }
+        move |source| Self::Parquet { path, source }.about_the_disk()
     }
 }
 
+fn at_least(needed: Option<u64>) -> String {
+    needed.map_or_else(String::new, |needed| format!(", at least {needed} are needed"))
+}
+
 fn first_few(files: &[DamagedFile]) -> String {
-    let mut texts: Vec<String> = files
-        .iter()
-        .take(3)
-        .map(|file| match file.found {
-            None => format!("`{}` is gone", file.path.display()),
-            Some(found) => {
-                let path = file.path.display();
-                format!("`{path}` has {found} bytes, expected {}", file.expected)
-            }
-        })
-        .collect();
+    let mut texts: Vec<String> = files.iter().take(3).map(ToString::to_string).collect();
     if files.len() > texts.len() {
         texts.push(format!("and {} more", files.len() - texts.len()));
     }

@@ -3,8 +3,10 @@
 //! The only code that knows Arrow and the table format. A load is stored as a whole or not at all;
 //! a snapshot never changes; what was refused stands in the quarantine with its reason.
 
+pub mod backup;
 pub mod build;
 pub mod catalog;
+pub mod compact;
 pub mod derived;
 pub mod error;
 pub mod journey;
@@ -13,18 +15,26 @@ pub mod person;
 pub mod record;
 pub mod relation;
 pub mod schema;
+pub mod scratch;
 pub mod store;
+pub mod verify;
 
+mod anchor;
 mod cells;
+mod chain;
 mod key_index;
 mod lock;
 mod parquet_file;
+mod room;
 
+pub use backup::Repaired;
 pub use build::{BuildRequest, BuildSummary, Facts, LakeFacts, MemoryFacts, build};
 pub use catalog::{DataFile, Snapshot, SnapshotId};
+pub use compact::Compacted;
 pub use error::LakeError;
 pub use load::{
     LoadReport, LoadRequest, Loading, Prepared, RefusedKey, RefusedRow, SourceFile, Try,
 };
 pub use relation::{Built, RELATIONS, RequestError};
 pub use store::{Lake, Show};
+pub use verify::{Fault, Verified, verify};

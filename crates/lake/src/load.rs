@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use domain::fact::{Fact, FactTable, Refusal, SourceRow};
 use jiff::Timestamp;
-use rusqlite::{TransactionBehavior, params};
+use rusqlite::params;
 use serde::Serialize;
 
 use self::retry::Retrying;
@@ -30,6 +30,7 @@ pub use self::retry::{RETRY, RefusedKey, RefusedRow, Try};
 use self::staging::{QuarantineWriter, SourceRows, Staging};
 use crate::catalog::{self, Commit, SnapshotId, TableChange};
 use crate::cells::{self, Misfit};
+use crate::chain;
 use crate::error::LakeError;
 use crate::key_index::WrittenIndex;
 use crate::lock::WriterLock;
@@ -174,8 +175,7 @@ pub struct Loading<'a> {
 /// A load whose files are on disk and whose report is known, but that no snapshot lists yet.
 pub struct Prepared<'a> {
     lake: &'a Lake,
-    // Held until the commit.
-    _lock: WriterLock,
+    lock: WriterLock,
     request: LoadRequest,
     load_id: i64,
     changes: Vec<Change>,
@@ -234,6 +234,7 @@ impl Lake {
         request.recorded_at = Timestamp::from_microsecond(micros).unwrap_or(request.recorded_at);
         let (load_id, prefix, forgotten) = {
             let connection = self.connection();
+            chain::check(self.dir(), &connection)?;
             lock.sweep(self.dir(), &connection)?;
             let forgotten = Forgotten::read(&connection, self.person_key())?;
             let newest = catalog::head(&connection)?.recorded_at()?;
@@ -426,7 +427,7 @@ impl<'a> Loading<'a> {
         }
         Ok(Prepared {
             lake: self.lake,
-            _lock: self.lock,
+            lock: self.lock,
             request: self.request,
             load_id: self.load_id,
             changes,
@@ -449,8 +450,6 @@ impl Prepared<'_> {
         if self.changes.is_empty() && self.resolved.is_empty() {
             return Ok(self.report.clone());
         }
-        let mut connection = self.lake.connection();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let content_hash = request_hash(&self.report.files);
         let changes: Vec<TableChange<'_>> = self
             .changes
@@ -470,14 +469,16 @@ impl Prepared<'_> {
             message: self.request.message.as_deref(),
             content_hash: &content_hash,
         };
-        let snapshot = catalog::commit(&transaction, &commit, &changes)?;
-        write_ledger(&transaction, &commit, snapshot, &self.report)?;
-        retry::write_resolved(&transaction, &self.resolved, self.load_id, commit.recorded_at)?;
-        // If the commit fails midway, only the catalog knows whether it happened: the files stay,
-        // and the next writer sweeps those that no snapshot names.
-        self.scratch.keep();
-        transaction.commit()?;
-        drop(connection);
+        let (report, resolved, scratch) = (&self.report, &self.resolved, &self.scratch);
+        let snapshot = self.lake.change(&self.lock, "load", |connection| {
+            let snapshot = catalog::commit(connection, &commit, &changes)?;
+            write_ledger(connection, &commit, snapshot, report)?;
+            retry::write_resolved(connection, resolved, commit.load_id, commit.recorded_at)?;
+            // If the commit fails midway, only the catalog knows whether it happened: the files
+            // stay, and the next writer sweeps those that no snapshot names.
+            scratch.keep();
+            Ok(snapshot)
+        })?;
         for path in self.changes.iter().flat_map(|change| &change.retired) {
             // A failure only leaves an orphan, which the next writer sweeps.
             std::fs::remove_file(path).ok();

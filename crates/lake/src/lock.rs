@@ -1,9 +1,9 @@
 //! One writer per lake, and what dead writers left behind.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
 
@@ -32,13 +32,7 @@ impl WriterLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder).ok();
-                let holder = match holder.trim() {
-                    "" => "another process".to_owned(),
-                    holder => holder.to_owned(),
-                };
-                return Err(LakeError::Locked { dir: dir.to_owned(), holder });
+                return Err(LakeError::Locked { dir: dir.to_owned(), holder: holder(&path) });
             }
             Err(TryLockError::Error(error)) => {
                 return Err(LakeError::disk("cannot lock", &path)(error));
@@ -70,6 +64,20 @@ impl WriterLock {
         }
         Ok(swept)
     }
+}
+
+/// Reads who holds the lock; whoever has just taken it is about to write it down.
+fn holder(path: &Path) -> String {
+    for look in 0..20 {
+        if look > 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let holder = std::fs::read_to_string(path).unwrap_or_default();
+        if !holder.trim().is_empty() {
+            return holder.trim().to_owned();
+        }
+    }
+    "another process".to_owned()
 }
 
 /// Lists the files that no snapshot names: left behind by a dead writer, or a living one's work.

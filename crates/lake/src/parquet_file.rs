@@ -6,9 +6,11 @@
 //! their delta encodings are smaller and faster to read.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use arrow::array::{
     ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
@@ -28,9 +30,10 @@ use parquet::schema::types::ColumnPath;
 
 use crate::catalog::DataFile;
 use crate::cells::{Bounds, count_true};
-use crate::error::{DamagedFile, LakeError};
+use crate::error::{Damage, DamagedFile, LakeError};
 use crate::key_index::{self, IndexWriter, WrittenIndex};
 use crate::schema::{StoredTable, repeats};
+use crate::scratch;
 
 /// Rows of a file; a table of ten million rows has ten.
 pub(crate) const FILE_ROWS: usize = 1 << 20;
@@ -48,6 +51,8 @@ pub(crate) struct WrittenFile {
     pub(crate) bytes: u64,
     /// Length of the footer without the last eight bytes.
     pub(crate) footer: u64,
+    /// BLAKE3 of its content, in hexadecimal.
+    pub(crate) hash: String,
     /// One for each column of the table.
     pub(crate) bounds: Vec<Bounds>,
     /// Compressed size of each column.
@@ -66,6 +71,8 @@ pub(crate) struct WrittenDeletes {
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
     pub(crate) footer: u64,
+    /// BLAKE3 of its content, in hexadecimal.
+    pub(crate) hash: String,
     /// Of the rows, those that are withdrawn.
     pub(crate) withdrawn: u64,
 }
@@ -80,6 +87,7 @@ struct ScratchFiles(Mutex<Vec<PathBuf>>);
 
 impl Scratch {
     pub(crate) fn add(&self, path: &Path) {
+        scratch::begin(path);
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
     }
 
@@ -87,18 +95,22 @@ impl Scratch {
     pub(crate) fn remove(&self, path: &Path) {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| known != path);
         std::fs::remove_file(path).ok();
+        scratch::end(path);
     }
 
     /// Lets the files stay.
     pub(crate) fn keep(&self) {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        for path in self.0.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            scratch::end(&path);
+        }
     }
 }
 
 impl Drop for ScratchFiles {
     fn drop(&mut self) {
         for path in self.0.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            std::fs::remove_file(path).ok();
+            std::fs::remove_file(&path).ok();
+            scratch::end(&path);
         }
     }
 }
@@ -117,8 +129,7 @@ pub(crate) struct TableWriter {
 
 struct OpenFile {
     path: PathBuf,
-    file: File,
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<Sink>,
     rows: usize,
     bounds: Vec<Bounds>,
     withdrawn: u64,
@@ -185,9 +196,7 @@ impl OpenFile {
         scratch: &Scratch,
         indexed: bool,
     ) -> Result<Self, LakeError> {
-        let made = File::create_new(&path).and_then(|file| Ok((file.try_clone()?, file)));
-        let (file, sink) = made.map_err(LakeError::disk("cannot create", &path))?;
-        scratch.add(&path);
+        let sink = Sink::create(&path, scratch)?;
         let options = ArrowWriterOptions::new()
             .with_properties(properties(table))
             .with_skip_arrow_metadata(true);
@@ -200,7 +209,7 @@ impl OpenFile {
         } else {
             None
         };
-        Ok(Self { path, file, writer, rows: 0, bounds, withdrawn: 0, index })
+        Ok(Self { path, writer, rows: 0, bounds, withdrawn: 0, index })
     }
 
     fn write(&mut self, table: &StoredTable, batch: &RecordBatch) -> Result<(), LakeError> {
@@ -220,15 +229,11 @@ impl OpenFile {
     }
 
     fn close(self) -> Result<WrittenFile, LakeError> {
-        let metadata = self.writer.close().map_err(LakeError::parquet(&self.path))?;
-        // An error here is final: what the disk holds is not known after a failed flush.
-        self.file.sync_all().map_err(LakeError::disk("cannot flush", &self.path))?;
-        let bytes = std::fs::metadata(&self.path)
-            .map_err(LakeError::disk("cannot read", &self.path))?
-            .len();
+        let Closed { metadata, bytes, footer, hash } = close(&self.path, self.writer)?;
         Ok(WrittenFile {
             bytes,
-            footer: footer_length(&self.path, bytes)?,
+            footer,
+            hash,
             rows: self.rows as u64,
             sizes: column_sizes(&metadata, self.bounds.len()),
             bounds: self.bounds,
@@ -237,6 +242,75 @@ impl OpenFile {
             path: self.path,
         })
     }
+}
+
+/// A new file that takes the hash of what is written into it.
+pub(crate) struct Sink {
+    file: File,
+    hasher: blake3::Hasher,
+    bytes: u64,
+    /// The last eight bytes: length of the footer, then `PAR1`.
+    tail: [u8; 8],
+}
+
+/// A Parquet file that is written to its end and flushed.
+pub(crate) struct Closed {
+    pub(crate) metadata: ParquetMetaData,
+    pub(crate) bytes: u64,
+    /// Length of the footer without the last eight bytes.
+    pub(crate) footer: u64,
+    /// BLAKE3 of its content, in hexadecimal.
+    pub(crate) hash: String,
+}
+
+impl Sink {
+    /// Makes a file that is removed again unless the load is kept.
+    pub(crate) fn create(path: &Path, scratch: &Scratch) -> Result<Self, LakeError> {
+        scratch.add(path);
+        Self::new(path)
+    }
+
+    /// Makes a file.
+    pub(crate) fn new(path: &Path) -> Result<Self, LakeError> {
+        let file = File::create_new(path).map_err(LakeError::disk("cannot create", path))?;
+        Ok(Self { file, hasher: blake3::Hasher::new(), bytes: 0, tail: [0; 8] })
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        let bytes = bytes.get(..written).unwrap_or_default();
+        self.hasher.update(bytes);
+        self.bytes += written as u64;
+        let kept = bytes.len().min(self.tail.len());
+        self.tail.rotate_left(kept);
+        let new = bytes.iter().skip(bytes.len() - kept);
+        for (slot, byte) in self.tail.iter_mut().skip(8 - kept).zip(new) {
+            *slot = *byte;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Ends a Parquet file and flushes it to disk. Every file that the catalog names ends here, so that
+/// each has its hash.
+pub(crate) fn close(path: &Path, mut writer: ArrowWriter<Sink>) -> Result<Closed, LakeError> {
+    let metadata = writer.finish().map_err(LakeError::parquet(path))?;
+    let sink = writer.inner();
+    // An error here is final: what the disk holds is not known after a failed flush.
+    sink.file.sync_all().map_err(LakeError::disk("cannot flush", path))?;
+    let [a, b, c, d, ..] = sink.tail;
+    Ok(Closed {
+        metadata,
+        bytes: sink.bytes,
+        footer: u32::from_le_bytes([a, b, c, d]).into(),
+        hash: sink.hasher.finalize().to_hex().to_string(),
+    })
 }
 
 fn properties(table: &StoredTable) -> WriterProperties {
@@ -264,19 +338,6 @@ fn column_sizes(metadata: &ParquetMetaData, n_columns: usize) -> Vec<u64> {
     sizes
 }
 
-/// Reads the length of the footer from the last eight bytes: length, then `PAR1`.
-fn footer_length(path: &Path, bytes: u64) -> Result<u64, LakeError> {
-    use std::io::{Read, Seek, SeekFrom};
-    let read = || {
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(bytes.saturating_sub(8)))?;
-        let mut length = [0; 4];
-        file.read_exact(&mut length)?;
-        Ok(u32::from_le_bytes(length).into())
-    };
-    read().map_err(LakeError::disk("cannot read", path))
-}
-
 /// Reads columns of the rows that a file has at its snapshot, as [`read`] does.
 pub(crate) fn read_live(
     file: &DataFile,
@@ -293,6 +354,7 @@ pub(crate) fn read_without(
     projection: &SchemaRef,
     each: &mut dyn FnMut(RecordBatch) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
+    check_content(file)?;
     let mut deleted = deleted.iter().map(|&row| row as usize).peekable();
     let mut first_row = 0;
     read(&file.path, file.bytes, projection, &mut |batch| {
@@ -350,10 +412,7 @@ fn read_selected(
     wanted: &dyn Fn(usize) -> bool,
     each: &mut dyn FnMut(RecordBatch) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
-    check_size(path, bytes).map_err(|damaged| LakeError::Damaged {
-        dir: path.parent().unwrap_or(path).to_owned(),
-        files: vec![damaged],
-    })?;
+    check_size(path, bytes).map_err(LakeError::damaged(path))?;
     let file = File::open(path).map_err(LakeError::disk("cannot read", path))?;
     let mut options = ArrowReaderOptions::new();
     if rows.is_some() {
@@ -409,6 +468,7 @@ fn delete_schema() -> SchemaRef {
 pub(crate) fn deleted(file: &DataFile) -> Result<Vec<u32>, LakeError> {
     let Some(deletes) = &file.deletes else { return Ok(Vec::new()) };
     let path = &deletes.path;
+    check_hash(path, deletes.bytes, deletes.hash.as_deref())?;
     let unreadable = || LakeError::Unreadable {
         what: "list of deleted rows",
         found: path.display().to_string(),
@@ -443,9 +503,7 @@ pub(crate) fn write_deleted(
     withdrawn: u64,
     scratch: &Scratch,
 ) -> Result<WrittenDeletes, LakeError> {
-    let made = File::create_new(&path).and_then(|file| Ok((file.try_clone()?, file)));
-    let (file, sink) = made.map_err(LakeError::disk("cannot create", &path))?;
-    scratch.add(&path);
+    let sink = Sink::create(&path, scratch)?;
     let schema = delete_schema();
     let properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
@@ -467,22 +525,71 @@ pub(crate) fn write_deleted(
         let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
         writer.write(&batch).map_err(LakeError::parquet(&path))?;
     }
-    writer.close().map_err(LakeError::parquet(&path))?;
-    file.sync_all().map_err(LakeError::disk("cannot flush", &path))?;
-    let bytes = std::fs::metadata(&path).map_err(LakeError::disk("cannot read", &path))?.len();
-    let footer = footer_length(&path, bytes)?;
+    let Closed { bytes, footer, hash, .. } = close(&path, writer)?;
     let rows = rows.len() as u64;
-    Ok(WrittenDeletes { data_file: of.id, path, rows, bytes, footer, withdrawn })
+    Ok(WrittenDeletes { data_file: of.id, path, rows, bytes, footer, hash, withdrawn })
 }
 
 /// Checks that a file exists with the size that the catalog says.
 pub(crate) fn check_size(path: &Path, expected: u64) -> Result<(), DamagedFile> {
     let found = std::fs::metadata(path).ok().map(|metadata| metadata.len());
-    if found == Some(expected) {
-        Ok(())
-    } else {
-        Err(DamagedFile { path: path.to_owned(), expected, found })
+    let damage = match found {
+        Some(found) if found == expected => return Ok(()),
+        Some(found) => Damage::Size { expected, found },
+        None => Damage::Gone,
+    };
+    Err(DamagedFile { path: path.to_owned(), damage })
+}
+
+/// What tells the state of a file: its length, when it was changed, and its number on the disk.
+type Seen = (u64, Option<SystemTime>, u64);
+
+/// The files whose content this process has found to be whole.
+static WHOLE: LazyLock<Mutex<HashMap<PathBuf, Seen>>> = LazyLock::new(Mutex::default);
+
+fn seen(metadata: &Metadata) -> Seen {
+    #[cfg(unix)]
+    let number = std::os::unix::fs::MetadataExt::ino(metadata);
+    #[cfg(not(unix))]
+    let number = 0;
+    (metadata.len(), metadata.modified().ok(), number)
+}
+
+/// Checks that a stored file has the content that it was committed with. A process reads a file for
+/// this once, and again where it has changed since.
+pub(crate) fn check_content(file: &DataFile) -> Result<(), LakeError> {
+    check_hash(&file.path, file.bytes, file.hash.as_deref())
+}
+
+fn check_hash(path: &Path, bytes: u64, hash: Option<&str>) -> Result<(), LakeError> {
+    check_size(path, bytes).map_err(LakeError::damaged(path))?;
+    let metadata = std::fs::metadata(path).map_err(LakeError::disk("cannot read", path))?;
+    let now = seen(&metadata);
+    let known = WHOLE.lock().unwrap_or_else(PoisonError::into_inner).get(path).copied();
+    let Some(hash) = hash.filter(|_| known != Some(now)) else { return Ok(()) };
+    if hash_file(path)? != hash {
+        let damaged = DamagedFile { path: path.to_owned(), damage: Damage::Content };
+        return Err(LakeError::damaged(path)(damaged));
     }
+    WHOLE.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), now);
+    Ok(())
+}
+
+/// Takes BLAKE3 of a file, in hexadecimal.
+pub(crate) fn hash_file(path: &Path) -> Result<String, LakeError> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let n = file.read(&mut buffer)?;
+            if n == 0 {
+                return Ok(hasher.finalize().to_hex().to_string());
+            }
+            hasher.update(buffer.get(..n).unwrap_or_default());
+        }
+    };
+    read().map_err(LakeError::disk("cannot read", path))
 }
 
 /// Flushes a folder, so that the names of new files outlive a power cut.

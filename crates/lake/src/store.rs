@@ -12,11 +12,12 @@ use arrow::compute::{filter_record_batch, not};
 use domain::person::PersonKey;
 use domain::{Cell, Frame};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
 use crate::catalog::{self, DataFile, Snapshot, SnapshotId, Tables};
 use crate::cells::{self, Bounds};
+use crate::chain;
 use crate::error::{DamagedFile, LakeError};
 use crate::load::RefusedKey;
 use crate::lock::{self, WriterLock};
@@ -72,9 +73,13 @@ impl Lake {
     /// Makes an empty lake in a folder, and the folder where there is none.
     pub fn create(dir: impl AsRef<Path>) -> Result<Self, LakeError> {
         let dir = dir.as_ref();
+        Self::create_at(dir).map_err(|error| error.in_catalog(dir))
+    }
+
+    fn create_at(dir: &Path) -> Result<Self, LakeError> {
         std::fs::create_dir_all(dir).map_err(LakeError::disk("cannot create", dir))?;
         let dir = dir.canonicalize().map_err(LakeError::disk("cannot find", dir))?;
-        let _lock = WriterLock::take(&dir)?;
+        let lock = WriterLock::take(&dir)?;
         if is_lake(&dir)? {
             return Err(LakeError::Exists { dir });
         }
@@ -82,32 +87,42 @@ impl Lake {
         make_folders(&dir, tables.iter().map(|table| table.name))?;
         let person_key = key::create(&dir)?;
         let mut connection = catalog::connect(&dir.join("catalog.sqlite"))?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        catalog::create(&transaction, &tables)?;
-        let info = "INSERT INTO lake_info VALUES (?, ?)";
-        transaction.execute(info, ["person_key", &key::check(&person_key)])?;
-        set_data_path(&transaction, &dir)?;
-        transaction.commit()?;
+        chain::create(&dir, &mut connection, &lock, |connection| {
+            catalog::create(connection, &tables)?;
+            let info = "INSERT INTO lake_info VALUES (?, ?)";
+            connection.execute(info, ["person_key", &key::check(&person_key)])?;
+            set_data_path(connection, &dir)
+        })?;
         parquet_file::flush_folder(&dir)?;
         let uuid = uuid(&connection)?;
         let tables = tables.into_iter().map(Arc::new).collect();
         Ok(Self { dir, connection: Mutex::new(connection), tables, uuid, person_key })
     }
 
-    /// Opens a lake. Fails where a file of the newest snapshot is gone or has another size. Where
-    /// no one else is writing, removes what a dead writer left, and registers tables and columns
+    /// Opens a lake. Fails where the catalog is not the one that was committed last, and where a
+    /// file of the newest snapshot is gone or has another size. Where no one else is writing, removes what a dead writer left, and registers tables and columns
     /// that the model has gained.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, LakeError> {
         let dir = dir.as_ref();
+        Self::open_at(dir).map_err(|error| error.in_catalog(dir))
+    }
+
+    fn open_at(dir: &Path) -> Result<Self, LakeError> {
         let missing = || LakeError::Missing { dir: dir.to_owned() };
         let dir = dir.canonicalize().map_err(|_| missing())?;
         if !is_lake(&dir)? {
+            chain::check_gone(&dir)?;
             return Err(missing());
         }
         let mut connection = catalog::connect(&dir.join("catalog.sqlite"))?;
+        catalog::check_layout(&connection, &dir)?;
+        // Before anything is tidied: an older catalog knows nothing of the newest files.
+        chain::check(&dir, &connection)?;
         let mut known = catalog::tables(&connection, &dir)?;
         let person_key = key::read(&dir, info(&connection, "person_key")?.as_deref())?;
+        let folders = known.tables.iter().all(|t| dir.join("main").join(t.name).is_dir());
         let tidy = known.complete
+            && folders
             && data_path(&connection)? == data_path_of(&dir)
             && lock::orphans(&dir, &connection)?.is_empty()
             && !erase::pending(&connection)?;
@@ -191,9 +206,12 @@ impl Lake {
 
     /// Returns a hash that is equal only for the same state of the same lake: a key for what is
     /// derived from it.
-    pub fn identity(&self, snapshot: SnapshotId) -> String {
-        let text = format!("{}\u{1f}{}\u{1f}{}", self.uuid, snapshot.0, self.n_erasures());
-        blake3::hash(text.as_bytes()).to_hex().to_string()
+    pub fn identity(&self, snapshot: SnapshotId) -> Result<String, LakeError> {
+        // The number alone is given out again after an older state was brought back.
+        let digest = chain::digest_of(&self.connection(), snapshot.0)?;
+        let text =
+            format!("{}\u{1f}{}\u{1f}{digest}\u{1f}{}", self.uuid, snapshot.0, self.n_erasures());
+        Ok(blake3::hash(text.as_bytes()).to_hex().to_string())
     }
 
     /// Counts the erasures that are done: each changes what snapshots say of people, not what they
@@ -427,15 +445,33 @@ impl Lake {
 
     /// Remembers of streams what their next run must know; what was remembered before is replaced.
     pub fn remember(&self, notes: &BTreeMap<String, String>) -> Result<(), LakeError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for (stream, note) in notes {
-            let sql = "INSERT INTO stream_note VALUES (?, ?)
-                       ON CONFLICT (stream) DO UPDATE SET note = excluded.note";
-            transaction.execute(sql, [stream, note])?;
-        }
-        transaction.commit()?;
-        Ok(())
+        let lock = WriterLock::take(&self.dir)?;
+        self.change(&lock, "streams", |connection| {
+            for (stream, note) in notes {
+                let sql = "INSERT INTO stream_note VALUES (?, ?)
+                           ON CONFLICT (stream) DO UPDATE SET note = excluded.note";
+                connection.execute(sql, [stream, note])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// True where a folder holds a lake, or what is left of one; not where the maker of one died.
+    pub fn is_at(dir: impl AsRef<Path>) -> bool {
+        let dir = dir.as_ref();
+        // What cannot be read is for whoever opens it to say.
+        is_lake(dir).unwrap_or(true) || chain::check_gone(dir).is_err()
+    }
+
+    /// Changes the catalog under the lock, through the chain; see [`chain::change`].
+    pub(crate) fn change<T>(
+        &self,
+        lock: &WriterLock,
+        what: &str,
+        make: impl FnOnce(&Connection) -> Result<T, LakeError>,
+    ) -> Result<T, LakeError> {
+        chain::change(&self.dir, &mut self.connection(), lock, what, make)
+            .map_err(|error| error.in_catalog(&self.dir))
     }
 
     pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -480,17 +516,21 @@ fn tidy_up(
     person_key: &PersonKey,
 ) -> Result<Tables, LakeError> {
     lock.sweep(dir, connection)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    set_data_path(&transaction, dir)?;
-    let known = catalog::tables(&transaction, dir)?;
-    if !known.complete {
-        make_folders(dir, known.tables.iter().map(|table| table.name))?;
-        let tables: Vec<StoredTable> = known.tables.iter().map(|table| (**table).clone()).collect();
-        catalog::register(&transaction, &tables)?;
+    let known = catalog::tables(connection, dir)?;
+    make_folders(dir, known.tables.iter().map(|table| table.name))?;
+    if !known.complete || data_path(connection)? != data_path_of(dir) {
+        chain::change(dir, connection, lock, "brought up", |connection| {
+            set_data_path(connection, dir)?;
+            if !known.complete {
+                let tables: Vec<StoredTable> =
+                    known.tables.iter().map(|table| (**table).clone()).collect();
+                catalog::register(connection, &tables)?;
+            }
+            Ok(())
+        })?;
     }
-    transaction.commit()?;
     if erase::pending(connection)? {
-        match erase::finish(dir, connection, &known.tables, person_key, &mut |_| Ok(())) {
+        match erase::finish(dir, connection, lock, &known.tables, person_key, &mut |_| Ok(())) {
             // Somebody reads: the next start packs the catalog.
             Ok(_) | Err(LakeError::Locked { .. }) => {}
             Err(error) => return Err(error),

@@ -323,7 +323,7 @@ fn ranges_come_from_statistics_and_snapshots_that_do_not_exist_are_refused() {
         Err(LakeError::NoSnapshot { id: 999 })
     ));
     assert!(lake.frame(snapshot, "fx_rate", &["nothing"]).is_err());
-    assert_ne!(lake.identity(snapshot), lake.identity(SnapshotId(1)));
+    assert_ne!(lake.identity(snapshot).unwrap(), lake.identity(SnapshotId(1)).unwrap());
 }
 
 #[test]

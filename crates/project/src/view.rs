@@ -48,7 +48,7 @@ impl Moment {
             Failure::new(Kind::Found, "nothing-loaded", "nothing has been loaded yet")
                 .hint("Load a folder of exports with `throughline load FOLDER`.")
         };
-        if !project.lake().join("catalog.sqlite").is_file() {
+        if !Lake::is_at(project.lake()) {
             return Err(nothing());
         }
         let lake = Arc::new(Lake::open(project.lake())?);

@@ -212,7 +212,7 @@ impl Desk {
     }
 
     fn mark(&self, lake: &mut Option<Arc<Lake>>) -> Mark {
-        if lake.is_none() && self.project.lake().join("catalog.sqlite").is_file() {
+        if lake.is_none() && Lake::is_at(self.project.lake()) {
             *lake = Lake::open(self.project.lake()).ok().map(Arc::new);
         }
         let newest = lake.as_ref().map(|lake| lake.newest());

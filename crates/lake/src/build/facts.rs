@@ -79,7 +79,7 @@ impl Facts for LakeFacts {
     }
 
     fn identity(&self) -> Result<String, LakeError> {
-        Ok(self.lake.identity(self.snapshot))
+        self.lake.identity(self.snapshot)
     }
 
     fn record(&self) -> Result<Record, LakeError> {

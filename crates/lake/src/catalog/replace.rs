@@ -18,7 +18,7 @@ pub(crate) fn files_ever(
     table: &StoredTable,
 ) -> Result<Vec<DataFile>, LakeError> {
     let sql = "SELECT f.data_file_id, f.path, f.record_count, f.file_size_bytes,
-                      coalesce(l.n_withdrawn, 0), coalesce(l.load_id, 0)
+                      coalesce(l.n_withdrawn, 0), coalesce(l.load_id, 0), l.hash
                FROM ducklake_data_file f
                LEFT JOIN lake_file l ON l.data_file_id = f.data_file_id
                WHERE f.table_id = ?1 ORDER BY f.data_file_id";
@@ -37,6 +37,7 @@ pub(crate) fn files_ever(
             bytes: unsigned(row.get(3)?),
             n_withdrawn: unsigned(row.get(4)?),
             load_id: row.get(5)?,
+            hash: row.get(6)?,
         });
     }
     Ok(files)
@@ -60,6 +61,8 @@ pub(crate) fn replace_file(
         let found = format!("file {id} of table {}", table.name);
         return Err(LakeError::Unreadable { what: "file that was to be replaced", found });
     }
+    let sql = "UPDATE lake_file SET hash = ? WHERE data_file_id = ?";
+    connection.execute(sql, params![file.hash, id])?;
     connection.execute("DELETE FROM lake_key_index WHERE data_file_id = ?", [id])?;
     if let Some(index) = &file.index {
         insert_index(connection, table, id, index)?;

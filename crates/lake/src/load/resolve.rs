@@ -238,6 +238,7 @@ impl Settled {
         }
         let table = &self.staged.table;
         let mut writer = IndexWriter::create(key_index::path_of(&file.path), &self.scratch)?;
+        parquet_file::check_content(file)?;
         parquet_file::read(&file.path, file.bytes, &table.schema, &mut |batch| {
             writer.add_batch(table, &batch)
         })?;
@@ -283,6 +284,7 @@ impl Settled {
         let mut bytes = Vec::new();
         let rows: Vec<u32> = unsure.iter().map(|(row, _)| *row).collect();
         let mut starts = unsure.iter().map(|(_, start)| *start);
+        parquet_file::check_content(file)?;
         let said = self.staged.masks.iter().fold(0, |said, mask| said | mask);
         let wanted = |at: usize| at < 64 && said & 1 << at != 0;
         let DataFile { path, bytes: size, .. } = file;

@@ -14,11 +14,12 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use domain::fact::{Kind, Personal};
 use domain::person::{PersonKey, address};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::forgotten::{Forgotten, Trace, name_mark};
 use crate::catalog::{self, DataFile};
+use crate::chain;
 use crate::error::LakeError;
 use crate::lock::WriterLock;
 use crate::parquet_file::{self, Scratch, TableWriter, WrittenFile, flush_folder};
@@ -144,12 +145,13 @@ impl Lake {
     ) -> Result<ErasureReport, LakeError> {
         let lock = WriterLock::take(self.dir())?;
         let mut connection = self.connection();
+        chain::check(self.dir(), &connection)?;
         lock.sweep(self.dir(), &connection)?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        note(&transaction, self.dir(), self.person_key(), request)?;
-        transaction.commit()?;
+        chain::change(self.dir(), &mut connection, &lock, "erasure begun", |connection| {
+            note(connection, self.dir(), self.person_key(), request)
+        })?;
         gate(Step::Noted)?;
-        finish(self.dir(), &mut connection, self.tables(), self.person_key(), gate)
+        finish(self.dir(), &mut connection, &lock, self.tables(), self.person_key(), gate)
     }
 }
 
@@ -288,6 +290,7 @@ pub(crate) fn pending(connection: &Connection) -> Result<bool, LakeError> {
 pub(crate) fn finish(
     dir: &Path,
     connection: &mut Connection,
+    lock: &WriterLock,
     tables: &[Arc<StoredTable>],
     key: &PersonKey,
     gate: Gate<'_>,
@@ -323,18 +326,22 @@ pub(crate) fn finish(
         }
     }
     gate(Step::Written)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for (table, file, written, _) in &rewritten {
-        catalog::replace_file(&transaction, table, file.id, written)?;
-    }
-    let mut touched: Vec<&Arc<StoredTable>> = rewritten.iter().map(|(table, ..)| table).collect();
-    touched.dedup_by_key(|table| table.id);
-    for table in touched {
-        catalog::narrow_table(&transaction, table)?;
-    }
-    redact_catalog(&transaction, &forgotten)?;
-    scratch.keep();
-    transaction.commit()?;
+    chain::change(dir, connection, lock, "erasure", |connection| {
+        for (table, file, written, _) in &rewritten {
+            catalog::replace_file(connection, table, file.id, written)?;
+        }
+        let mut touched: Vec<&Arc<StoredTable>> =
+            rewritten.iter().map(|(table, ..)| table).collect();
+        touched.dedup_by_key(|table| table.id);
+        for table in touched {
+            catalog::narrow_table(connection, table)?;
+        }
+        redact_catalog(connection, &forgotten)?;
+        // What older snapshots say has changed, and so has what their links cover.
+        chain::relink(connection)?;
+        scratch.keep();
+        Ok(())
+    })?;
     gate(Step::Published)?;
     for (_, file, _, index) in &rewritten {
         remove(&file.path)?;
@@ -364,9 +371,12 @@ pub(crate) fn finish(
         }
     }
     gate(Step::Emptied)?;
-    catalog::pack(connection, dir)?;
+    chain::unsealed(dir, connection, lock, |connection| catalog::pack(connection, dir))?;
     gate(Step::Packed)?;
-    connection.execute("UPDATE erasure SET state = 'done' WHERE state <> 'done'", [])?;
+    chain::change(dir, connection, lock, "erasure done", |connection| {
+        connection.execute("UPDATE erasure SET state = 'done' WHERE state <> 'done'", [])?;
+        Ok(())
+    })?;
     Ok(report)
 }
 
@@ -380,6 +390,7 @@ fn rewrite(
     let texts: Vec<&str> =
         table.columns.iter().filter(|c| c.kind == Kind::Text).map(|c| c.name).collect();
     let mut n_rows = 0;
+    parquet_file::check_content(file)?;
     parquet_file::read(&file.path, file.bytes, &table.projection(&texts)?, &mut |batch| {
         n_rows += redact(table, &batch, forgotten)?.map_or(0, |(_, n)| n);
         Ok(())

@@ -264,7 +264,7 @@ struct Scratch(Option<PathBuf>);
 
 impl Scratch {
     fn of(project: &Project, dry_run: bool) -> Self {
-        let fresh = dry_run && !project.lake().join("catalog.sqlite").is_file();
+        let fresh = dry_run && !Lake::is_at(project.lake());
         let name = format!("throughline-dry-run-{}", std::process::id());
         Self(fresh.then(|| std::env::temp_dir().join(name)))
     }
@@ -281,10 +281,7 @@ impl Drop for Scratch {
 
 /// Opens the lake, or makes it: also where its maker died before it was one.
 pub(crate) fn open_or_create(folder: &Path) -> Result<Lake, Failure> {
-    match Lake::open(folder) {
-        Err(LakeError::Missing { .. }) => Ok(Lake::create(folder)?),
-        opened => Ok(opened?),
-    }
+    if Lake::is_at(folder) { Ok(Lake::open(folder)?) } else { Ok(Lake::create(folder)?) }
 }
 
 fn explain(file: &Path, output: &Output) -> Outcome {

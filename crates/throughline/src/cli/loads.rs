@@ -17,7 +17,7 @@ pub(crate) struct Loads {}
 /// Lists them.
 pub(crate) fn run(_loads: &Loads, common: &Common, output: &Output) -> Outcome {
     let project = Project::find(common.dir.as_deref())?;
-    if !project.lake().join("catalog.sqlite").is_file() {
+    if !lake::Lake::is_at(project.lake()) {
         output.remark("nothing has been loaded yet");
         if output.json() {
             output.data(json!({ "loads": [] }), &[]);

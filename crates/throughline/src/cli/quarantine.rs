@@ -63,7 +63,7 @@ pub(crate) struct Quarantine {
 /// Lists the rows, or tries them again.
 pub(crate) fn run(quarantine: &Quarantine, common: &Common, output: &Output) -> Outcome {
     let project = Project::find(common.dir.as_deref())?;
-    if !project.lake().join("catalog.sqlite").is_file() {
+    if !lake::Lake::is_at(project.lake()) {
         output.remark("nothing has been loaded yet");
         if output.json() {
             output.data(json!({ "rows": show::json::frame(&Frame::default()) }), &[]);

@@ -53,6 +53,7 @@ impl Facts for Files {
             deletes: None,
             bytes: n_rows,
             load_id: id,
+            hash: None,
         };
         if table != "touch" {
             return Ok(Some(vec![file(0, 1)]));
