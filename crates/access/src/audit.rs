@@ -368,6 +368,17 @@ pub(crate) fn last_anchor(folder: &Path) -> Option<(i64, i64)> {
     Some((sequence, at))
 }
 
+/// True for a line of the file of anchors as it is written.
+pub(crate) fn is_anchor(line: &str) -> bool {
+    let digits = |hash: &str| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    line.split(' ').count() == 3 && parse_anchor(line).is_some_and(|(.., hash)| digits(hash))
+}
+
+/// The number of the row that a line of the file of anchors is about.
+pub(crate) fn anchored(line: &str) -> Option<i64> {
+    parse_anchor(line).map(|(sequence, ..)| sequence)
+}
+
 fn parse_anchor(line: &str) -> Option<(i64, i64, &str)> {
     let mut parts = line.split(' ');
     let at: Timestamp = parts.next()?.parse().ok()?;

@@ -5,6 +5,7 @@
 //! system. Nothing here knows HTTP, and nothing tells a stranger whether an account exists.
 
 pub mod audit;
+mod backup;
 pub mod caller;
 pub mod clock;
 mod flood;
@@ -16,6 +17,7 @@ mod password;
 mod people;
 pub mod refusal;
 pub mod role;
+mod seal;
 pub mod secret;
 pub mod settings;
 mod state;
@@ -32,11 +34,13 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction};
 
 pub use audit::{Action, Event, Row, Verified};
+pub use backup::backup;
 pub use caller::{AccountId, Actor, By, Caller, Preferences, SessionId, TokenId};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use password::{CHARACTERS_LEAST, CHARACTERS_MOST};
 pub use refusal::{Refusal, Trouble, WeakPassword};
 pub use role::{Permission, Permissions, Role, permissions};
+pub use seal::{StateVerified, verify_state};
 pub use secret::Secret;
 pub use settings::{HashCost, Settings};
 pub use types::{

@@ -16,10 +16,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use crate::AccessError;
 use crate::audit;
 use crate::refusal::{Refusal, Trouble};
+use crate::seal;
 use crate::secret::{Key, Use, create_private, private};
 
 const VERSION: i32 = 1;
-const FILE: &str = "state.sqlite";
+pub(crate) const FILE: &str = "state.sqlite";
 /// How long a writer waits for others of this process, and how long for other processes.
 const TURN_WAIT: Duration = Duration::from_secs(2);
 const BUSY_WAIT: Duration = Duration::from_secs(5);
@@ -132,6 +133,7 @@ impl State {
             if let Some(left) = left_over(&folder, false, true) {
                 return Err(lost(&folder, left));
             }
+            drop(fs::remove_file(folder.join(seal::SEAL)));
             transaction.execute_batch(include_str!("state.sql"))?;
             transaction.execute("INSERT INTO meta VALUES ('key-check', ?1)", [check])?;
             transaction.pragma_update(None, "user_version", VERSION)?;
@@ -209,10 +211,22 @@ impl State {
         let Some(mut turn) = self.writer.take(Duration::ZERO) else { return };
         let Ok(writer) = turn.get() else { return };
         if writer.busy_timeout(Duration::ZERO).is_ok() {
-            let _noted: Result<usize, Refusal> = write(writer);
+            let _noted: Result<usize, Refusal> = self.note(writer, write);
         }
         // Cannot fail: it only sets a number.
         let _restored = writer.busy_timeout(BUSY_WAIT);
+    }
+
+    fn note(
+        &self,
+        writer: &mut Connection,
+        write: impl FnOnce(&Connection) -> Result<usize, Refusal>,
+    ) -> Result<usize, Refusal> {
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        seal::break_open(&self.folder)?;
+        let written = write(&transaction)?;
+        transaction.commit()?;
+        Ok(written)
     }
 
     /// Leaves nothing of what was deleted in the files.
@@ -232,9 +246,22 @@ impl State {
         let mut turn = self.writer.take(TURN_WAIT).ok_or(BUSY)?;
         let writer = turn.get()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        seal::break_open(&self.folder)?;
         let written = write(&transaction)?;
         transaction.commit()?;
         Ok(written)
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if identity(&self.folder.join(FILE)) != self.file {
+            return;
+        }
+        let Some(mut turn) = self.writer.take(Duration::ZERO) else { return };
+        let Ok(writer) = turn.get() else { return };
+        // Where it cannot be sealed now, whoever closes it next may.
+        let _sealed = seal::make(&self.folder, writer);
     }
 }
 

@@ -10,6 +10,7 @@
 mod audit;
 mod login;
 mod people;
+mod seal;
 mod sessions;
 mod start;
 
