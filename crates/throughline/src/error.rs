@@ -14,6 +14,8 @@ pub(crate) const EXIT_INPUT: u8 = 3;
 pub(crate) const EXIT_WORLD: u8 = 4;
 /// A fault of ours.
 pub(crate) const EXIT_BUG: u8 = 70;
+/// Stopped by Ctrl-C.
+pub(crate) const EXIT_INTERRUPTED: u8 = 130;
 
 /// Returns the exit code of a failure.
 pub(crate) const fn exit_code(failure: &Failure) -> u8 {
@@ -37,5 +39,6 @@ mod tests {
     fn exit_codes_are_interface() {
         let codes = [EXIT_OK, EXIT_FOUND, EXIT_USAGE, EXIT_INPUT, EXIT_WORLD, EXIT_BUG];
         assert_eq!(codes, [0, 1, 2, 3, 4, 70]);
+        assert_eq!(EXIT_INTERRUPTED, 130);
     }
 }

@@ -5,6 +5,8 @@
 
 mod cli;
 mod error;
+mod interrupt;
+mod keep;
 mod output;
 mod progress;
 

@@ -54,6 +54,11 @@ impl Output {
         self.result(&show::json::pretty(&show::json::envelope(Some(data), warnings, &[])));
     }
 
+    /// Writes what was found as the JSON envelope; `ok` is false where there are faults.
+    pub(crate) fn found(&self, data: Value, faults: &[Diagnostic]) {
+        self.result(&show::json::pretty(&show::json::envelope(Some(data), &[], faults)));
+    }
+
     /// Writes a remark for people to standard error, unless quiet or JSON.
     pub(crate) fn remark(&self, text: &str) {
         if !self.quiet && !self.json {

@@ -2,8 +2,10 @@
 
 mod ask;
 mod audit;
+mod backup;
 mod build;
 mod check;
+mod compact;
 mod demo;
 mod digest;
 mod erase;
@@ -16,10 +18,13 @@ mod method;
 mod open;
 mod person;
 mod quarantine;
+mod repair;
 mod report;
+mod restore;
 mod serve;
 mod singer;
 mod user;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -35,7 +40,8 @@ use crate::output::Output;
 /// the cent
 ///
 /// Exit codes: 0 done, 1 finished and found problems, 2 wrong use or definitions, 3 input that
-/// cannot be read, 4 the world around (disk, lock, permission), 70 a fault of ours.
+/// cannot be read, 4 the world around (disk, lock, permission), 70 a fault of ours, 130 stopped by
+/// Ctrl-C.
 #[derive(Parser, Debug)]
 #[command(name = "throughline", version, arg_required_else_help = true)]
 struct Program {
@@ -90,6 +96,11 @@ enum Command {
     Person(person::Person),
     Erase(erase::Erase),
     Digest(digest::Digest),
+    Verify(verify::Verify),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Compact(compact::Compact),
+    Repair(repair::Repair),
     Demo(demo::Demo),
 }
 
@@ -105,6 +116,10 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let common = program.common;
     let output = Output::new(&common);
+    // A server ends its requests first, by its own watch.
+    if !matches!(program.command, Command::Serve(_)) {
+        crate::interrupt::watch();
+    }
     match program.command.run(&common, &output) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
@@ -133,6 +148,11 @@ impl Command {
             Self::Person(person) => person::run(person, common, output),
             Self::Erase(erase) => erase::run(erase, common, output),
             Self::Digest(digest) => digest::run(digest, common, output),
+            Self::Verify(verify) => verify::run(verify, common, output),
+            Self::Backup(backup) => backup::run(backup, common, output),
+            Self::Restore(restore) => restore::run(restore, common, output),
+            Self::Compact(compact) => compact::run(compact, common, output),
+            Self::Repair(repair) => repair::run(repair, common, output),
             Self::Demo(demo) => demo::run(demo, common, output),
         }
     }

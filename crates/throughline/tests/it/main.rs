@@ -32,4 +32,5 @@ mod served;
 mod sign_in;
 mod singer;
 mod sources;
+mod torture;
 mod user;
