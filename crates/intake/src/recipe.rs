@@ -70,11 +70,6 @@ pub(crate) struct Positions {
     pub(crate) invalid_reason: Option<usize>,
     /// When the fact happened.
     pub(crate) effective: Option<usize>,
-    pub(crate) program_id: Option<usize>,
-    pub(crate) status: Option<usize>,
-    pub(crate) responded: Option<usize>,
-    pub(crate) invalid: Option<usize>,
-    pub(crate) invalid_reason: Option<usize>,
     /// Columns of money, with their names.
     pub(crate) money: [(&'static str, Option<usize>); 3],
 }
@@ -95,11 +90,6 @@ impl Positions {
             invalid: at("invalid"),
             invalid_reason: at("invalid_reason"),
             effective: at(table.effective),
-            program_id: at("program_id"),
-            status: at("status"),
-            responded: at("responded"),
-            invalid: at("invalid"),
-            invalid_reason: at("invalid_reason"),
             money: ["amount", "budget", "actual_cost"].map(|name| (name, at(name))),
         }
     }
