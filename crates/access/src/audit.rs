@@ -53,17 +53,21 @@ pub enum Action {
     Refuse,
     /// Rows or a pack were taken away as a file.
     Export,
-    /// Files were loaded.
+    /// Files were loaded, or held by a guard.
     Load,
     /// A person was forgotten.
     Erase,
+    /// A held load was let through.
+    Accept,
+    /// A held load was thrown away.
+    DropLoad,
     /// Something was changed that has no action of its own.
     Change,
 }
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Login,
         Self::PasswordSpraying,
         Self::Logout,
@@ -84,6 +88,8 @@ impl Action {
         Self::Export,
         Self::Load,
         Self::Erase,
+        Self::Accept,
+        Self::DropLoad,
         Self::Change,
     ];
 
@@ -110,6 +116,8 @@ impl Action {
             Self::Export => "export",
             Self::Load => "load",
             Self::Erase => "erase",
+            Self::Accept => "accept",
+            Self::DropLoad => "drop-load",
             Self::Change => "change",
         }
     }

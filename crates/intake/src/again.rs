@@ -213,6 +213,7 @@ impl Planned {
             notes: recognized.notes,
             content_hash: String::new(),
             bytes: 0,
+            lines: None,
             recipe: recognized.recipe,
             kept: None,
         }

@@ -14,6 +14,7 @@ use crate::again::KeptRow;
 use crate::format::decode::{Content, Encoding, Utf8Check, content, text_of, zip_entries};
 use crate::format::{Each, Format, Tail, decode, delimited, ndjson, parquet, workbook};
 use crate::lookups::Lookups;
+use crate::manifest::{IDS, MANIFEST};
 use crate::preset::Shape;
 use crate::read::FileSummary;
 use crate::recipe::Recipe;
@@ -63,6 +64,8 @@ pub struct Planned {
     pub content_hash: String,
     /// Size in bytes.
     pub bytes: u64,
+    /// Physical lines, unpacked; none where the format has none.
+    pub lines: Option<u64>,
     pub(crate) recipe: Recipe,
     /// The row that is read instead of the file.
     pub(crate) kept: Option<KeptRow>,
@@ -241,6 +244,8 @@ fn walk(
             if depth < 16 {
                 walk(&path, given, root, depth + 1, files, diagnostics);
             }
+        } else if of_manifest(&path) {
+            // Read by itself, and no table.
         } else if meta.is_file() || meta.is_symlink() {
             let name = path.strip_prefix(given).unwrap_or(&path).display().to_string();
             files.push((path, name, false));
@@ -248,10 +253,17 @@ fn walk(
     }
 }
 
+/// True for a manifest, and for a list of identifiers beside one.
+fn of_manifest(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == MANIFEST)
+        || path.extension().is_some_and(|end| end == IDS)
+}
+
 /// What one pass over the bytes of a file says.
 struct Inspection {
     hash: String,
     bytes: u64,
+    lines: u64,
     content: Content,
     packed: bool,
     encoding: Encoding,
@@ -270,6 +282,7 @@ fn inspect(path: &Path, settings: &Settings, file: &Arc<str>) -> Result<Inspecti
     let mut check = Utf8Check::default();
     let mut head = Vec::new();
     let mut bytes = 0_u64;
+    let lines = std::cell::Cell::new(0_u64);
     let pass = |packed: bool,
                 mut look: Option<&mut blake3::Hasher>,
                 head: &mut Vec<u8>,
@@ -287,6 +300,8 @@ fn inspect(path: &Path, settings: &Settings, file: &Arc<str>) -> Result<Inspecti
             };
             let part = chunk.get(..read).unwrap_or(&[]);
             seen += read as u64;
+            let ends = part.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            lines.set(lines.get() + ends);
             if let Some(hasher) = look.as_deref_mut() {
                 hasher.update(part);
             }
@@ -302,6 +317,7 @@ fn inspect(path: &Path, settings: &Settings, file: &Arc<str>) -> Result<Inspecti
     let packed = found == Content::Gzip;
     let mut unpacked = bytes;
     if packed {
+        lines.set(0);
         head.clear();
         check = Utf8Check::default();
         unpacked = pass(true, None, &mut head, &mut check)?;
@@ -315,6 +331,7 @@ fn inspect(path: &Path, settings: &Settings, file: &Arc<str>) -> Result<Inspecti
     Ok(Inspection {
         hash: hasher.finalize().to_hex().to_string(),
         bytes,
+        lines: lines.get(),
         content: found,
         packed,
         encoding,
@@ -458,6 +475,7 @@ fn assemble(
         notes,
         content_hash: seen.hash.clone(),
         bytes: seen.bytes,
+        lines: matches!(format, Format::Delimited(_) | Format::Ndjson).then_some(seen.lines),
         recipe: recognized.recipe,
         kept: None,
     }

@@ -86,16 +86,8 @@ fn load(
     name: &str,
     rows: impl Iterator<Item = (usize, SourceRow)>,
 ) -> Result<(), LakeError> {
-    let request = LoadRequest {
-        recorded_at: Timestamp::UNIX_EPOCH,
-        author: None,
-        message: None,
-        files: vec![SourceFile {
-            name: name.into(),
-            hash: *blake3::hash(name.as_bytes()).as_bytes(),
-            preset: "bench".to_owned(),
-        }],
-    };
+    let file = SourceFile::new(name, *blake3::hash(name.as_bytes()).as_bytes(), "bench");
+    let request = LoadRequest::new(Timestamp::UNIX_EPOCH, vec![file]);
     lake.load(request, rows)?;
     Ok(())
 }

@@ -94,16 +94,8 @@ fn load(
     numbers: impl Iterator<Item = u64>,
     says: Says,
 ) -> Result<String, LakeError> {
-    let request = LoadRequest {
-        recorded_at: Timestamp::UNIX_EPOCH,
-        author: None,
-        message: None,
-        files: vec![SourceFile {
-            name: name.into(),
-            hash: *blake3::hash(name.as_bytes()).as_bytes(),
-            preset: "bench".to_owned(),
-        }],
-    };
+    let file = SourceFile::new(name, *blake3::hash(name.as_bytes()).as_bytes(), "bench");
+    let request = LoadRequest::new(Timestamp::UNIX_EPOCH, vec![file]);
     let rows = lake.load(request, rows(numbers, says))?.rows;
     Ok(format!("{} loaded, {} known", rows.loaded, rows.known))
 }

@@ -159,19 +159,21 @@ CREATE TABLE load_ledger (
     n_read INTEGER NOT NULL, n_loaded INTEGER NOT NULL, n_known INTEGER NOT NULL,
     n_quarantined INTEGER NOT NULL,
     facts TEXT NOT NULL, -- JSON: what became of the facts, by table
+    passed TEXT NOT NULL, -- JSON: what guards found and let pass, as they were told to
     CHECK (n_loaded + n_known + n_quarantined = n_read)
 ) STRICT;
 
 -- The files of a load. A file is known by its content and the preset that read it: the same content
--- through another preset says other things.
+-- through another preset says other things. `complete`: what it leaves out is gone; `in_set`: a
+-- manifest names it; `status`: `new`, `again`, `loaded_before`, `same_as`.
 CREATE TABLE load_file (
     load_id INTEGER NOT NULL REFERENCES load_ledger (load_id), file_index INTEGER NOT NULL,
     name TEXT NOT NULL, content_hash TEXT NOT NULL, preset TEXT NOT NULL,
+    connection TEXT, complete INTEGER NOT NULL, in_set INTEGER NOT NULL, status TEXT NOT NULL,
     n_read INTEGER NOT NULL, n_loaded INTEGER NOT NULL, n_known INTEGER NOT NULL,
     n_quarantined INTEGER NOT NULL,
     totals TEXT NOT NULL, -- JSON: control totals by name
     PRIMARY KEY (load_id, file_index),
-    UNIQUE (content_hash, preset),
     CHECK (n_loaded + n_known + n_quarantined = n_read)
 ) STRICT;
 
@@ -186,6 +188,29 @@ CREATE TABLE quarantine_resolved (
 -- What is remembered of a stream of a connection between its runs: its key and its table version.
 CREATE TABLE stream_note (
     stream TEXT PRIMARY KEY, note TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX lake_load_file_content ON load_file (content_hash, preset);
+CREATE INDEX lake_load_file_source ON load_file (connection, preset);
+
+-- The columns that a source of a connection had, with the first and the last load that had them.
+-- The connection is empty where a load names none.
+CREATE TABLE source_column (
+    connection TEXT NOT NULL, preset TEXT NOT NULL, column_name TEXT NOT NULL,
+    feeds TEXT, -- the fact column that it feeds, as `opportunity.amount`
+    first_load INTEGER NOT NULL, last_load INTEGER NOT NULL,
+    PRIMARY KEY (connection, preset, column_name)
+) STRICT;
+
+-- Loads that a guard holds, with what a person decided. Their files stand in `held/ID/` beside the
+-- lake while they wait.
+CREATE TABLE held_load (
+    held_id INTEGER PRIMARY KEY, content_hash TEXT NOT NULL, held_at TEXT NOT NULL, author TEXT,
+    message TEXT,
+    holds TEXT NOT NULL, -- JSON: why
+    files TEXT NOT NULL, -- JSON: name, hash and source of each
+    state TEXT NOT NULL, -- `waiting`, `accepted`, `dropped`
+    decided_at TEXT, decided_by TEXT, because TEXT, load_id INTEGER
 ) STRICT;
 
 -- What the foreign tables have no column for. The hash is BLAKE3 of the file, in hexadecimal.

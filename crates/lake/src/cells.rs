@@ -27,6 +27,13 @@ use crate::schema::{DECIMAL_SCALE, StoredTable, data_type};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub(crate) struct Hash(u64, u64);
 
+impl std::hash::Hash for Hash {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        // Half of it is spread well enough for a table in memory.
+        state.write_u64(self.0);
+    }
+}
+
 impl Hash {
     pub(crate) fn halves(self) -> (u64, u64) {
         (self.0, self.1)
@@ -261,6 +268,16 @@ impl<'a> Hasher<'a> {
         let columns = table.columns.iter().zip(batch.columns()).take(width);
         let views = columns.map(|(column, array)| Ok((column.id, View::of(column.kind, array)?)));
         Ok(Self(views.collect::<Result<_, LakeError>>()?))
+    }
+
+    /// Looks at the key columns alone, in the order of the key.
+    pub(crate) fn of_key(views: Vec<View<'a>>) -> Self {
+        Self((0..).zip(views).collect())
+    }
+
+    /// Reads the first columns of a row.
+    pub(crate) fn cells(&self, row: usize, width: usize) -> Vec<Cell> {
+        self.0.iter().take(width).map(|(_, view)| view.cell(row)).collect()
     }
 
     /// Takes the hash of the key columns.

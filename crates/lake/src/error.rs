@@ -139,6 +139,20 @@ pub enum LakeError {
         /// Rows refused.
         quarantined: u64,
     },
+    /// A guard holds the load; nothing of it was stored.
+    #[error("load is held ({code}): {why}")]
+    Held {
+        /// Code of the first guard that holds it.
+        code: &'static str,
+        /// What it found.
+        why: String,
+    },
+    /// There is no held load of this number that waits for a decision.
+    #[error("no held load {id} waits for a decision")]
+    NoHeld {
+        /// The number asked for.
+        id: i64,
+    },
     /// A value in the catalog or a file is not what was written there.
     #[error("{what} is not readable: `{found}`")]
     Unreadable {
@@ -271,6 +285,8 @@ impl LakeError {
             }
             Self::Backdated { .. } => "Check the clock of this machine, or record the load later.",
             Self::NotConserved { .. } => "Nothing was stored. Please report this as a fault.",
+            Self::Held { .. } => "Look at it with `throughline loads`, then accept or drop it.",
+            Self::NoHeld { .. } => "See which loads are held with `throughline loads`.",
             Self::TooLarge { .. } => "Split it into several loads.",
             Self::Full { .. } => "Nothing was changed. Make room there, then do it again.",
             Self::ReadOnly { .. } => "Mount it so that it can be written, or copy the folder.",

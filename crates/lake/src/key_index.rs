@@ -1,7 +1,7 @@
 //! Key indexes: what a load must know of the rows of a stored file, without reading its columns.
 //!
 //! Beside each file of facts stands `NAME.keys`: for each row, in the order of the file, the hash of
-//! its key, the hash of its content, its version and whether it is withdrawn. So the keys of a load
+//! its key, the hash of its content, its version, whether it is withdrawn and whose it is. So the keys of a load
 //! are found, and what is stored already is known again, in one pass over some thirty bytes a row.
 //! An index says nothing that the file does not say: where it is missing or damaged, it is made
 //! anew from the file.
@@ -25,7 +25,7 @@ use crate::schema::StoredTable;
 /// The version of a fact whose source gives none: before all others.
 pub(crate) const NO_VERSION: i64 = i64::MIN;
 
-const MAGIC: &[u8; 8] = b"TLKEYS01";
+const MAGIC: &[u8; 8] = b"TLKEYS02";
 /// Bytes of the head of a file: the magic and the number of rows.
 const FILE_HEAD: usize = 16;
 /// Bytes of the head of a block: rows, flags, filled columns, checksum of the first part, checksum
@@ -36,6 +36,8 @@ const CHECKSUM: usize = 16;
 const VERSIONS: u32 = 1;
 /// Some row of the block is withdrawn.
 const WITHDRAWN: u32 = 2;
+/// Some row of the block has an origin.
+const ORIGINS: u32 = 4;
 
 /// What the index says of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +48,17 @@ pub(crate) struct Entry {
     /// Microseconds since the epoch, or [`NO_VERSION`].
     pub(crate) version: i64,
     pub(crate) withdrawn: bool,
+    /// What [`origin_of`] makes of its origin.
+    pub(crate) origin: u32,
+}
+
+/// Makes a number of the name of an origin; 0 where there is none.
+pub(crate) fn origin_of(name: Option<&str>) -> u32 {
+    name.map_or(0, |name| {
+        let hash = blake3::hash(name.as_bytes());
+        let first = hash.as_bytes().first_chunk::<4>();
+        first.map_or(1, |bytes| u32::from_le_bytes(*bytes).max(1))
+    })
 }
 
 /// A finished index.
@@ -141,6 +154,15 @@ pub(crate) fn entries(table: &StoredTable, batch: &RecordBatch) -> Result<Vec<En
     };
     let versions = view("version_at", Kind::Instant)?;
     let withdrawn = view("withdrawn", Kind::Boolean)?;
+    let origins = view("origin", Kind::Text)?;
+    let mut known = (Cell::Null, 0);
+    let mut origin = |row| {
+        let name = origins.as_ref().map_or(Cell::Null, |view| view.cell(row));
+        if name != known.0 {
+            known = (name.clone(), origin_of(name.as_text()));
+        }
+        known.1
+    };
     let mut bytes = Vec::new();
     let entry = |row| Entry {
         key: hasher.key(row, &key, &mut bytes),
@@ -150,6 +172,7 @@ pub(crate) fn entries(table: &StoredTable, batch: &RecordBatch) -> Result<Vec<En
             _ => NO_VERSION,
         },
         withdrawn: withdrawn.as_ref().map(|view| view.cell(row)) == Some(Cell::Boolean(true)),
+        origin: origin(row),
     };
     Ok((0..batch.num_rows()).map(entry).collect())
 }
@@ -162,7 +185,10 @@ fn encode(entries: &[Entry], filled: u64) -> Vec<u8> {
     if entries.iter().any(|entry| entry.withdrawn) {
         flags |= WITHDRAWN;
     }
-    let mut rest: Vec<u8> = Vec::with_capacity(entries.len() * 33);
+    if entries.iter().any(|entry| entry.origin != 0) {
+        flags |= ORIGINS;
+    }
+    let mut rest: Vec<u8> = Vec::with_capacity(entries.len() * 37);
     let mut column = |number: &dyn Fn(&Entry) -> u64| {
         for entry in entries {
             rest.extend_from_slice(&number(entry).to_le_bytes());
@@ -176,6 +202,11 @@ fn encode(entries: &[Entry], filled: u64) -> Vec<u8> {
     }
     if flags & WITHDRAWN != 0 {
         rest.extend(entries.iter().map(|entry| u8::from(entry.withdrawn)));
+    }
+    if flags & ORIGINS != 0 {
+        for entry in entries {
+            rest.extend_from_slice(&entry.origin.to_le_bytes());
+        }
     }
     let mut first: Vec<u8> = Vec::with_capacity(BLOCK_HEAD + entries.len() * 8);
     first.extend_from_slice(&u32::try_from(entries.len()).unwrap_or(u32::MAX).to_le_bytes());
@@ -250,7 +281,7 @@ pub(crate) fn search(
             }
         }
         let with = |flag: u32, width: usize| if flags & flag == 0 { 0 } else { len * width };
-        let rest_bytes = len * 24 + with(VERSIONS, 8) + with(WITHDRAWN, 1);
+        let rest_bytes = len * 24 + with(VERSIONS, 8) + with(WITHDRAWN, 1) + with(ORIGINS, 4);
         if hits.is_empty() {
             file.seek_relative(i64::try_from(rest_bytes).ok()?).ok()?;
         } else {
@@ -262,7 +293,9 @@ pub(crate) fn search(
             let (seconds, tail) = rest.split_at_checked(len * 8)?;
             let (contents, tail) = tail.split_at_checked(len * 8)?;
             let (others, tail) = tail.split_at_checked(len * 8)?;
-            let (versions, withdrawn) = tail.split_at_checked(with(VERSIONS, 8))?;
+            let (versions, tail) = tail.split_at_checked(with(VERSIONS, 8))?;
+            let (withdrawn, origins) = tail.split_at_checked(with(WITHDRAWN, 1))?;
+            let origin = |row: usize| origins.as_chunks::<4>().0.get(row).copied();
             let number = |column: &[u8], row: usize| {
                 column.as_chunks::<8>().0.get(row).map(|bytes| u64::from_le_bytes(*bytes))
             };
@@ -273,6 +306,7 @@ pub(crate) fn search(
                     content: Hash::from_halves(number(contents, at)?, number(others, at)?),
                     version: number(versions, at).map_or(NO_VERSION, u64::cast_signed),
                     withdrawn: withdrawn.get(at).is_some_and(|&flag| flag != 0),
+                    origin: origin(at).map_or(0, u32::from_le_bytes),
                 };
                 each(first_row.checked_add(row)?, entry, filled);
             }
@@ -293,6 +327,7 @@ mod tests {
             content: Hash::from_halves(n, mixed),
             version: if n % 3 == 0 { NO_VERSION } else { n.cast_signed() },
             withdrawn: n % 7 == 0,
+            origin: u32::try_from(n % 11).unwrap(),
         }
     }
 

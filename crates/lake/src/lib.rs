@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod compact;
 pub mod derived;
 pub mod error;
+pub mod held;
 pub mod journey;
 pub mod load;
 pub mod person;
@@ -32,8 +33,11 @@ pub use build::{BuildRequest, BuildSummary, Facts, LakeFacts, MemoryFacts, build
 pub use catalog::{DataFile, Snapshot, SnapshotId};
 pub use compact::Compacted;
 pub use error::LakeError;
+pub use held::HeldLoad;
+pub use load::guard::{Expected, Guard, Hold};
 pub use load::{
-    LoadReport, LoadRequest, Loading, Prepared, RefusedKey, RefusedRow, SourceFile, Try,
+    LoadReport, LoadRequest, Loading, Prepared, RefusedKey, RefusedRow, SourceColumn, SourceFile,
+    Try,
 };
 pub use relation::{Built, RELATIONS, RequestError};
 pub use store::{Lake, Show};

@@ -10,21 +10,26 @@
 //! keys beside the stored files. What has changed is written to new files and deleted, row by row,
 //! from the old ones, so that a load costs what it changes.
 
+pub mod guard;
+
 mod kept;
+mod refresh;
 mod resolve;
 mod retry;
 mod staging;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::fact::{Fact, FactTable, Refusal, SourceRow};
+use domain::{Cell, Diagnostic};
 use jiff::Timestamp;
 use rusqlite::params;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use self::guard::{Expected, Guard, Hold};
 use self::retry::Retrying;
 pub use self::retry::{RETRY, RefusedKey, RefusedRow, Try};
 use self::staging::{QuarantineWriter, SourceRows, Staging};
@@ -32,12 +37,16 @@ use crate::catalog::{self, Commit, SnapshotId, TableChange};
 use crate::cells::{self, Misfit};
 use crate::chain;
 use crate::error::LakeError;
-use crate::key_index::WrittenIndex;
+use crate::held;
+use crate::key_index::{self, WrittenIndex};
 use crate::lock::WriterLock;
 use crate::parquet_file::{Scratch, WrittenDeletes, WrittenFile, flush_folder};
 use crate::person::forgotten::Forgotten;
-use crate::schema::StoredTable;
+use crate::schema::{QUARANTINE, StoredTable};
 use crate::store::Lake;
+
+/// Rules of refused rows that stand around the data and are no records.
+const AROUND: [&str; 2] = ["totals-row", "footer"];
 
 /// What is to be loaded, before its rows.
 #[derive(Clone, Debug)]
@@ -50,6 +59,27 @@ pub struct LoadRequest {
     pub message: Option<String>,
     /// The files; their order settles ties.
     pub files: Vec<SourceFile>,
+    /// Files that belong to a set and are not there, each with its connection.
+    pub missing: Vec<(String, String)>,
+    /// The guards that let this load pass.
+    pub allow: BTreeSet<Guard>,
+    /// The held load that this one is, where a person let it through, and why.
+    pub accepts: Option<(i64, Option<String>)>,
+}
+
+impl LoadRequest {
+    /// Asks for files to be loaded, with nothing said of them.
+    pub fn new(recorded_at: Timestamp, files: Vec<SourceFile>) -> Self {
+        Self {
+            recorded_at,
+            author: None,
+            message: None,
+            files,
+            missing: Vec::new(),
+            allow: BTreeSet::new(),
+            accepts: None,
+        }
+    }
 }
 
 /// A file that is to be loaded.
@@ -61,6 +91,63 @@ pub struct SourceFile {
     pub hash: [u8; 32],
     /// What reads it: the name of a preset, or name and hash of a mapping.
     pub preset: String,
+    /// The connection that it comes from, such as `crm`; a name without `/`.
+    pub connection: Option<String>,
+    /// True where it holds, with the other complete files of its connection and preset, all records
+    /// that there are: what it leaves out is gone.
+    pub complete: bool,
+    /// True where a manifest names it, so that it belongs to the set of its connection.
+    pub in_set: bool,
+    /// The fact tables that it feeds.
+    pub tables: Vec<&'static str>,
+    /// All its columns.
+    pub columns: Vec<SourceColumn>,
+    /// What the manifest says that it holds.
+    pub expected: Expected,
+}
+
+/// Names the layout that a preset or mapping reads. A mapping is named with the hash of its text;
+/// its versions read one layout.
+fn layout_of(preset: &str) -> &str {
+    preset.split('@').next().unwrap_or(preset)
+}
+
+/// A column of a file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SourceColumn {
+    /// Its name.
+    pub name: String,
+    /// What it feeds, as `opportunity.amount`.
+    pub feeds: Option<String>,
+}
+
+impl SourceFile {
+    /// Names a file of which nothing else is said.
+    pub fn new(name: impl Into<Arc<str>>, hash: [u8; 32], preset: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            hash,
+            preset: preset.into(),
+            connection: None,
+            complete: false,
+            in_set: false,
+            tables: Vec::new(),
+            columns: Vec::new(),
+            expected: Expected::default(),
+        }
+    }
+
+    /// Returns connection and layout; the connection is empty where there is none.
+    fn source(&self) -> (&str, &str) {
+        (self.connection.as_deref().unwrap_or_default(), layout_of(&self.preset))
+    }
+
+    /// Returns what its facts name as their origin: connection and layout.
+    fn origin(&self) -> Option<String> {
+        self.connection
+            .as_ref()
+            .map(|connection| format!("{connection}/{}", layout_of(&self.preset)))
+    }
 }
 
 /// What a load did, or would do.
@@ -78,6 +165,13 @@ pub struct LoadReport {
     pub files: Vec<FileReport>,
     /// The facts by table, in the order of the model; tables without facts are left out.
     pub tables: Vec<TableReport>,
+    /// Why the load is held; empty where it is not.
+    pub holds: Vec<Hold>,
+    /// What guards found and let pass, as they were told to.
+    pub passed: Vec<Hold>,
+    /// What a reader should know.
+    #[serde(skip)]
+    pub remarks: Vec<Diagnostic>,
 }
 
 /// What became of one file.
@@ -89,6 +183,10 @@ pub struct FileReport {
     pub hash: String,
     /// What read it.
     pub preset: String,
+    /// The connection that it comes from.
+    pub connection: Option<String>,
+    /// True where what it leaves out is gone.
+    pub complete: bool,
     /// Whether it was read at all.
     pub status: FileStatus,
     /// Its rows.
@@ -110,11 +208,35 @@ pub enum FileStatus {
         /// When that load was recorded.
         recorded_at: Timestamp,
     },
+    /// Its content was loaded before and is read again: a complete extract after another one, or a
+    /// load that lets pass what was refused.
+    Again {
+        /// The load that stored it first.
+        load_id: i64,
+        /// When that load was recorded.
+        recorded_at: Timestamp,
+    },
     /// It has the content of an earlier file of the same load; its rows are counted as known.
     SameAs {
         /// Number of that file, from 0.
         index: usize,
     },
+}
+
+impl FileStatus {
+    /// True where its rows are to be read.
+    pub fn is_read(&self) -> bool {
+        matches!(self, Self::New | Self::Again { .. })
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::LoadedBefore { .. } => "loaded_before",
+            Self::Again { .. } => "again",
+            Self::SameAs { .. } => "same_as",
+        }
+    }
 }
 
 /// Rows of sources: `loaded + known + quarantined = read`.
@@ -142,6 +264,11 @@ pub struct TableReport {
     pub changed: u64,
     /// Of the new and changed ones, those that are withdrawn.
     pub withdrawn: u64,
+    /// Of the withdrawn ones, those that a complete extract no longer has.
+    pub inferred: u64,
+    /// Of the changed ones, those whose version is the stored one: the source changed them and
+    /// says that it did not.
+    pub same_version: u64,
     /// Facts that are stored as they are.
     pub unchanged: u64,
     /// Facts that another row of the load repeats word for word.
@@ -157,10 +284,19 @@ pub struct TableReport {
 /// A load that takes rows. Dropped before the commit, it leaves nothing behind.
 pub struct Loading<'a> {
     lake: &'a Lake,
-    lock: WriterLock,
+    /// None where nothing is to be written.
+    lock: Option<WriterLock>,
+    /// The folder under which files are written.
+    home: PathBuf,
+    /// Removed at the end, where the files are written elsewhere than in the lake.
+    rehearsal: Option<Rehearsal>,
     request: LoadRequest,
     load_id: i64,
     files: Vec<FileReport>,
+    /// File by file, the rows with data that could not be read.
+    unread: Vec<refresh::Unread>,
+    /// File by file, the origin that its facts name.
+    origins: Vec<Cell>,
     rows: SourceRows,
     /// Set where refused rows are tried again.
     retrying: Option<Retrying>,
@@ -175,7 +311,8 @@ pub struct Loading<'a> {
 /// A load whose files are on disk and whose report is known, but that no snapshot lists yet.
 pub struct Prepared<'a> {
     lake: &'a Lake,
-    lock: WriterLock,
+    // Held until the commit; a rehearsal has none.
+    lock: Option<WriterLock>,
     request: LoadRequest,
     load_id: i64,
     changes: Vec<Change>,
@@ -228,14 +365,36 @@ impl Lake {
 
     /// Begins a load. Fails where another process writes, and where the load would be recorded
     /// before the newest snapshot.
-    pub fn begin(&self, mut request: LoadRequest) -> Result<Loading<'_>, LakeError> {
+    pub fn begin(&self, request: LoadRequest) -> Result<Loading<'_>, LakeError> {
         let lock = WriterLock::take(self.dir())?;
+        lock.sweep(self.dir(), &self.connection())?;
+        self.loading(request, Some(lock), self.dir().to_owned(), None)
+    }
+
+    /// Begins a load that is to be looked at and not stored: nothing is written into the lake, and
+    /// nobody is kept from writing. It ends with [`Loading::report`].
+    pub fn rehearse(&self, request: LoadRequest) -> Result<Loading<'_>, LakeError> {
+        let name = format!("throughline-{}", catalog::random_name(&self.connection())?);
+        let rehearsal = Rehearsal(std::env::temp_dir().join(name));
+        for table in self.tables() {
+            let folder = rehearsal.0.join("main").join(table.name);
+            std::fs::create_dir_all(&folder).map_err(LakeError::disk("cannot create", &folder))?;
+        }
+        self.loading(request, None, rehearsal.0.clone(), Some(rehearsal))
+    }
+
+    fn loading(
+        &self,
+        mut request: LoadRequest,
+        lock: Option<WriterLock>,
+        home: PathBuf,
+        rehearsal: Option<Rehearsal>,
+    ) -> Result<Loading<'_>, LakeError> {
         let micros = request.recorded_at.as_microsecond();
         request.recorded_at = Timestamp::from_microsecond(micros).unwrap_or(request.recorded_at);
         let (load_id, prefix, forgotten) = {
             let connection = self.connection();
             chain::check(self.dir(), &connection)?;
-            lock.sweep(self.dir(), &connection)?;
             let forgotten = Forgotten::read(&connection, self.person_key())?;
             let newest = catalog::head(&connection)?.recorded_at()?;
             if request.recorded_at < newest {
@@ -249,19 +408,23 @@ impl Lake {
         let mut files: Vec<FileReport> = Vec::with_capacity(request.files.len());
         for (at, file) in request.files.iter().enumerate() {
             let same = |other: &SourceFile| other.hash == file.hash && other.preset == file.preset;
-            let status = if let Some((load_id, recorded_at)) =
-                self.loaded_before(&file.hash, &file.preset)?
-            {
-                FileStatus::LoadedBefore { load_id, recorded_at }
-            } else if let Some(index) = request.files.iter().take(at).position(same) {
-                FileStatus::SameAs { index }
-            } else {
-                FileStatus::New
+            let before = self.loaded_before(&file.hash, &file.preset)?;
+            let again = before.is_some() && self.must_read_again(&request, file)?;
+            let twin = request.files.iter().take(at).position(same);
+            let status = match (before, twin) {
+                (Some((load_id, recorded_at)), _) if !again => {
+                    FileStatus::LoadedBefore { load_id, recorded_at }
+                }
+                (_, Some(index)) => FileStatus::SameAs { index },
+                (Some((load_id, recorded_at)), None) => FileStatus::Again { load_id, recorded_at },
+                (None, None) => FileStatus::New,
             };
             files.push(FileReport {
                 name: Arc::clone(&file.name),
-                hash: blake3::Hash::from_bytes(file.hash).to_hex().to_string(),
+                hash: hash_text(&file.hash),
                 preset: file.preset.clone(),
+                connection: file.connection.clone(),
+                complete: file.complete,
                 status,
                 rows: RowCounts::default(),
                 totals: BTreeMap::new(),
@@ -269,16 +432,25 @@ impl Lake {
         }
         let scratch = Scratch::default();
         let quarantine = QuarantineWriter::new(
-            self,
+            Arc::clone(self.table(QUARANTINE)?),
+            home.join("main").join(QUARANTINE),
             format!("{prefix}-q"),
             scratch.clone(),
             load_id,
             request.recorded_at,
-        )?;
+        );
         Ok(Loading {
             lake: self,
             lock,
+            home,
+            rehearsal,
             load_id,
+            unread: request.files.iter().map(refresh::Unread::of).collect(),
+            origins: request
+                .files
+                .iter()
+                .map(|file| file.origin().map_or(Cell::Null, Cell::text))
+                .collect(),
             files,
             rows: SourceRows::default(),
             retrying: None,
@@ -290,6 +462,46 @@ impl Lake {
             request,
         })
     }
+
+    /// True where a file that was loaded before has something to say again: a complete extract is
+    /// not the last one of its source, or rows of it were refused that may pass now.
+    fn must_read_again(&self, request: &LoadRequest, file: &SourceFile) -> Result<bool, LakeError> {
+        let connection = self.connection();
+        if !request.allow.is_empty() {
+            let sql = "SELECT 1 FROM load_file
+                       WHERE content_hash = ? AND preset = ? AND n_quarantined > 0";
+            let refused = params![hash_text(&file.hash), file.preset];
+            if connection.prepare_cached(sql)?.exists(refused)? {
+                return Ok(true);
+            }
+        }
+        let (Some(name), true) = (&file.connection, file.complete) else { return Ok(false) };
+        let sql = "SELECT content_hash FROM load_file
+                   WHERE connection = ?1 AND preset = ?2 AND complete = 1
+                     AND load_id = (SELECT max(load_id) FROM load_file
+                                    WHERE connection = ?1 AND preset = ?2 AND complete = 1)";
+        let mut statement = connection.prepare_cached(sql)?;
+        let last = statement
+            .query_map([name, &file.preset], |row| row.get::<_, String>(0))?
+            .collect::<Result<BTreeSet<_>, _>>()?;
+        let of_source = |other: &&SourceFile| other.complete && other.source() == file.source();
+        let now = request.files.iter().filter(of_source).map(|file| hash_text(&file.hash));
+        Ok(last != now.collect())
+    }
+}
+
+/// The folder of a load that is only looked at.
+struct Rehearsal(PathBuf);
+
+impl Drop for Rehearsal {
+    fn drop(&mut self) {
+        // What is left in the folder for temporary files is in nobody's way.
+        let _removed: std::io::Result<()> = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn hash_text(hash: &[u8; 32]) -> String {
+    blake3::Hash::from_bytes(*hash).to_hex().to_string()
 }
 
 impl Loading<'_> {
@@ -317,7 +529,7 @@ impl Loading<'_> {
         let n_files = self.files.len();
         let report = self.files.get_mut(file).ok_or(LakeError::NoFile { index: file, n_files })?;
         report.rows.read += 1;
-        if report.status != FileStatus::New {
+        if !report.status.is_read() {
             report.rows.known += 1;
             return Ok(());
         }
@@ -325,6 +537,9 @@ impl Loading<'_> {
             SourceRow::Accepted { place, facts } => (place, facts),
             SourceRow::Refused(refusal) => {
                 report.rows.quarantined += 1;
+                if !AROUND.contains(&refusal.rule) {
+                    self.unread(file, &refusal);
+                }
                 return self.refuse(file, refusal);
             }
         };
@@ -333,7 +548,9 @@ impl Loading<'_> {
         }
         if let Some(refusal) = facts.iter().find_map(misfit) {
             report.rows.quarantined += 1;
-            return self.refuse(file, kept::keep_facts(refusal, &facts));
+            let refusal = kept::keep_facts(refusal, &facts);
+            self.unread(file, &refusal);
+            return self.refuse(file, refusal);
         }
         if facts.is_empty() {
             report.rows.known += 1;
@@ -341,7 +558,7 @@ impl Loading<'_> {
         }
         let row = self.rows.add(file, place.line)?;
         for fact in facts {
-            self.stage(row, &fact)?;
+            self.stage(file, row, &fact)?;
         }
         Ok(())
     }
@@ -358,7 +575,14 @@ impl Loading<'_> {
         self.quarantine.add(file, &refusal)
     }
 
-    fn stage(&mut self, row: u32, fact: &Fact) -> Result<(), LakeError> {
+    /// Remembers that a row with data could not be read.
+    fn unread(&mut self, file: usize, refusal: &Refusal) {
+        if let Some(unread) = self.unread.get_mut(file) {
+            unread.add(refusal);
+        }
+    }
+
+    fn stage(&mut self, file: usize, row: u32, fact: &Fact) -> Result<(), LakeError> {
         let at = self.lake.tables().iter().position(|table| table.name == fact.table.name);
         let slot = at.and_then(|at| Some((self.lake.tables().get(at)?, self.staged.get_mut(at)?)));
         let (table, slot) =
@@ -368,43 +592,28 @@ impl Loading<'_> {
             None => slot.insert(Staging::new(
                 Arc::clone(table),
                 fact.table,
-                self.lake.dir().join("main").join(table.name),
+                self.home.join("main").join(table.name),
                 &self.prefix,
                 self.scratch.clone(),
                 self.load_id,
                 self.request.recorded_at,
             )),
         };
-        staging.add(row, fact)
+        let inferred = self.rows.get(row).is_some_and(|row| row.inferred);
+        staging.add(row, fact, self.origins.get(file).unwrap_or(&Cell::Null), inferred)
     }
 }
 
 impl<'a> Loading<'a> {
-    /// Settles what is new, writes and flushes all files. No snapshot lists them yet: dropped, they
-    /// are removed, so that a trial run is a load without its commit.
-    pub fn prepare(mut self) -> Result<Prepared<'a>, LakeError> {
-        let mut staged = Vec::new();
-        for staging in std::mem::take(&mut self.staged).into_iter().flatten() {
-            staged.push(staging.finish()?);
-        }
-        let mut settled =
-            resolve::settle(self.lake, staged, &mut self.rows, &self.files, &self.scratch)?;
-        for (file, refusal) in settled.refusals.drain(..) {
-            self.refuse(file, refusal)?;
-        }
-        let mut resolved = self.settle_retries();
-        resolved.extend(self.lake.read_anew(&self.files)?);
-        self.rows.count(&mut self.files);
-        let rows = total(&self.files)?;
+    /// Settles what is new and judges the load, writes nothing and ends it.
+    pub fn report(mut self) -> Result<LoadReport, LakeError> {
+        Ok(self.settle()?.1)
+    }
 
-        let mut report = LoadReport {
-            load_id: Some(self.load_id),
-            snapshot: None,
-            recorded_at: self.request.recorded_at,
-            rows,
-            files: std::mem::take(&mut self.files),
-            tables: settled.tables.iter().map(resolve::Settled::report).collect(),
-        };
+    /// Settles what is new, judges the load, writes and flushes all files. No snapshot lists them
+    /// yet: dropped, they are removed. Where the load is held, nothing is written.
+    pub fn prepare(mut self) -> Result<Prepared<'a>, LakeError> {
+        let (mut settled, mut report, resolved) = self.settle()?;
         let mut changes = Vec::new();
         let quarantine_table = Arc::clone(self.quarantine.table());
         let quarantined = self.quarantine.finish()?;
@@ -412,14 +621,18 @@ impl<'a> Loading<'a> {
             let table = quarantine_table;
             changes.push(Change { written: quarantined, ..Change::of(table) });
         }
-        for table in &mut settled.tables {
-            let dir = self.lake.dir().join("main").join(table.staged.table.name);
+        let tables = if report.holds.is_empty() { settled.tables.as_mut_slice() } else { &mut [] };
+        for table in tables {
+            let dir = self.home.join("main").join(table.staged.table.name);
             let change = write::write(table, &self.rows, &dir, &self.prefix, &self.scratch)?;
             changes.extend(change);
         }
+        if !report.holds.is_empty() || self.rehearsal.is_some() {
+            changes.clear();
+        }
         for change in &changes {
             if !change.written.is_empty() || !change.deleted.is_empty() {
-                flush_folder(&self.lake.dir().join("main").join(change.table.name))?;
+                flush_folder(&self.home.join("main").join(change.table.name))?;
             }
         }
         if changes.is_empty() && resolved.is_empty() {
@@ -436,6 +649,66 @@ impl<'a> Loading<'a> {
             scratch: self.scratch,
         })
     }
+
+    /// Settles what is new, and lets the guards judge.
+    fn settle(&mut self) -> Result<(resolve::SettledLoad, LoadReport, Vec<RefusedKey>), LakeError> {
+        let refresh::Refresh { mut holds, mut remarks } = refresh::withdraw_absent(self)?;
+        let mut staged = Vec::new();
+        for staging in std::mem::take(&mut self.staged).into_iter().flatten() {
+            staged.push(staging.finish()?);
+        }
+        let origin = |file: &SourceFile| resolve::Origin {
+            number: key_index::origin_of(file.origin().as_deref()),
+            whole: file.complete,
+        };
+        let terms = resolve::Terms {
+            origins: self.request.files.iter().map(origin).collect(),
+            jumps: !self.request.allow.contains(&Guard::FxJump),
+            aside: self.rehearsal.as_ref().map(|rehearsal| rehearsal.0.clone()),
+        };
+        let (rows, files) = (&mut self.rows, self.files.as_slice());
+        let mut settled = resolve::settle(self.lake, staged, rows, files, &self.scratch, &terms)?;
+        for (file, refusal) in settled.refusals.drain(..) {
+            self.refuse(file, refusal)?;
+        }
+        let mut resolved = self.settle_retries();
+        resolved.extend(self.lake.read_anew(&self.files)?);
+        self.rows.count(&mut self.files);
+        let rows = total(&self.files)?;
+        remarks.append(&mut settled.remarks);
+        let files: Vec<(&SourceFile, &FileReport)> =
+            self.request.files.iter().zip(&self.files).collect();
+        for (at, (source, report)) in files.iter().enumerate() {
+            if report.status.is_read() && !source.expected.is_empty() {
+                let missing = settled.missing(source, at, &self.rows)?;
+                holds.extend(guard::judge_totals(source, report, missing));
+            }
+        }
+        {
+            let connection = self.lake.connection();
+            let (drift, said) = guard::judge_columns(&connection, &files)?;
+            holds.extend(drift);
+            remarks.extend(said);
+            let read = self.files.iter().any(|file| file.status.is_read());
+            if read || !self.request.missing.is_empty() {
+                holds.extend(guard::judge_sets(&connection, &self.request)?);
+            }
+        }
+        let (passed, holds) =
+            holds.into_iter().partition(|hold| self.request.allow.contains(&hold.guard));
+        let report = LoadReport {
+            load_id: Some(self.load_id),
+            snapshot: None,
+            recorded_at: self.request.recorded_at,
+            rows,
+            files: std::mem::take(&mut self.files),
+            tables: settled.tables.iter().map(resolve::Settled::report).collect(),
+            holds,
+            passed,
+            remarks,
+        };
+        Ok((settled, report, resolved))
+    }
 }
 
 impl Prepared<'_> {
@@ -444,10 +717,34 @@ impl Prepared<'_> {
         &self.report
     }
 
+    pub(crate) const fn request(&self) -> &LoadRequest {
+        &self.request
+    }
+
+    pub(crate) const fn lake(&self) -> &Lake {
+        self.lake
+    }
+
+    pub(crate) fn lock(&self) -> Result<&WriterLock, LakeError> {
+        self.lock.as_ref().ok_or(LakeError::Failed)
+    }
+
     /// Commits the load: from here on it outlives a power cut. Where nothing is new, there is
     /// nothing to commit and no snapshot is made.
+    ///
+    /// A load that is held is not committed: it fails.
     pub fn commit(mut self) -> Result<LoadReport, LakeError> {
+        if let Some(hold) = self.report.holds.first() {
+            let (code, why) = (hold.guard.code(), hold.message.clone());
+            return Err(LakeError::Held { code, why });
+        }
         if self.changes.is_empty() && self.resolved.is_empty() {
+            if self.request.accepts.is_some() {
+                let lock = self.lock()?;
+                let request = &self.request;
+                self.lake
+                    .change(lock, "held", |connection| held::settle(connection, request, None))?;
+            }
             return Ok(self.report.clone());
         }
         let content_hash = request_hash(&self.report.files);
@@ -469,11 +766,17 @@ impl Prepared<'_> {
             message: self.request.message.as_deref(),
             content_hash: &content_hash,
         };
-        let (report, resolved, scratch) = (&self.report, &self.resolved, &self.scratch);
-        let snapshot = self.lake.change(&self.lock, "load", |connection| {
+        let lock = self.lock.as_ref().ok_or(LakeError::Failed)?;
+        let (request, report, resolved) = (&self.request, &self.report, &self.resolved);
+        let (scratch, load_id) = (&self.scratch, self.load_id);
+        let snapshot = self.lake.change(lock, "load", |connection| {
             let snapshot = catalog::commit(connection, &commit, &changes)?;
-            write_ledger(connection, &commit, snapshot, report)?;
-            retry::write_resolved(connection, resolved, commit.load_id, commit.recorded_at)?;
+            write_ledger(connection, &commit, snapshot, request, report)?;
+            let files: Vec<(&SourceFile, &FileReport)> =
+                request.files.iter().zip(&report.files).collect();
+            guard::note_columns(connection, load_id, &files)?;
+            held::settle(connection, request, Some(load_id))?;
+            retry::write_resolved(connection, resolved, load_id, commit.recorded_at)?;
             // If the commit fails midway, only the catalog knows whether it happened: the files
             // stay, and the next writer sweeps those that no snapshot names.
             scratch.keep();
@@ -560,11 +863,12 @@ fn write_ledger(
     connection: &rusqlite::Connection,
     commit: &Commit<'_>,
     snapshot: SnapshotId,
+    request: &LoadRequest,
     report: &LoadReport,
 ) -> Result<(), LakeError> {
     let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     connection.execute(
-        "INSERT INTO load_ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO load_ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             commit.load_id,
             snapshot.0,
@@ -576,21 +880,23 @@ fn write_ledger(
             signed(report.rows.loaded),
             signed(report.rows.known),
             signed(report.rows.quarantined),
-            serde_json::to_string(&report.tables)?
+            serde_json::to_string(&report.tables)?,
+            serde_json::to_string(&report.passed)?
         ],
     )?;
-    for (index, file) in report.files.iter().enumerate() {
-        if file.status != FileStatus::New {
-            continue;
-        }
+    for (index, (source, file)) in request.files.iter().zip(&report.files).enumerate() {
         connection.execute(
-            "INSERT INTO load_file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO load_file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 commit.load_id,
                 signed(index as u64),
                 &*file.name,
                 file.hash,
                 file.preset,
+                file.connection,
+                file.complete,
+                source.in_set,
+                file.status.name(),
                 signed(file.rows.read),
                 signed(file.rows.loaded),
                 signed(file.rows.known),

@@ -24,6 +24,8 @@ pub const PROVENANCE: &[(&str, Kind)] = &[
     ("source_line", Kind::Integer),
     ("version_at", Kind::Instant),
     ("withdrawn", Kind::Boolean),
+    ("origin", Kind::Text),
+    ("inferred", Kind::Boolean),
 ];
 
 /// Columns of the quarantine.

@@ -3,7 +3,7 @@
 //! Everything that is read names its snapshot, so that a report is made from one state. Withdrawn
 //! facts are left out unless the column `withdrawn` is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,7 +19,8 @@ use crate::catalog::{self, DataFile, Snapshot, SnapshotId, Tables};
 use crate::cells::{self, Bounds};
 use crate::chain;
 use crate::error::{DamagedFile, LakeError};
-use crate::load::RefusedKey;
+use crate::load::guard::Hold;
+use crate::load::{RefusedKey, RowCounts};
 use crate::lock::{self, WriterLock};
 use crate::parquet_file;
 use crate::person::{erase, key};
@@ -56,8 +57,35 @@ pub struct LoadEntry {
     pub n_known: u64,
     /// Rows refused.
     pub n_quarantined: u64,
-    /// Names of its files.
-    pub files: Vec<String>,
+    /// BLAKE3 over contents and presets of its files, in hexadecimal.
+    pub hash: String,
+    /// What became of the facts, by table.
+    pub tables: Vec<serde_json::Value>,
+    /// What guards found and let pass, as they were told to.
+    pub passed: Vec<Hold>,
+    /// Its files.
+    pub files: Vec<LoadedFile>,
+}
+
+/// A file of a load, by the ledger.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct LoadedFile {
+    /// Its name, as the user gave it.
+    pub name: String,
+    /// BLAKE3 of its content, in hexadecimal.
+    pub hash: String,
+    /// What read it.
+    pub preset: String,
+    /// The connection that it comes from.
+    pub connection: Option<String>,
+    /// True where what it leaves out is gone.
+    pub complete: bool,
+    /// `new`, `again`, `loaded_before` or `same_as`.
+    pub status: String,
+    /// Its rows.
+    pub rows: RowCounts,
+    /// Control totals by name.
+    pub totals: BTreeMap<String, String>,
 }
 
 /// What is shown of the quarantine besides the rows that stand in it.
@@ -390,28 +418,28 @@ impl Lake {
     pub fn loads(&self) -> Result<Vec<LoadEntry>, LakeError> {
         let connection = self.connection();
         let sql = "SELECT load_id, snapshot_id, recorded_at, author, message, n_read, n_loaded,
-                          n_known, n_quarantined,
-                          (SELECT json_group_array(name ORDER BY file_index) FROM load_file f
-                           WHERE f.load_id = l.load_id)
-                   FROM load_ledger l ORDER BY load_id";
+                          n_known, n_quarantined, content_hash, facts, passed
+                   FROM load_ledger ORDER BY load_id";
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         let mut loads = Vec::new();
+        let mut files = loaded_files(&connection)?;
         while let Some(row) = rows.next()? {
-            let count = |at: usize| -> Result<u64, LakeError> {
-                Ok(u64::try_from(row.get::<_, i64>(at)?).unwrap_or(0))
-            };
+            let load_id = row.get(0)?;
             loads.push(LoadEntry {
-                load_id: row.get(0)?,
+                load_id,
                 snapshot: SnapshotId(row.get(1)?),
                 recorded_at: catalog::instant_from_text(&row.get::<_, String>(2)?)?,
                 author: row.get(3)?,
                 message: row.get(4)?,
-                n_read: count(5)?,
-                n_loaded: count(6)?,
-                n_known: count(7)?,
-                n_quarantined: count(8)?,
-                files: serde_json::from_str(&row.get::<_, String>(9)?)?,
+                n_read: count(row, 5)?,
+                n_loaded: count(row, 6)?,
+                n_known: count(row, 7)?,
+                n_quarantined: count(row, 8)?,
+                hash: row.get(9)?,
+                tables: serde_json::from_str(&row.get::<_, String>(10)?)?,
+                passed: serde_json::from_str(&row.get::<_, String>(11)?)?,
+                files: files.remove(&load_id).unwrap_or_default(),
             });
         }
         Ok(loads)
@@ -425,7 +453,7 @@ impl Lake {
         preset: &str,
     ) -> Result<Option<(i64, Timestamp)>, LakeError> {
         let sql = "SELECT load_id, recorded_at FROM load_file JOIN load_ledger USING (load_id)
-                   WHERE load_file.content_hash = ? AND preset = ?";
+                   WHERE load_file.content_hash = ? AND preset = ? ORDER BY load_id LIMIT 1";
         let hash = blake3::Hash::from_bytes(*hash).to_hex();
         let found: Option<(i64, String)> = self
             .connection()
@@ -478,6 +506,38 @@ impl Lake {
         // A panic elsewhere leaves no half-made statement behind: transactions roll back.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn count(row: &rusqlite::Row<'_>, at: usize) -> Result<u64, LakeError> {
+    Ok(u64::try_from(row.get::<_, i64>(at)?).unwrap_or(0))
+}
+
+/// The files of all loads, in their order.
+fn loaded_files(connection: &Connection) -> Result<HashMap<i64, Vec<LoadedFile>>, LakeError> {
+    let sql = "SELECT load_id, name, content_hash, preset, connection, complete, status, n_read,
+                      n_loaded, n_known, n_quarantined, totals
+               FROM load_file ORDER BY load_id, file_index";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut files: HashMap<i64, Vec<LoadedFile>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        files.entry(row.get(0)?).or_default().push(LoadedFile {
+            name: row.get(1)?,
+            hash: row.get(2)?,
+            preset: row.get(3)?,
+            connection: row.get(4)?,
+            complete: row.get(5)?,
+            status: row.get(6)?,
+            rows: RowCounts {
+                read: count(row, 7)?,
+                loaded: count(row, 8)?,
+                known: count(row, 9)?,
+                quarantined: count(row, 10)?,
+            },
+            totals: serde_json::from_str(&row.get::<_, String>(11)?)?,
+        });
+    }
+    Ok(files)
 }
 
 /// True where the folder has a catalog with tables: one that was being made when its maker died has

@@ -155,6 +155,49 @@ proptest! {
     }
 
     #[test]
+    fn the_same_events_give_the_same_table_in_any_order_over_any_files_and_loads(
+        (events, placed) in prop::collection::vec((0..6_u8, 0..3_u8, 0..3_u8, prop::bool::weighted(0.15)), 1..24)
+            .prop_flat_map(|events| {
+                let places = prop::collection::vec((0..3_usize, 0..2_usize), events.len());
+                // Each event with its number, in another order, with a load and a file; some twice.
+                let numbered: Vec<_> = events.iter().copied().enumerate().collect();
+                let again = prop::collection::vec(prop::bool::weighted(0.2), events.len());
+                (Just(events), (Just(numbered).prop_shuffle(), places, again))
+            }),
+    ) {
+        // Each event has a version of its own, and says all that there is to say.
+        let event = |n: usize, (key, name, country, deleted): (u8, u8, u8, bool)| Made {
+            key,
+            name: Some(name),
+            country: Some(country),
+            version: Some(i64::try_from(n).unwrap()),
+            deleted,
+            deal: None,
+        };
+        let (_a, straight) = new_lake();
+        let made: Vec<Made> = events.iter().enumerate().map(|(n, said)| event(n, *said)).collect();
+        load(&straight, MONDAY, rows(&made));
+        let expected = facts(&straight, straight.newest().unwrap());
+
+        let (_b, scattered) = new_lake();
+        let (order, places, again) = placed;
+        let mut line = 1;
+        for (day, turn) in [SUNDAY, MONDAY, TUESDAY].iter().zip(0..) {
+            let mut part = Vec::new();
+            for (((n, said), (load, file)), twice) in order.iter().zip(&places).zip(&again) {
+                let times = usize::from(*load == turn) + usize::from(*twice && turn == 2);
+                for _ in 0..times {
+                    line += 1;
+                    part.push((*file, source_row(&event(*n, *said), line)));
+                }
+            }
+            let report = scattered.load(request(day, &["a.csv", "b.csv"]), part).unwrap();
+            prop_assert_eq!(conserved(report).rows.quarantined, 0);
+        }
+        prop_assert_eq!(facts(&scattered, scattered.newest().unwrap()), expected);
+    }
+
+    #[test]
     fn loading_twice_changes_nothing_and_old_snapshots_never_change(
         before in prop::collection::vec(made(), 0..12),
         made in prop::collection::vec(made(), 0..24),

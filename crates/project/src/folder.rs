@@ -7,6 +7,7 @@
 //! .throughline/lake         the facts
 //! .throughline/derived      builds, always reproducible
 //! .throughline/staging      what is brought from elsewhere while it is read
+//! .throughline/held         files of loads that wait for a decision
 //! ```
 
 use std::fs;
@@ -59,6 +60,11 @@ impl Project {
     /// Where what is brought from elsewhere stands while it is read.
     pub fn staging(&self) -> PathBuf {
         self.root.join(".throughline").join("staging")
+    }
+
+    /// Where the files of held loads are.
+    pub fn held(&self) -> PathBuf {
+        self.root.join(".throughline").join("held")
     }
 
     /// Where builds are kept.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::Output;
 
@@ -37,6 +37,26 @@ impl Progress {
         }
         self.bar.set_length(total.max(done));
         self.bar.set_position(done);
+    }
+
+    /// Says how far the reading of files is: rows so far, bytes of all that are to be read.
+    pub(crate) fn reading(&mut self, file: &str, rows: u64, bytes: u64, total: u64) {
+        if self.stage.is_empty() {
+            self.stage = "reading".to_owned();
+            let template = "{spinner} {msg} {percent}%, {eta} left";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                self.bar.set_style(style);
+            }
+        }
+        let seconds = self.bar.elapsed().as_secs_f64();
+        let speed = if seconds > 0.0 { rows as f64 / seconds } else { 0.0 };
+        self.bar.set_message(format!(
+            "{file}: {} rows, {}/s,",
+            HumanCount(rows),
+            HumanCount(speed as u64)
+        ));
+        self.bar.set_length(total.max(1));
+        self.bar.set_position(bytes.min(total));
     }
 
     /// Takes the line away.

@@ -2,21 +2,27 @@
 //!
 //! All decisions rest on key, version, file and line, never on the order in which rows came.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
+use std::path::PathBuf;
 
-use domain::Place;
-use domain::fact::Refusal;
+use domain::fact::{FactTable, Refusal};
+use domain::{Cell, Decimal, Diagnostic, Place};
+use jiff::civil::Date;
 use rayon::prelude::*;
 
+use super::guard::{self, Guard};
 use super::staging::{Candidate, Fate, NO_VERSION, SourceRows, Staged};
-use super::{FileReport, TableReport, kept, write};
+use super::{FileReport, SourceFile, TableReport, kept, write};
 use crate::catalog::{self, DataFile, SnapshotId};
-use crate::cells::{Hash, Hasher, View, numbered};
+use crate::cells::{Builder, Hash, Hasher, View, numbered};
 use crate::error::LakeError;
 use crate::key_index::{self, Entry, IndexWriter, WrittenIndex};
 use crate::parquet_file::{self, Scratch};
 use crate::store::Lake;
+
+/// Named at most in a remark.
+const NAMED: usize = 5;
 
 /// All tables of a load, settled.
 pub(super) struct SettledLoad {
@@ -24,6 +30,26 @@ pub(super) struct SettledLoad {
     /// Rows that are refused because of other rows or of what is stored.
     /// Each with the number of its file.
     pub(super) refusals: Vec<(usize, Refusal)>,
+    pub(super) remarks: Vec<Diagnostic>,
+}
+
+/// Whose the facts of a file are.
+#[derive(Clone, Copy)]
+pub(super) struct Origin {
+    /// What [`key_index::origin_of`] makes of its name; 0 where no connection is named.
+    pub(super) number: u32,
+    /// The file is a complete extract: what is stored without an origin becomes its own.
+    pub(super) whole: bool,
+}
+
+/// How a load is settled.
+pub(super) struct Terms {
+    /// File by file.
+    pub(super) origins: Vec<Origin>,
+    /// True where exchange rates that jump are refused.
+    pub(super) jumps: bool,
+    /// Where files are written that are made beside stored ones; none for beside them.
+    pub(super) aside: Option<PathBuf>,
 }
 
 /// One table of a load, settled.
@@ -46,6 +72,9 @@ pub(super) struct Settled {
     /// The sets of carried columns, by the numbers of the columns.
     carried: Vec<u64>,
     scratch: Scratch,
+    /// File by file.
+    origins: Vec<Origin>,
+    aside: Option<PathBuf>,
     counts: TableReport,
 }
 
@@ -56,8 +85,11 @@ struct Stored {
     start: u32,
     file: u32,
     row: u32,
+    /// Microseconds since the epoch, or [`NO_VERSION`].
     version: i64,
     withdrawn: bool,
+    /// What [`key_index::origin_of`] makes of its origin.
+    origin: u32,
     /// The fact of the load says all that the next version says.
     whole: bool,
 }
@@ -93,6 +125,8 @@ pub(super) struct Patch {
     pub(super) stored: Option<(usize, usize)>,
     /// Positions of the facts.
     pub(super) facts: Vec<usize>,
+    /// Position of the fact whose origin it takes; none where the stored one stays.
+    pub(super) origin: Option<usize>,
 }
 
 /// A row that a load replaces.
@@ -119,14 +153,18 @@ pub(super) fn settle(
     rows: &mut SourceRows,
     files: &[FileReport],
     scratch: &Scratch,
+    terms: &Terms,
 ) -> Result<SettledLoad, LakeError> {
     let mut tables = Vec::with_capacity(staged.len());
     for staged in staged {
-        tables.push(Settled::compare(lake, staged, rows, scratch)?);
+        tables.push(Settled::compare(lake, staged, rows, scratch, terms)?);
     }
     let mut refusals = Vec::new();
     for table in &tables {
         table.refuse_conflicts(rows, files, &mut refusals)?;
+        if terms.jumps && table.staged.table.name == "fx_rate" {
+            table.refuse_jumps(lake, rows, files, &mut refusals)?;
+        }
     }
     // A refused row takes its facts in other tables with it, which may leave a new key there
     // without what it needs; so until nothing more is refused.
@@ -139,11 +177,30 @@ pub(super) fn settle(
             break;
         }
     }
+    let mut remarks = Vec::new();
     for table in &mut tables {
         table.decide(rows)?;
+        remarks.extend(table.same_version(rows, files)?);
     }
     let refusals = kept::keep_staged(&tables, rows, refusals)?;
-    Ok(SettledLoad { tables, refusals })
+    Ok(SettledLoad { tables, refusals, remarks })
+}
+
+impl SettledLoad {
+    /// Lists the identifiers that a manifest expects in a file and that no row of it has.
+    pub(super) fn missing(
+        &self,
+        source: &SourceFile,
+        file: usize,
+        rows: &SourceRows,
+    ) -> Result<Vec<String>, LakeError> {
+        let ids = &source.expected.ids;
+        let mut facts = source.tables.iter().filter(|table| FactTable::named(table).is_some());
+        let Some(main) = facts.next().filter(|_| !ids.is_empty()) else { return Ok(Vec::new()) };
+        let table = self.tables.iter().find(|table| table.staged.table.name == *main);
+        let Some(table) = table else { return Ok(ids.clone()) };
+        table.missing(ids, file, rows)
+    }
 }
 
 impl Settled {
@@ -153,6 +210,7 @@ impl Settled {
         staged: Staged,
         rows: &SourceRows,
         scratch: &Scratch,
+        terms: &Terms,
     ) -> Result<Self, LakeError> {
         let (order, repeated) = ordered(&staged.candidates, rows)?;
         let (live, indexes) = {
@@ -166,6 +224,8 @@ impl Settled {
             new: 0,
             changed: 0,
             withdrawn: 0,
+            inferred: 0,
+            same_version: 0,
             unchanged: 0,
             repeated: 0,
             superseded: 0,
@@ -183,6 +243,8 @@ impl Settled {
             indexes,
             made: Vec::new(),
             scratch: scratch.clone(),
+            origins: terms.origins.clone(),
+            aside: terms.aside.clone(),
             counts,
         };
         settled.compare_with_stored()?;
@@ -237,8 +299,13 @@ impl Settled {
             return Ok(Found { hits, deleted, made: None });
         }
         let table = &self.staged.table;
-        let mut writer = IndexWriter::create(key_index::path_of(&file.path), &self.scratch)?;
         parquet_file::check_content(file)?;
+        let beside = key_index::path_of(&file.path);
+        let path = match (&self.aside, beside.file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => beside,
+        };
+        let mut writer = IndexWriter::create(path, &self.scratch)?;
         parquet_file::read(&file.path, file.bytes, &table.schema, &mut |batch| {
             writer.add_batch(table, &batch)
         })?;
@@ -274,6 +341,7 @@ impl Settled {
                 row: hit.row,
                 version: hit.entry.version,
                 withdrawn: hit.entry.withdrawn,
+                origin: hit.entry.origin,
                 whole: self.is_whole(hit),
             });
         }
@@ -550,6 +618,7 @@ impl Settled {
             if matches!(candidate.fate, Fate::New | Fate::Changed) {
                 row.loaded = true;
                 counts.withdrawn += u64::from(candidate.deleted);
+                counts.inferred += u64::from(row.inferred);
             }
         }
         Ok(())
@@ -680,22 +749,207 @@ impl Settled {
                     *plain = false;
                 }
             }
-            if !writes {
+            // What is stored keeps its origin, unless it was withdrawn in the meantime.
+            let keeps = stored.is_some_and(|stored| stored.origin != 0 && !stored.withdrawn);
+            let origin_at = |position: usize| {
+                let candidate = self.staged.candidates.get(position)?;
+                self.origins.get(rows.get(candidate.row)?.file as usize).copied()
+            };
+            let last = |wanted: &dyn Fn(Origin) -> bool| {
+                let mut facts = facts.iter().rev().copied();
+                facts.find(|&position| origin_at(position).is_some_and(wanted))
+            };
+            let origin = if keeps { None } else { last(&|origin| origin.number != 0) };
+            let claims = stored.is_some_and(|stored| stored.origin == 0)
+                && last(&|origin| origin.number != 0 && origin.whole).is_some();
+            if !writes && !claims {
                 continue;
             }
             if let Some(Stored { file, row, withdrawn, .. }) = stored {
                 plan.gone.push(Gone { file: file as usize, row, withdrawn });
             }
+            // A fact that stands as it is brings its own origin.
+            let own = |position: usize| origin_at(position).map_or(0, |origin| origin.number);
+            let fits = |position: usize| match stored {
+                None => true,
+                Some(stored) if keeps => stored.origin == own(position),
+                Some(stored) => stored.origin == 0 || own(position) != 0,
+            };
             match (facts.as_slice(), stored) {
-                ([position], None | Some(Stored { whole: true, .. })) => {
-                    if let Some(plain) = plan.plain.get_mut(*position) {
+                (&[position], None | Some(Stored { whole: true, .. }))
+                    if writes && fits(position) =>
+                {
+                    if let Some(plain) = plan.plain.get_mut(position) {
                         *plain = true;
                     }
                 }
-                _ => plan.patches.push(Patch { stored: stored.map(Stored::place), facts }),
+                _ => plan.patches.push(Patch { stored: stored.map(Stored::place), facts, origin }),
             }
         }
         plan
+    }
+
+    /// Returns the number of the origin that a fact brings.
+    pub(super) fn origin_of(&self, candidate: &Candidate, rows: &SourceRows) -> u32 {
+        let row = rows.get(candidate.row);
+        let origin = row.and_then(|row| self.origins.get(row.file as usize));
+        origin.map_or(0, |origin| origin.number)
+    }
+
+    /// Counts and names what a source changed without saying so: the later load wins.
+    fn same_version(
+        &mut self,
+        rows: &SourceRows,
+        files: &[FileReport],
+    ) -> Result<Option<Diagnostic>, LakeError> {
+        let mut same: Vec<u32> = Vec::new();
+        for stored in self.stored.iter().filter(|s| !s.withdrawn && s.version != NO_VERSION) {
+            let start = stored.start as usize;
+            let group = self.order.get(start..self.group_end(start)).unwrap_or_default();
+            same.extend(group.iter().filter(|&&position| {
+                self.candidate(position).is_some_and(|candidate| {
+                    candidate.fate == Fate::Changed
+                        && candidate.version == stored.version
+                        && !candidate.deleted
+                        && !rows.refused(candidate.row)
+                })
+            }));
+        }
+        self.counts.same_version = same.len() as u64;
+        let Some(&first) = same.first() else { return Ok(None) };
+        let keys = self.keys(same.iter().take(NAMED).copied())?;
+        let names: Vec<&str> =
+            same.iter().take(NAMED).filter_map(|at| Some(keys.get(at)?.as_str())).collect();
+        let more = match same.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!(
+            "{} records of `{}` changed without a new modified time, the later load wins: {}{more}",
+            same.len(),
+            self.staged.table.name,
+            names.join(", ")
+        );
+        let row = self.candidate(first).and_then(|candidate| rows.get(candidate.row));
+        let at = row.map_or(Place::file(""), |row| place(files, row.file, row.line));
+        let hint = "Formula fields change so; only a complete extract finds all of them.";
+        Ok(Some(Diagnostic::warning("crm.same-version", message).at(at).hint(hint)))
+    }
+
+    /// Lists the identifiers that no fact of a file has as its key.
+    fn missing(
+        &self,
+        ids: &[String],
+        file: usize,
+        rows: &SourceRows,
+    ) -> Result<Vec<String>, LakeError> {
+        let (Some(&at), 1) = (self.staged.key.first(), self.staged.key.len()) else {
+            return Ok(Vec::new());
+        };
+        let Some(column) = self.staged.table.columns.get(at) else { return Ok(Vec::new()) };
+        let mut builder = Builder::new(column.kind);
+        for id in ids {
+            builder.append(&Cell::text(id.as_str()));
+        }
+        let array = builder.finish();
+        let hasher = Hasher::of_key(vec![View::of(column.kind, &array)?]);
+        let here: HashSet<Hash> = self
+            .staged
+            .candidates
+            .iter()
+            .filter(|candidate| {
+                rows.get(candidate.row)
+                    .is_some_and(|row| row.file as usize == file && !row.refused && !row.inferred)
+            })
+            .map(|candidate| candidate.key)
+            .collect();
+        let mut bytes = Vec::new();
+        let mut missing = Vec::new();
+        for (row, id) in ids.iter().enumerate() {
+            if !here.contains(&hasher.key(row, &[0], &mut bytes)) {
+                missing.push(id.clone());
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Refuses exchange rates that are many times the one before of the same pair.
+    fn refuse_jumps(
+        &self,
+        lake: &Lake,
+        rows: &mut SourceRows,
+        files: &[FileReport],
+        refusals: &mut Vec<(u32, Refusal)>,
+    ) -> Result<(), LakeError> {
+        const COLUMNS: [&str; 4] = ["from", "to", "day", "rate"];
+        let head = SnapshotId(catalog::head(&lake.connection())?.snapshot);
+        let stored = lake.frame(head, "fx_rate", &COLUMNS)?;
+        let mut known: HashMap<(String, String), BTreeMap<Date, Decimal>> = HashMap::new();
+        let rate = |cells: [Cell; 4]| match cells {
+            [from, to, Cell::Day(day), Cell::Decimal(rate)] => {
+                Some(((from.to_string(), to.to_string()), day, rate))
+            }
+            _ => None,
+        };
+        for row in 0..stored.n_rows() {
+            if let Some((pair, day, rate)) = rate(COLUMNS.map(|name| stored.cell(name, row))) {
+                known.entry(pair).or_default().insert(day, rate);
+            }
+        }
+        let said: Vec<u32> = self
+            .order
+            .iter()
+            .copied()
+            .filter(|&position| {
+                self.candidate(position).is_some_and(|candidate| {
+                    matches!(candidate.fate, Fate::New | Fate::Changed)
+                        && !candidate.deleted
+                        && !rows.refused(candidate.row)
+                })
+            })
+            .collect();
+        let mut places: Vec<usize> = said.iter().map(|&position| position as usize).collect();
+        places.sort_unstable();
+        let batch = write::gather_staged(&self.staged, &places)?;
+        let views: Vec<View<'_>> = COLUMNS
+            .iter()
+            .map(|name| {
+                let at = self.staged.table.position(name).unwrap_or_default();
+                View::of(self.staged.table.column(name)?.kind, batch.column(at))
+            })
+            .collect::<Result<_, _>>()?;
+        let mut fresh = Vec::new();
+        // Of rates of one day the last one counts; days come in order.
+        for (turn, position) in said.into_iter().enumerate() {
+            let Ok(row) = places.binary_search(&(position as usize)) else { continue };
+            let cells: Vec<Cell> = views.iter().map(|view| view.cell(row)).collect();
+            if let Some((pair, day, rate)) = <[Cell; 4]>::try_from(cells).ok().and_then(rate) {
+                fresh.push((day, turn, position, pair, rate));
+            }
+        }
+        fresh.sort_by_key(|(day, turn, ..)| (*day, *turn));
+        for (day, _, position, pair, rate) in fresh {
+            let of_pair = known.entry(pair.clone()).or_default();
+            let before = of_pair.range(..day).next_back().map(|(day, rate)| (*day, *rate));
+            match before {
+                Some((last, old)) if guard::jumps(old, rate) => {
+                    let row = self.candidate(position).and_then(|c| rows.get(c.row));
+                    let at = row.map_or(Place::file(""), |row| place(files, row.file, row.line));
+                    let (from, to) = &pair;
+                    let message = format!(
+                        "rate of `{from}` to `{to}` on {day} is {rate}, on {last} it was {old}"
+                    );
+                    let refusal = Refusal::new(at, Guard::FxJump.code(), message)
+                        .column("rate")
+                        .hint(Guard::FxJump.hint());
+                    self.refuse(position, rows, refusal, refusals);
+                }
+                _ => {
+                    of_pair.insert(day, rate);
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn report(&self) -> TableReport {

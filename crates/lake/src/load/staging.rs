@@ -19,8 +19,7 @@ use crate::cells::{self, Builder, Hash, Hasher, filled};
 use crate::error::LakeError;
 use crate::key_index::{self, Entry, IndexWriter};
 use crate::parquet_file::{BATCH_ROWS, FILE_ROWS, Scratch, TableWriter, WrittenFile};
-use crate::schema::{QUARANTINE, StoredTable};
-use crate::store::Lake;
+use crate::schema::StoredTable;
 
 pub(super) use crate::key_index::NO_VERSION;
 
@@ -34,14 +33,25 @@ pub(super) struct SourceRow {
     /// Something of it is new.
     pub(super) loaded: bool,
     pub(super) refused: bool,
+    /// It stands in no file: a complete extract leaves it out.
+    pub(super) inferred: bool,
 }
 
 impl SourceRows {
     pub(super) fn add(&mut self, file: usize, line: u64) -> Result<u32, LakeError> {
+        self.push(file, line, false)
+    }
+
+    /// Adds what a complete extract leaves out, as a row of no line that is not counted.
+    pub(super) fn add_inferred(&mut self, file: usize) -> Result<u32, LakeError> {
+        self.push(file, 0, true)
+    }
+
+    fn push(&mut self, file: usize, line: u64, inferred: bool) -> Result<u32, LakeError> {
         let too_large = || LakeError::TooLarge { limit: u32::MAX.into() };
         let number = u32::try_from(self.0.len()).map_err(|_| too_large())?;
         let file = u32::try_from(file).map_err(|_| too_large())?;
-        self.0.push(SourceRow { line, file, loaded: false, refused: false });
+        self.0.push(SourceRow { line, file, loaded: false, refused: false, inferred });
         Ok(number)
     }
 
@@ -64,7 +74,7 @@ impl SourceRows {
 
     /// Counts each row once, with its file.
     pub(super) fn count(&self, files: &mut [FileReport]) {
-        for row in &self.0 {
+        for row in self.0.iter().filter(|row| !row.inferred) {
             if let Some(file) = files.get_mut(row.file as usize) {
                 let count = match (row.refused, row.loaded) {
                     (true, _) => &mut file.rows.quarantined,
@@ -204,8 +214,14 @@ impl Staging {
         }
     }
 
-    /// Adds a fact that was checked against its table.
-    pub(super) fn add(&mut self, row: u32, fact: &Fact) -> Result<(), LakeError> {
+    /// Adds a fact that was checked against its table, or one that is inferred.
+    pub(super) fn add(
+        &mut self,
+        row: u32,
+        fact: &Fact,
+        origin: &Cell,
+        inferred: bool,
+    ) -> Result<(), LakeError> {
         let width = self.fact.columns.len();
         // The key is part of what a row says, also where the source does not list it.
         let carried = (fact.carried | self.key_mask) & (u64::MAX >> (64 - width.min(64)));
@@ -238,6 +254,8 @@ impl Staging {
             Cell::Integer(i64::try_from(fact.place.line).unwrap_or(i64::MAX)),
             fact.version.map_or(Cell::Null, Cell::Instant),
             Cell::Boolean(fact.deleted),
+            origin.clone(),
+            if inferred { Cell::Boolean(true) } else { Cell::Null },
         ];
         for (builder, cell) in rest.iter_mut().zip(&provenance) {
             builder.append(cell);
@@ -267,7 +285,8 @@ impl Staging {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<Staged, LakeError> {
+    /// Hashes and writes all that came so far, and takes the writer.
+    fn written(&mut self) -> Result<Box<Writer>, LakeError> {
         let last = self.batch()?;
         let mut writer = match (self.thread.take(), self.writer.take()) {
             (Some(thread), _) => thread.join()?,
@@ -275,6 +294,17 @@ impl Staging {
             (None, None) => return Err(LakeError::Failed),
         };
         writer.write(last)?;
+        Ok(writer)
+    }
+
+    /// Returns what came so far.
+    pub(super) fn candidates(&mut self) -> Result<&[Candidate], LakeError> {
+        let writer = self.written()?;
+        Ok(&self.writer.insert(writer).candidates)
+    }
+
+    pub(super) fn finish(mut self) -> Result<Staged, LakeError> {
+        let writer = self.written()?;
         Ok(Staged {
             table: self.table,
             fact: self.fact,
@@ -338,14 +368,28 @@ impl Writer {
             candidate.content = hasher.content(row, mask, &mut bytes);
             self.candidates.push(candidate);
         }
-        self.filled.push(filled(&self.table, &rows));
+        let n = rows.num_rows();
+        if n == 0 {
+            return Ok(());
+        }
+        let first = self.candidates.len() - n;
+        let filled = filled(&self.table, &rows);
+        self.filled.resize(self.candidates.len().div_ceil(BATCH_ROWS), 0);
+        for part in self.filled.iter_mut().skip(first / BATCH_ROWS) {
+            *part |= filled;
+        }
         self.files.write(&rows)
     }
 }
 
 impl Staged {
     /// Writes the index of one of the files, which is adopted as it is.
-    pub(super) fn index(&self, number: usize, scratch: &Scratch) -> Result<WrittenFile, LakeError> {
+    pub(super) fn index(
+        &self,
+        number: usize,
+        scratch: &Scratch,
+        origin: &(dyn Fn(&Candidate) -> u32 + Sync),
+    ) -> Result<WrittenFile, LakeError> {
         let file = self.files.get(number).ok_or(LakeError::TooLarge { limit: number as u64 })?;
         let mut writer = IndexWriter::create(key_index::path_of(&file.path), scratch)?;
         let first = number * FILE_ROWS;
@@ -358,6 +402,7 @@ impl Staged {
                 content: candidate.content,
                 version: candidate.version,
                 withdrawn: candidate.deleted,
+                origin: origin(candidate),
             });
             writer.add(*filled, entries)?;
         }
@@ -377,22 +422,21 @@ pub(super) struct QuarantineWriter {
 
 impl QuarantineWriter {
     pub(super) fn new(
-        lake: &Lake,
+        table: Arc<StoredTable>,
+        dir: PathBuf,
         prefix: String,
         scratch: Scratch,
         load_id: i64,
         recorded_at: Timestamp,
-    ) -> Result<Self, LakeError> {
-        let table = Arc::clone(lake.table(QUARANTINE)?);
-        let dir = lake.dir().join("main").join(QUARANTINE);
-        Ok(Self {
+    ) -> Self {
+        Self {
             builders: table.columns.iter().map(|column| Builder::new(column.kind)).collect(),
             writer: TableWriter::new(Arc::clone(&table), dir, prefix, scratch),
             table,
             pending: 0,
             load_id,
             recorded_at,
-        })
+        }
     }
 
     pub(super) fn table(&self) -> &Arc<StoredTable> {

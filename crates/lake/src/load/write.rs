@@ -16,7 +16,7 @@ use super::staging::{Candidate, Fate, NO_VERSION, SourceRows, Staged};
 use crate::catalog::DataFile;
 use crate::error::LakeError;
 use crate::key_index;
-use crate::parquet_file::{self, BATCH_ROWS, FILE_ROWS, Scratch, TableWriter};
+use crate::parquet_file::{self, BATCH_ROWS, FILE_ROWS, Scratch, TableWriter, WrittenFile};
 use crate::schema::StoredTable;
 
 /// A file with fewer rows is small.
@@ -71,8 +71,11 @@ pub(super) fn write(
     }
     remove_staged(staged, &adopted, scratch);
     change.written = writer.finish()?;
-    let indexed = adopted.par_iter().map(|&number| staged.index(number, scratch));
-    change.written.extend(indexed.collect::<Result<Vec<_>, _>>()?);
+    let settled_now = &*settled;
+    let origin = |candidate: &Candidate| settled_now.origin_of(candidate, rows);
+    let indexed = adopted.par_iter().map(|&number| staged.index(number, scratch, &origin));
+    let indexed: Vec<WrittenFile> = indexed.collect::<Result<_, _>>()?;
+    change.written.extend(indexed);
     change.indexes = std::mem::take(&mut settled.made);
     change.indexes.retain(|(file, _)| !change.replaced.contains(file));
     Ok(Some(change))
@@ -216,8 +219,12 @@ impl Said {
                 .iter()
                 .enumerate()
                 .map(|(row, patch)| {
-                    let said = last_word(staged, patch, at, column.name)
-                        .and_then(|position| self.positions.binary_search(&position).ok());
+                    let said = match column.name {
+                        "origin" => patch.origin,
+                        name => last_word(staged, patch, at, name),
+                    };
+                    let said =
+                        said.and_then(|position| self.positions.binary_search(&position).ok());
                     let kept = if stored.is_some() { row } else { 0 };
                     said.map_or((0, kept), |said| (1, said))
                 })
@@ -242,7 +249,7 @@ fn last_word(staged: &Staged, patch: &Patch, at: usize, name: &str) -> Option<us
         })
     } else {
         match name {
-            "withdrawn" => last(&|_| true),
+            "withdrawn" | "inferred" => last(&|_| true),
             "version_at" => last(&|candidate| candidate.version != NO_VERSION),
             // Recorded, by this load, from the last place that said something new.
             _ => last(&|candidate| matches!(candidate.fate, Fate::New | Fate::Changed)),

@@ -45,16 +45,10 @@ fn accepted(facts: Vec<Fact>) -> SourceRow {
 }
 
 fn load(lake: &Lake, when: &str, rows: Vec<SourceRow>) -> crate::LoadReport {
-    let request = LoadRequest {
-        recorded_at: when.parse().unwrap(),
-        author: None,
-        message: Some(format!("export of {ADDRESS}")),
-        files: vec![SourceFile {
-            name: format!("{ADDRESS} {when}.csv").into(),
-            hash: *blake3::hash(format!("{when} {}", rows.len()).as_bytes()).as_bytes(),
-            preset: "test".to_owned(),
-        }],
-    };
+    let hash = *blake3::hash(format!("{when} {}", rows.len()).as_bytes()).as_bytes();
+    let file = SourceFile::new(format!("{ADDRESS} {when}.csv"), hash, "test");
+    let mut request = LoadRequest::new(when.parse().unwrap(), vec![file]);
+    request.message = Some(format!("export of {ADDRESS}"));
     lake.load(request, rows.into_iter().map(|row| (0, row))).unwrap()
 }
 

@@ -1,7 +1,5 @@
 //! Small facts for tests.
 
-use std::sync::Arc;
-
 use domain::fact::{Fact, FactTable, SourceRow};
 use domain::{Cell, Place};
 use jiff::Timestamp;
@@ -14,17 +12,13 @@ pub(crate) fn at(text: &str) -> Timestamp {
 
 /// Makes a request for files with these names, whose content is their name and the instant.
 pub(crate) fn request(recorded_at: &str, files: &[&str]) -> LoadRequest {
-    let files = files.iter().map(|name| SourceFile {
-        name: Arc::from(*name),
-        hash: *blake3::hash(format!("{name} {recorded_at}").as_bytes()).as_bytes(),
-        preset: "test".to_owned(),
+    let files = files.iter().map(|name| {
+        let hash = *blake3::hash(format!("{name} {recorded_at}").as_bytes()).as_bytes();
+        SourceFile::new(*name, hash, "test")
     });
-    LoadRequest {
-        recorded_at: at(recorded_at),
-        author: Some("analyst".to_owned()),
-        message: None,
-        files: files.collect(),
-    }
+    let mut request = LoadRequest::new(at(recorded_at), files.collect());
+    request.author = Some("analyst".to_owned());
+    request
 }
 
 /// Makes a fact with the columns given; the others are not carried.

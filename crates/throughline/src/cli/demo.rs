@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Common;
 use super::fetch::Sources;
-use super::load::{load_sources, settings};
+use super::load::{How, load_sources, settings};
 use crate::error::{EXIT_OK, Failure, Outcome};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -137,21 +137,13 @@ fn load(project: &Project, drops: &[(Date, PathBuf)], output: &Output) -> Result
         output.remark(&format!("loading the extract of {day}"));
         let recorded_at = definitions.calendar().end_of_day(*day);
         let paths = [folder.clone()];
-        let done = load_sources(
-            project,
-            &settings,
-            &Sources::files(&paths),
-            Some(recorded_at),
-            false,
-            output,
-        )?;
-        if let Some(report) = done.report {
-            let rows = report.rows;
-            output.remark(&format!(
-                "  read {} = loaded {} + known {} + quarantined {}",
-                rows.read, rows.loaded, rows.known, rows.quarantined
-            ));
-        }
+        let how = How { recorded_at: Some(recorded_at), ..How::default() };
+        let rows =
+            load_sources(project, &settings, &Sources::files(&paths), &how, output)?.report.rows;
+        output.remark(&format!(
+            "  read {} = loaded {} + known {} + quarantined {}",
+            rows.read, rows.loaded, rows.known, rows.quarantined
+        ));
     }
     output.remark("building journeys and credit");
     Ok(())

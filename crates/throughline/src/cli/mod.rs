@@ -1,5 +1,6 @@
 //! The commands, one file each; their doc comments are the help texts.
 
+mod accept;
 mod ask;
 mod audit;
 mod backup;
@@ -84,6 +85,7 @@ enum Command {
     Check(check::Check),
     Load(load::Load),
     Loads(loads::Loads),
+    Accept(accept::Accept),
     Quarantine(quarantine::Quarantine),
     Build(build::Build),
     Ask(ask::Ask),
@@ -136,6 +138,7 @@ impl Command {
             Self::Check(check) => check::run(check, common, output),
             Self::Load(load) => load::run(load, common, output),
             Self::Loads(loads) => loads::run(loads, common, output),
+            Self::Accept(accept) => accept::run(accept, common, output),
             Self::Quarantine(quarantine) => quarantine::run(quarantine, common, output),
             Self::Build(build) => build::run(build, common, output),
             Self::Ask(ask) => ask::run(ask, common, output),

@@ -197,7 +197,7 @@ fn again(quarantine: &Quarantine, project: &Project, lake: &Lake, output: &Outpu
         if tries.len() > before {
             let hash = *hasher.finalize().as_bytes();
             let preset = lake::load::RETRY.to_owned();
-            files.push(SourceFile { name: Arc::clone(&first.file), hash, preset });
+            files.push(SourceFile::new(Arc::clone(&first.file), hash, preset));
         }
     }
     let report = if tries.is_empty() {
@@ -205,7 +205,11 @@ fn again(quarantine: &Quarantine, project: &Project, lake: &Lake, output: &Outpu
     } else {
         let fix = quarantine.fix.as_ref().map(|fix| format!(" --fix {}", fix.display()));
         let message = Some(format!("quarantine --retry{}", fix.unwrap_or_default()));
-        let request = LoadRequest { recorded_at, author: None, message, files };
+        let request = LoadRequest {
+            author: super::load::author(None),
+            message,
+            ..LoadRequest::new(recorded_at, files)
+        };
         let prepared = lake.retry(request, tries)?;
         Some(if quarantine.retry { prepared.commit()? } else { prepared.report().clone() })
     };

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Common;
-use super::load::{open_or_create, settings, source_file};
+use super::load::{Terms, author, open_or_create, settings, source_file};
 use super::user::note;
 use crate::error::{EXIT_OK, EXIT_USAGE, Failure, Kind, Outcome, exit_code};
 use crate::output::Output;
@@ -46,9 +46,6 @@ pub(crate) struct Args {
     /// that there are now
     #[arg(long, conflicts_with_all = ["explain", "dry_run", "known_on", "strict", "singer"])]
     unmapped: bool,
-    /// With --singer: what the streams belong to (default: singer)
-    #[arg(long, value_name = "NAME", requires = "singer")]
-    connection: Option<String>,
     /// With --singer: the folder that files of BATCH messages must lie in (default: the current one)
     #[arg(long, value_name = "FOLDER", requires = "singer")]
     batch_folder: Option<PathBuf>,
@@ -67,14 +64,19 @@ impl Args {
     }
 
     /// Loads it.
-    pub(crate) fn run(&self, common: &Common, output: &Output) -> Outcome {
+    pub(crate) fn run(
+        &self,
+        connection: Option<&str>,
+        common: &Common,
+        output: &Output,
+    ) -> Outcome {
         if self.unmapped {
             let project = Project::find(common.dir.as_deref())?;
             let settings = settings(&project, &*project.definitions()?, false)?;
             return unmapped(&project, &settings, output);
         }
         let run = Run {
-            connection: self.connection.clone().unwrap_or_else(|| CONNECTION.to_owned()),
+            connection: connection.unwrap_or(CONNECTION).to_owned(),
             batch_folder: self.batch_folder.clone(),
             batch_rows: self.batch_rows,
             tap: self.tap.clone(),
@@ -271,12 +273,14 @@ fn commit(
     let settings = &Settings { person_key: *lake.person_key(), ..settings.clone() };
     let all: Vec<Planned> = lookups.iter().chain(planned).cloned().collect();
     let (lookups, mut diagnostics) = Lookups::gather(&all, settings);
+    // What a batch of a stream holds says nothing of the stream: no guard judges it.
+    let files = planned.iter().map(|file| source_file(file, Terms::default()));
     let mut loading = lake.begin(LoadRequest {
-        recorded_at: Timestamp::now(),
-        author: None,
+        author: author(None),
         message: Some(message.to_owned()),
-        files: planned.iter().map(source_file).collect::<Result<_, Failure>>()?,
+        ..LoadRequest::new(Timestamp::now(), files.collect::<Result<_, Failure>>()?)
     })?;
+
     for (at, file) in planned.iter().enumerate() {
         let mut failed = None;
         let read =

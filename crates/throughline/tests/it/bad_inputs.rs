@@ -615,16 +615,8 @@ fn a_clock_that_was_set_back_does_not_stop_a_load_or_turn_its_order() {
     let ahead = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
     let place = domain::Place::line("x.csv", 2);
     let refusal = domain::fact::Refusal::new(place, "csv.field-count", "expected 2, found 1");
-    let request = lake::LoadRequest {
-        recorded_at: ahead,
-        author: None,
-        message: None,
-        files: vec![lake::SourceFile {
-            name: "x.csv".into(),
-            hash: [1; 32],
-            preset: "test".to_owned(),
-        }],
-    };
+    let file = lake::SourceFile::new("x.csv", [1; 32], "test");
+    let request = lake::LoadRequest::new(ahead, vec![file]);
     lake.load(request, [(0, domain::fact::SourceRow::Refused(refusal))]).unwrap();
     drop(lake);
     company.write("in/d.csv", deals(&[OPEN]));

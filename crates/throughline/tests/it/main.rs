@@ -18,6 +18,7 @@ mod company;
 mod digest;
 mod erase;
 mod health;
+mod held;
 mod hostile;
 mod method;
 mod objects;

@@ -184,7 +184,7 @@ pub(crate) fn loads(site: &Site, _visit: &Visit, caller: &Caller) -> Outcome {
                 "loaded": load.n_loaded,
                 "known": load.n_known,
                 "quarantined": load.n_quarantined,
-                "files": load.files.iter().map(|file| last(file)).collect::<Vec<_>>(),
+                "files": load.files.iter().map(|file| last(&file.name)).collect::<Vec<_>>(),
             })
         })
         .collect();

@@ -59,19 +59,13 @@ pub(crate) fn load(folder: &Path) {
         .collect();
     let (lookups, _) = Lookups::gather(&planned, &reading);
     let lake = Lake::create(project.lake()).unwrap();
-    let source = |file: &intake::Planned| SourceFile {
-        name: Arc::clone(&file.name),
-        hash: *blake3::Hash::from_hex(&file.content_hash).unwrap().as_bytes(),
-        preset: file.preset.clone(),
+    let source = |file: &intake::Planned| {
+        let hash = *blake3::Hash::from_hex(&file.content_hash).unwrap().as_bytes();
+        SourceFile::new(Arc::clone(&file.name), hash, file.preset.clone())
     };
-    let mut loading = lake
-        .begin(LoadRequest {
-            recorded_at: definitions.calendar().end_of_day(date(2026, 9, 30)),
-            author: None,
-            message: None,
-            files: planned.iter().map(source).collect(),
-        })
-        .unwrap();
+    let recorded_at = definitions.calendar().end_of_day(date(2026, 9, 30));
+    let files = planned.iter().map(source).collect();
+    let mut loading = lake.begin(LoadRequest::new(recorded_at, files)).unwrap();
     for (at, file) in planned.iter().enumerate() {
         file.read(&reading, &lookups, &mut |row| {
             loading.push(at, row).unwrap();
