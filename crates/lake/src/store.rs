@@ -111,6 +111,8 @@ impl Lake {
         if is_lake(&dir)? {
             return Err(LakeError::Exists { dir });
         }
+        // Before the key is made: it would take the place of the one that is still needed.
+        chain::check_gone(&dir)?;
         let tables = StoredTable::declared();
         make_folders(&dir, tables.iter().map(|table| table.name))?;
         let person_key = key::create(&dir)?;
@@ -473,6 +475,9 @@ impl Lake {
 
     /// Remembers of streams what their next run must know; what was remembered before is replaced.
     pub fn remember(&self, notes: &BTreeMap<String, String>) -> Result<(), LakeError> {
+        if notes.is_empty() {
+            return Ok(());
+        }
         let lock = WriterLock::take(&self.dir)?;
         self.change(&lock, "streams", |connection| {
             for (stream, note) in notes {

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::Serialize;
 
 use crate::anchor::{self, Line};
@@ -17,6 +17,7 @@ use crate::error::{Damage, DamagedFile, LakeError};
 use crate::key_index;
 use crate::lock;
 use crate::parquet_file::{check_size, hash_file};
+use crate::person::key;
 
 /// What a check of a lake found.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
@@ -134,6 +135,11 @@ fn in_catalog(
         if said != "ok" {
             done.faults.push(Fault::of(path.to_owned(), said));
         }
+    }
+    let sql = "SELECT value FROM lake_info WHERE key = 'person_key'";
+    let check: Option<String> = transaction.query_row(sql, [], |row| row.get(0)).optional()?;
+    if let Some(found) = key::fault(dir, check.as_deref())? {
+        done.faults.push(Fault::of(dir.join(key::FILE), found));
     }
     let files = named(&transaction, dir)?;
     done.n_files = files.len() as u64;

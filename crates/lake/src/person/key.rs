@@ -47,6 +47,7 @@ pub(crate) fn read(dir: &Path, check: Option<&str>) -> Result<PersonKey, LakeErr
     let fault = |found: &'static str| LakeError::PersonKey { path: path.clone(), found };
     let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => fault("is missing"),
+        std::io::ErrorKind::InvalidData => fault("is no key"),
         _ => LakeError::disk("cannot read", &path)(error),
     })?;
     let hash = blake3::Hash::from_hex(text.trim()).map_err(|_| fault("is no key"))?;
@@ -55,6 +56,18 @@ pub(crate) fn read(dir: &Path, check: Option<&str>) -> Result<PersonKey, LakeErr
         return Err(fault("is the key of another lake"));
     }
     Ok(key)
+}
+
+/// Says what is wrong with the key to the last byte; none where it is as it was written.
+pub(crate) fn fault(dir: &Path, check: Option<&str>) -> Result<Option<&'static str>, LakeError> {
+    match read(dir, check) {
+        Err(LakeError::PersonKey { found, .. }) => return Ok(Some(found)),
+        read => read?,
+    };
+    let text = fs::read_to_string(dir.join(FILE)).unwrap_or_default();
+    let hash = blake3::Hash::from_hex(text.trim());
+    let same = hash.is_ok_and(|hash| format!("{}\n", hash.to_hex()) == text);
+    Ok(if same { None } else { Some("is not as it was written") })
 }
 
 /// What the catalog keeps, to know the key again.

@@ -64,7 +64,7 @@ pub(crate) fn run(person: &Person, common: &Common, output: &Output) -> Outcome 
 
 /// Opens the lake of a project that has one.
 pub(super) fn open(project: &Project) -> Result<Lake, Failure> {
-    if !project.lake().join("catalog.sqlite").is_file() {
+    if !lake::Lake::is_at(project.lake()) {
         return Err(Failure::new(Kind::Found, "load.none", "nothing has been loaded yet")
             .hint("Load exports with `throughline load exports/`."));
     }

@@ -618,7 +618,7 @@ impl Session<'_> {
         let notes = self.notes.iter().filter(|(name, _)| loaded(name));
         let notes = notes.map(|(name, note)| Ok((name.clone(), text(note)?)));
         let notes = notes.collect::<Result<_, Failure>>()?;
-        Ok(Lake::open(self.project.lake())?.remember(&notes)?)
+        patiently(|| Ok(Lake::open(self.project.lake())?.remember(&notes)?))
     }
 }
 
