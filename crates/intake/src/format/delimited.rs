@@ -260,7 +260,7 @@ fn take(bytes: &[u8], separator: u8, finished: bool, limits: &Limits, out: &mut 
             // Within quotes: up to a quote that is not doubled.
             loop {
                 let rest = bytes.get(at..).unwrap_or(&[]);
-                let Some(length) = rest.iter().position(|&b| b == b'"') else {
+                let Some(length) = first_of([b'"'; 3], rest) else {
                     if finished || rest.len() > limits.field_bytes {
                         return Taken::Unclosed(field_start);
                     }
