@@ -10,6 +10,7 @@
 //! panic; a file counts as a whole or not at all.
 
 mod again;
+mod archive;
 mod draft;
 pub mod format;
 mod gather;
@@ -26,6 +27,7 @@ pub mod settings;
 pub mod singer;
 pub mod source;
 mod survey;
+pub mod trial;
 pub mod value;
 
 pub use again::{Again, Refused, again};

@@ -20,6 +20,12 @@ pub struct Limits {
     pub unpacked_bytes: u64,
     /// Most bytes after unpacking for one byte before; looked at once a mebibyte is unpacked.
     pub unpacked_ratio: u64,
+    /// Most entries of an archive.
+    pub archive_entries: usize,
+    /// Memory in bytes that decoding a file of a binary format may take in its trial.
+    pub trial_bytes: u64,
+    /// Seconds that it may take.
+    pub trial_seconds: u64,
     /// Deepest nesting of JSON.
     pub json_depth: usize,
     /// Longest metadata of a Parquet file in bytes: a million row groups do not fit.
@@ -47,6 +53,9 @@ impl Default for Limits {
             columns: 2_000,
             unpacked_bytes: 4 * 1024 * MIB,
             unpacked_ratio: 200,
+            archive_entries: 10_000,
+            trial_bytes: 512 * MIB,
+            trial_seconds: 120,
             json_depth: 64,
             parquet_metadata_bytes: 16 * MIB,
             workbook_bytes: 256 * MIB,

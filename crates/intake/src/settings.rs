@@ -1,6 +1,8 @@
 //! What a reader must be told, because files do not say it: currency, zone, order of day and month.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use domain::person::PersonKey;
 use domain::{Currency, Diagnostic};
@@ -30,7 +32,15 @@ pub struct Settings {
     pub now: Option<jiff::Timestamp>,
     /// True where a file that may be cut off is refused rather than read with a warning.
     pub strict: bool,
+    /// Decodes a file of a binary format in a process of its own, before this one does; none where
+    /// the files come from ourselves.
+    pub trial: Option<Trial>,
+    /// Where archives are unpacked; without a place they are refused.
+    pub unpack_into: Option<PathBuf>,
 }
+
+/// Refuses a file (path, name for messages) that breaks its decoder or asks too much of the machine.
+pub type Trial = fn(&Path, &Arc<str>, &Limits) -> Result<(), Rejected>;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -43,6 +53,8 @@ impl Default for Settings {
             person_key: PersonKey::new([0; 32]),
             now: None,
             strict: false,
+            trial: None,
+            unpack_into: None,
         }
     }
 }

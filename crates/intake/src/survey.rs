@@ -11,6 +11,7 @@ use domain::fact::SourceRow;
 use domain::{Diagnostic, Place};
 
 use crate::again::KeptRow;
+use crate::archive;
 use crate::format::decode::{Content, Encoding, Utf8Check, content, text_of, zip_entries};
 use crate::format::{Each, Format, Tail, decode, delimited, ndjson, parquet, workbook};
 use crate::lookups::Lookups;
@@ -164,15 +165,28 @@ pub fn survey(paths: &[PathBuf], settings: &Settings) -> (Vec<Planned>, Vec<Diag
             if !seen.insert(identity) {
                 continue;
             }
-            match plan(&file, &name.into(), settings) {
-                Ok(plan) => planned.push(plan),
-                Err(rejected) => {
-                    let mut diagnostic = *rejected.0;
-                    if !named && diagnostic.code == "intake.not-recognized" {
-                        diagnostic.level = domain::Level::Warning;
+            let name: Arc<str> = name.into();
+            let mut take =
+                |path: &Path, name: &Arc<str>, named: bool| match plan(path, name, settings) {
+                    Ok(plan) => planned.push(plan),
+                    Err(rejected) => {
+                        let mut diagnostic = *rejected.0;
+                        if !named && diagnostic.code == "intake.not-recognized" {
+                            diagnostic.level = domain::Level::Warning;
+                        }
+                        diagnostics.push(diagnostic);
                     }
-                    diagnostics.push(diagnostic);
+                };
+            let place = settings.unpack_into.as_deref();
+            match place.and_then(|place| archive::unpack(&file, &name, &settings.limits, place)) {
+                None => take(&file, &name, named),
+                Some(Ok(members)) => {
+                    let one = members.len() == 1;
+                    for member in members {
+                        take(&member.path, &member.name, named && one);
+                    }
                 }
+                Some(Err(rejected)) => diagnostics.push(*rejected.0),
             }
         }
     }
@@ -391,8 +405,9 @@ pub(crate) fn plan(path: &Path, name: &Arc<str>, settings: &Settings) -> Result<
             "the file is one JSON document; one object a line is expected".into(),
             "Convert it, for example with `jq -c '.[]' file.json > file.ndjson`.",
         )),
-        Content::Zip => archive(path, name, settings, &seen, &base),
+        Content::Zip => zipped(path, name, settings, &seen, &base),
         Content::Parquet => {
+            on_trial(path, name, settings)?;
             let (header, notes) = parquet::columns(path, limits, name)?;
             let mut recognized =
                 recognize(&header, name, settings, 0)?.ok_or_else(|| unknown(name, &header))?;
@@ -482,7 +497,7 @@ fn assemble(
 }
 
 /// A zip archive is a workbook, or it is refused with the names of what is in it.
-fn archive(
+fn zipped(
     path: &Path,
     name: &Arc<str>,
     settings: &Settings,
@@ -543,6 +558,7 @@ fn archive(
             "Rename it to `.xlsx`, or export it as CSV.",
         ));
     }
+    on_trial(path, name, settings)?;
     let sheets = workbook::sheets(path, &settings.limits, name)?;
     let mut columns: Option<Vec<Arc<str>>> = None;
     for (at, sheet) in sheets.iter().enumerate() {
@@ -565,6 +581,11 @@ fn archive(
         }
     }
     Err(unknown(name, &columns.unwrap_or_default()).into())
+}
+
+/// Has the file decoded elsewhere first, where the host offers that.
+fn on_trial(path: &Path, name: &Arc<str>, settings: &Settings) -> Result<(), Rejected> {
+    settings.trial.map_or(Ok(()), |trial| trial(path, name, &settings.limits))
 }
 
 fn first_names(entries: &[String]) -> String {

@@ -252,6 +252,16 @@ struct Counted<R> {
     file: Arc<str>,
 }
 
+/// Reads no more than the limits allow; `packed` is the size before unpacking.
+pub(crate) fn counted<R: Read>(
+    inner: R,
+    packed: Option<u64>,
+    limits: &Limits,
+    file: &Arc<str>,
+) -> impl Read {
+    Counted { inner, seen: 0, packed, limits: limits.clone(), file: Arc::clone(file) }
+}
+
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(space)?;

@@ -163,7 +163,7 @@ fn staging(
     kept.insert(staging).folder(number).map_err(failure)
 }
 
-fn failure(rejected: Rejected) -> Failure {
+pub(crate) fn failure(rejected: Rejected) -> Failure {
     let diagnostic = *rejected.0;
     let kind = match diagnostic.code {
         "postgres.url" | "object.url" | "postgres.password" | "postgres.no-table"

@@ -9,6 +9,7 @@ use clap::Args;
 use domain::fact::SourceRow;
 use domain::{Definitions, Diagnostic, Level};
 use intake::preset::Shape;
+use intake::source::Staging;
 use intake::{Lookups, Manifest, Mapping, Planned, Settings};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -21,7 +22,8 @@ use lake::{
 use project::Project;
 use serde_json::{Value, json};
 
-use super::fetch::{From, Sources};
+use super::fetch::{From, Sources, failure};
+use super::trial::on_trial;
 use super::user::note;
 use super::{Common, singer};
 use crate::error::{EXIT_FOUND, EXIT_OK, Failure, Kind, Outcome};
@@ -262,6 +264,12 @@ pub(crate) fn load_sources(
     if !faults.is_empty() {
         return Err(Failure { kind: Kind::Usage, diagnostics: faults });
     }
+    let staging = Staging::new(&project.staging()).map_err(failure)?;
+    let settings = &Settings {
+        trial: Some(on_trial),
+        unpack_into: Some(staging.folder(0).map_err(failure)?),
+        ..settings.clone()
+    };
     let (planned, surveyed) = intake::survey(paths, settings);
     let mut diagnostics = sources.diagnostics.clone();
     diagnostics.extend(surveyed);

@@ -24,6 +24,7 @@ mod report;
 mod restore;
 mod serve;
 mod singer;
+mod trial;
 mod user;
 mod verify;
 
@@ -104,6 +105,8 @@ enum Command {
     Compact(compact::Compact),
     Repair(repair::Repair),
     Demo(demo::Demo),
+    #[command(hide = true)]
+    DecodeTrial(trial::Trial),
 }
 
 /// Runs a command line and returns the exit code.
@@ -157,6 +160,7 @@ impl Command {
             Self::Compact(compact) => compact::run(compact, common, output),
             Self::Repair(repair) => repair::run(repair, common, output),
             Self::Demo(demo) => demo::run(demo, common, output),
+            Self::DecodeTrial(trial) => trial::run(trial),
         }
     }
 }

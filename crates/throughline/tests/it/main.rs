@@ -20,6 +20,7 @@ mod erase;
 mod health;
 mod held;
 mod hostile;
+mod hostile_files;
 mod method;
 mod objects;
 mod postgres;
