@@ -18,6 +18,7 @@ use crate::chain;
 use crate::error::{Damage, DamagedFile, LakeError};
 use crate::lock::WriterLock;
 use crate::parquet_file::{flush_folder, hash_file};
+use crate::person::key;
 use crate::verify;
 
 /// How often a copy is begun anew because files were replaced meanwhile.
@@ -183,7 +184,11 @@ fn copy_once(dir: &Path, to: &Path, earlier: Option<&Path>) -> Result<LakeCopy, 
     let connection = Connection::open_with_flags(&catalog, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     chain::check(to, &connection)?;
     drop(connection);
-    for name in ["catalog.sqlite", anchor::FILE] {
+    // Without its key the copy could not be opened.
+    let key = to.join(key::FILE);
+    copy_file(&dir.join(key::FILE), &key)?;
+    private(&key)?;
+    for name in ["catalog.sqlite", anchor::FILE, key::FILE] {
         let path = to.join(name);
         let bytes = fs::metadata(&path).map_err(LakeError::disk("cannot read", &path))?.len();
         files.push(Copied { path: name.to_owned(), bytes, hash: hash_file(&path)? });
@@ -216,6 +221,17 @@ fn copy_database(from: &Path, to: &Path) -> Result<(), LakeError> {
     target.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     drop(target);
     File::open(to).and_then(|file| file.sync_all()).map_err(LakeError::disk("cannot flush", to))
+}
+
+/// Lets only the owner read a file.
+fn private(path: &Path) -> Result<(), LakeError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+            .map_err(LakeError::disk("cannot protect", path))?;
+    }
+    Ok(())
 }
 
 /// Links a file of an earlier copy, where it still has the content.

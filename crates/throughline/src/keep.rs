@@ -18,8 +18,10 @@ const MANIFEST: &str = "manifest.json";
 const PART: &str = ".part-";
 /// Changes when backups are laid out in another way.
 const FORMAT: u32 = 1;
-/// Files that open other doors, and are in a backup only where that is asked for.
-pub(crate) const KEYS: [&str; 2] = [".throughline/secret", ".throughline/lake/person.key"];
+/// The key of the accounts, which is in a backup only where that is asked for.
+pub(crate) const SECRET: &str = ".throughline/secret";
+/// The key of the facts, which is in every backup.
+pub(crate) const PERSON_KEY: &str = ".throughline/lake/person.key";
 /// What stands in `.throughline` and is in no backup: copied in another way, made anew, or for the
 /// time of a piece of work only.
 const NOT_COPIED: [&str; 8] = [
@@ -42,8 +44,8 @@ pub(crate) struct Manifest {
     pub(crate) made_at: Timestamp,
     /// Where the lake stood; none where nothing was loaded.
     pub(crate) lake: Option<Standing>,
-    /// Whether the keys are in it.
-    pub(crate) keys: bool,
+    /// Whether the key of the accounts is in it.
+    pub(crate) secret: bool,
     pub(crate) files: Vec<Copied>,
     /// BLAKE3 over all of this but itself.
     check: String,
@@ -71,7 +73,7 @@ pub(crate) struct Made {
 }
 
 /// Makes a backup in a folder, and the folder where there is none.
-pub(crate) fn make(project: &Project, to: &Path, keys: bool) -> Result<Made, Failure> {
+pub(crate) fn make(project: &Project, to: &Path, secret: bool) -> Result<Made, Failure> {
     fs::create_dir_all(to).map_err(disk("cannot create", to))?;
     let _turn = take_turn(to)?;
     let made_at = Timestamp::now();
@@ -79,7 +81,7 @@ pub(crate) fn make(project: &Project, to: &Path, keys: bool) -> Result<Made, Fai
     let earlier = newest(to)?;
     let part = to.join(format!("{PART}{name}"));
     lake::scratch::begin(&part);
-    let made = fill(project, &part, earlier.as_deref(), made_at, keys).and_then(|made| {
+    let made = fill(project, &part, earlier.as_deref(), made_at, secret).and_then(|made| {
         let folder = to.join(&name);
         fs::rename(&part, &folder).map_err(disk("cannot name", &folder))?;
         flush(to)?;
@@ -120,7 +122,7 @@ fn fill(
     part: &Path,
     earlier: Option<&Path>,
     made_at: Timestamp,
-    keys: bool,
+    secret: bool,
 ) -> Result<Made, Failure> {
     fs::create_dir_all(part).map_err(disk("cannot create", part))?;
     let mut files = Vec::new();
@@ -160,10 +162,8 @@ fn fill(
             walk(project.root(), &Path::new(".throughline").join(name), &mut paths)?;
         }
     }
-    if keys {
-        for key in KEYS {
-            walk(project.root(), Path::new(key), &mut paths)?;
-        }
+    if secret {
+        walk(project.root(), Path::new(SECRET), &mut paths)?;
     }
     for path in paths {
         let (from, target) = (project.root().join(&path), part.join(&path));
@@ -174,7 +174,7 @@ fn fill(
             Some(copied) => copied,
             None => copy_file(&from, &target)?,
         };
-        if KEYS.iter().any(|key| Path::new(key) == path) {
+        if path == Path::new(SECRET) {
             private(&target)?;
         }
         files.push(Copied { path: slashed(&path), bytes, hash });
@@ -185,7 +185,7 @@ fn fill(
         program: env!("CARGO_PKG_VERSION").to_owned(),
         made_at,
         lake: standing,
-        keys,
+        secret,
         files,
         check: String::new(),
     };

@@ -18,29 +18,26 @@ use crate::output::Output;
 /// whole. Facts that an earlier backup in the same place has are linked to it, so a further backup
 /// costs what is new.
 ///
-/// The keys in `.throughline/secret` and `.throughline/lake/person.key` are left out: a stolen
-/// backup alone opens no account and matches no address. Keep a copy of them elsewhere, or take
-/// them in with `--with-keys` where the place is as safe as this one.
+/// The key of the accounts in `.throughline/secret` is left out: a stolen backup alone opens no
+/// account. Keep a copy of it elsewhere, or take it in with `--with-secret` where the place is as
+/// safe as this one. The names and addresses of leads and contacts are in the backup.
 ///
 /// Example: throughline backup /mnt/backups/acme
 #[derive(Args, Debug)]
 pub(crate) struct Backup {
     /// Folder of the backups
     to: PathBuf,
-    /// Take the keys in
+    /// Take the key of the accounts in
     #[arg(long)]
-    with_keys: bool,
+    with_secret: bool,
 }
 
 /// Makes one.
 pub(crate) fn run(backup: &Backup, common: &Common, output: &Output) -> Outcome {
     let project = Project::find(common.dir.as_deref())?;
-    let made = keep::make(&project, &backup.to, backup.with_keys)?;
+    let made = keep::make(&project, &backup.to, backup.with_secret)?;
     let manifest = &made.manifest;
-    let missing: Vec<&str> = keep::KEYS
-        .into_iter()
-        .filter(|key| !manifest.keys && project.root().join(key).is_file())
-        .collect();
+    let left_out = !manifest.secret && project.root().join(keep::SECRET).is_file();
     if output.json() {
         output.data(
             json!({
@@ -50,8 +47,8 @@ pub(crate) fn run(backup: &Backup, common: &Common, output: &Output) -> Outcome 
                 "bytes": manifest.bytes(),
                 "linked": made.n_linked,
                 "lake": manifest.lake,
-                "keys": manifest.keys,
-                "keys_left_out": missing,
+                "secret": manifest.secret,
+                "secret_left_out": left_out,
             }),
             &[],
         );
@@ -72,10 +69,10 @@ pub(crate) fn run(backup: &Backup, common: &Common, output: &Output) -> Outcome 
         None => text.push_str("  no facts: nothing has been loaded yet\n"),
     }
     output.result(&text);
-    if !missing.is_empty() {
+    if left_out {
         output.remark(&format!(
-            "not in the backup: {}; keep a copy elsewhere, or use --with-keys",
-            missing.join(", ")
+            "not in the backup: {}; keep a copy elsewhere, or use --with-secret",
+            keep::SECRET
         ));
     }
     Ok(EXIT_OK)

@@ -67,7 +67,9 @@ pub(crate) fn run(erase: &Erase, common: &Common, output: &Output) -> Outcome {
         trace,
         recorded_at: Timestamp::now(),
         author: None,
-        emptied: vec![folder.join("derived"), folder.join("staging")],
+        emptied: ["derived", "staging", "replaced", "lake/aside"]
+            .map(|name| folder.join(name))
+            .to_vec(),
         searched: vec![folder.join("held")],
     };
     let trace = &request.trace;

@@ -19,7 +19,7 @@ use crate::output::Output;
 /// the backup, or of another lake, is refused unless `--replace` says otherwise; what is replaced
 /// then stays in `.throughline/replaced`. Stop a server on the folder before, and start it after.
 ///
-/// Keys that are not in the backup stay as they are in the folder. Definitions and mappings that
+/// The key of the accounts stays where the backup has none. Definitions and mappings that
 /// are there stay too; they are put back where they are missing.
 ///
 /// Examples:
@@ -61,10 +61,8 @@ pub(crate) fn run(restore: &Restore, common: &Common, output: &Output) -> Outcom
     let _removed: std::io::Result<()> = fs::remove_dir_all(&new);
     lake::scratch::end(&new);
     let aside = placed?;
-    let missing: Vec<&str> = keep::KEYS
-        .into_iter()
-        .filter(|key| needed(key, &manifest) && !target.join(key).is_file())
-        .collect();
+    let accounts = manifest.files.iter().any(|file| file.path == ".throughline/state.sqlite");
+    let missing = accounts && !target.join(keep::SECRET).is_file();
     if output.json() {
         output.data(
             json!({
@@ -75,7 +73,7 @@ pub(crate) fn run(restore: &Restore, common: &Common, output: &Output) -> Outcom
                 "bytes": manifest.bytes(),
                 "lake": manifest.lake,
                 "replaced": aside.as_ref().map(|aside| aside.display().to_string()),
-                "keys_missing": missing,
+                "secret_missing": missing,
             }),
             &[],
         );
@@ -91,21 +89,12 @@ pub(crate) fn run(restore: &Restore, common: &Common, output: &Output) -> Outcom
     if let Some(aside) = aside {
         text.push_str(&format!("  what was there is kept in {}\n", aside.display()));
     }
-    for key in missing {
-        text.push_str(&format!("  {key} is missing: bring it back from where it is kept\n"));
+    if missing {
+        let secret = keep::SECRET;
+        text.push_str(&format!("  {secret} is missing: bring it back from where it is kept\n"));
     }
     output.result(&text);
     Ok(EXIT_OK)
-}
-
-/// True where what is restored cannot be used without a key.
-fn needed(key: &str, manifest: &Manifest) -> bool {
-    let has = |path: &str| manifest.files.iter().any(|file| file.path == path);
-    if key.ends_with("person.key") {
-        manifest.lake.is_some()
-    } else {
-        has(".throughline/state.sqlite")
-    }
 }
 
 /// Refuses where the folder has something that the backup does not have.
@@ -154,7 +143,7 @@ fn copy(folder: &Path, manifest: &Manifest, new: &Path) -> Result<(), Failure> {
     }
     // Tables without a file have a folder too; the lake makes it when it is opened.
     let accounts = [".throughline/state.sqlite", ".throughline/audit-anchor.log"];
-    for path in keep::KEYS.into_iter().chain(accounts) {
+    for path in accounts.into_iter().chain([keep::SECRET, keep::PERSON_KEY]) {
         let path = new.join(path);
         if path.is_file() {
             keep::private(&path)?;
@@ -202,12 +191,6 @@ fn place(
         if to.exists() {
             if !ours && !keep_old {
                 continue;
-            }
-            // The key of the lake stays where the backup has none.
-            let key = Path::new("person.key");
-            if name == ".throughline/lake" && !from.join(key).exists() && to.join(key).is_file() {
-                copy_file(&to.join(key), &from.join(key))?;
-                keep::private(&from.join(key))?;
             }
             let aside = old.join(&name);
             let folder = aside.parent().unwrap_or(&old);

@@ -45,7 +45,7 @@ fn nothing_is_lost_or_doubled_at_whatever_moment_it_is_killed() {
             0 => &["load", source.to_str().unwrap()],
             1 => &["build"],
             2 => &["compact"],
-            _ => &["backup", to, "--with-keys"],
+            _ => &["backup", to],
         };
         let begun = Instant::now();
         let most = u64::try_from(usual[work].as_micros()).unwrap() * 5 / 4;
@@ -83,7 +83,7 @@ fn nothing_is_lost_or_doubled_at_whatever_moment_it_is_killed() {
         }
     }
     assert_eq!(check_loads(&company, &acknowledged), 0);
-    in_company(&company, &["backup", to, "--with-keys"]).content();
+    in_company(&company, &["backup", to]).content();
     let names = std::fs::read_dir(&backups).unwrap().flatten().map(|entry| entry.file_name());
     let halves = names.filter(|name| name.to_string_lossy().starts_with(".part")).count();
     assert_eq!(halves, 0, "half a backup is swept by the next");

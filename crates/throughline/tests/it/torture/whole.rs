@@ -24,7 +24,7 @@ fn files(folder: &Path, into: &mut Vec<PathBuf>) {
         let name = entry.file_name();
         if entry.path().is_dir() {
             files(&entry.path(), into);
-        } else if !["writer.lock", "secret", "person.key"].iter().any(|other| name == *other) {
+        } else if !["writer.lock", "secret"].iter().any(|other| name == *other) {
             into.push(entry.path());
         }
     }
@@ -111,18 +111,15 @@ fn a_restored_company_gives_the_same_answers_byte_for_byte() {
     let to = backups.to_str().unwrap();
     let first = in_company(&company, &["backup", to, "--json"]).content().data();
     assert_eq!(first["linked"], 0);
-    assert_eq!(first["keys"], false);
+    assert_eq!((&first["secret"], &first["secret_left_out"]), (&false.into(), &true.into()));
     let second = in_company(&company, &["backup", to, "--json"]).content().data();
     assert!(second["linked"].as_u64().unwrap() > 0, "{second}");
     let again = folder.path().join("again");
     let target = again.to_str().unwrap();
     in_company(&company, &["restore", to, "--to", target]).content();
-    for key in [".throughline/lake/person.key", ".throughline/secret"] {
-        assert!(!again.join(key).exists(), "keys are in no backup unless asked for");
-        if company.join(key).exists() {
-            std::fs::copy(company.join(key), again.join(key)).unwrap();
-        }
-    }
+    let secret = ".throughline/secret";
+    assert!(!again.join(secret).exists(), "it is in no backup unless asked for");
+    std::fs::copy(company.join(secret), again.join(secret)).unwrap();
     assert_eq!(ask(&again), answer);
     check_whole(&again);
     // Loading goes on where it was.
