@@ -13,6 +13,9 @@ use crate::error::{EXIT_OK, Outcome};
 use crate::keep::{self, Manifest, disk};
 use crate::output::Output;
 
+/// What is copied is called so until it is put in place.
+const HALF: &str = ".restore-";
+
 /// Put a backup back
 ///
 /// Every byte of the backup is compared with its list first. A folder whose facts are newer than
@@ -53,8 +56,13 @@ pub(crate) fn run(restore: &Restore, common: &Common, output: &Output) -> Outcom
     if !restore.replace {
         refuse_newer(&target, there.as_ref(), manifest.lake.as_ref())?;
     }
-    let new = inner.join(format!(".restore-{}", std::process::id()));
-    drop(fs::remove_dir_all(&new));
+    // Of a restore that died.
+    for left in fs::read_dir(&inner).map_err(disk("cannot list", &inner))?.flatten() {
+        if left.file_name().to_string_lossy().starts_with(HALF) {
+            fs::remove_dir_all(left.path()).map_err(disk("cannot remove", &left.path()))?;
+        }
+    }
+    let new = inner.join(format!("{HALF}{}", std::process::id()));
     lake::scratch::begin(&new);
     let placed = copy(&folder, &manifest, &new)
         .and_then(|()| place(&manifest, &new, &target, restore.replace));
