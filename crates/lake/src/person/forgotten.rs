@@ -336,7 +336,24 @@ impl Forgotten {
 
     /// Returns what the text of a column becomes that neither says who someone is nor is a record.
     pub(crate) fn cell(&self, text: &str, in_key: bool, free: bool) -> Option<String> {
-        self.identifier(text).or_else(|| if in_key { None } else { self.text(text, free) })
+        let of_text = || if in_key { self.key_text(text) } else { self.text(text, free) };
+        self.identifier(text).or_else(of_text)
+    }
+
+    /// Returns what the text of a key becomes that holds an address among other things: rows of two
+    /// people stay two.
+    fn key_text(&self, text: &str) -> Option<String> {
+        if !text.contains('@') {
+            return None;
+        }
+        let mut out = text.to_owned();
+        for (range, address) in addresses(text).into_iter().rev() {
+            let key = self.key.match_key(&address);
+            if let Some(pseudonym) = key.and_then(|key| self.pseudonyms.get(&key)) {
+                out.replace_range(range, pseudonym);
+            }
+        }
+        (out != text).then_some(out)
     }
 
     fn owns_fact(&self, fact: &Fact) -> bool {
