@@ -105,8 +105,8 @@ fn touch(id: &str, person: &str, content: &str) -> SourceRow {
 }
 
 /// A record whose source uses addresses in its key.
-fn rating(id: &str) -> SourceRow {
-    let cells = [("id", id), ("question", "Why?"), ("answer", "Price"), ("person_id", LEAD)];
+fn rating(id: &str, person: &str) -> SourceRow {
+    let cells = [("id", id), ("question", "Why?"), ("answer", "Price"), ("person_id", person)];
     accepted(vec![fact("response", &cells, 5)])
 }
 
@@ -141,9 +141,9 @@ fn filled(dir: &Path) -> Lake {
         deal("Acme, via Quenby Zylstra", "call +1 555 0100 7788", "10"),
         refused(&format!("{ADDRESS},Chief Canary Wrangler,31.02.2026")),
         refused("quentin@else.example,Head of Else,31.02.2026"),
-        rating(&format!("[\"{ADDRESS}\",1]")),
-        rating(&format!("[\"{ADDRESS}\",2]")),
-        rating("[\"quentin@else.example\",1]"),
+        rating(&format!("[\"{ADDRESS}\",1]"), LEAD),
+        rating(&format!("[\"{ADDRESS}\",2]"), LEAD),
+        rating("[\"quentin@else.example\",1]", "003000000000OTHER1"),
     ];
     load(&lake, DAYS[0], first);
     let second = vec![
