@@ -42,21 +42,28 @@ fn files(folder: &Path) -> Vec<String> {
 #[test]
 fn an_archive_of_exports_is_read_as_its_files_and_known_again() {
     let company = Company::new();
-    company.write("exports.zip", packed(&[("q1/deals.csv", DEALS.as_bytes()), ("q1/.DS_Store", b"x")]));
+    company.write(
+        "exports.zip",
+        packed(&[("q1/deals.csv", DEALS.as_bytes()), ("q1/.DS_Store", b"x")]),
+    );
     let load = company.run(&["load", "exports.zip", "--json"]).content().data();
     assert_eq!(load["files"][0]["name"], "exports.zip/q1/deals.csv");
     assert_eq!(load["rows"]["loaded"], 1);
     // The same content unpacked is the same file.
     company.write("deals.csv", DEALS);
     let again = company.run(&["load", "deals.csv", "--json"]).content().data();
-    assert_eq!(again["rows"]["known"].as_u64().unwrap() + again["rows"]["read"].as_u64().unwrap(), 0);
+    assert_eq!(
+        again["rows"]["known"].as_u64().unwrap() + again["rows"]["read"].as_u64().unwrap(),
+        0
+    );
     assert!(files(&company.path().join(".throughline/staging")).is_empty());
 }
 
 #[test]
 fn archives_that_lead_outside_nest_or_hold_too_much_are_refused_by_name() {
     let many: Vec<(String, &[u8])> = (0..10_001).map(|n| (format!("{n}.csv"), &b"a"[..])).collect();
-    let many: Vec<(&str, &[u8])> = many.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+    let many: Vec<(&str, &[u8])> =
+        many.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
     let bomb = vec![b'0'; 64 * 1024 * 1024];
     let mut link = ZipWriter::new(std::io::Cursor::new(Vec::new()));
     link.add_symlink("passwd.csv", "/etc/passwd", SimpleFileOptions::default()).unwrap();
