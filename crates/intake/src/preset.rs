@@ -334,6 +334,7 @@ pub(crate) const LOADER: &[&str] = &[
     "_dlt_load_id",
     "_dlt_id",
     "_singer.key",
+    "_singer.run",
 ];
 /// Columns of staged records that break the schema of their stream: what is wrong, and with which
 /// property.

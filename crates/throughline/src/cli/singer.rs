@@ -179,12 +179,11 @@ fn unmapped(project: &Project, settings: &Settings, output: &Output) -> Outcome 
     for file in stage_kept(project, &staging.folder, &|_| true)? {
         // A stream that still nothing reads is no fault.
         let (plans, _) = survey_as(&[(file.path, Arc::clone(&file.name))], settings);
-        for mut plan in plans.into_iter().filter(|plan| !matches!(plan.shape(), Shape::Skip(_))) {
+        for plan in plans.into_iter().filter(|plan| !matches!(plan.shape(), Shape::Skip(_))) {
             if is_lookup(&plan) {
                 lookups.push(plan);
                 continue;
             }
-            salt(&mut plan, keys.len());
             planned.push(plan);
             keys.push((Arc::clone(&file.name), file.keys.clone()));
         }
@@ -316,13 +315,6 @@ fn commit(
 
 /// The table of records that nothing reads.
 const KEPT: &str = "unmapped_record";
-
-/// Makes a file another one than any before: the same words may be said again and mean a change
-/// back, so the rows of each delivery are compared one by one.
-fn salt(plan: &mut Planned, number: usize) {
-    let text = format!("{}\u{1f}{}\u{1f}{number}", plan.content_hash, Timestamp::now());
-    plan.content_hash = blake3::hash(text.as_bytes()).to_hex().to_string();
-}
 
 /// How the messages ended.
 enum End {
@@ -536,11 +528,10 @@ impl Session<'_> {
                 return Err(Failure { kind: Kind::Input, diagnostics: faults });
             }
             let mut batch = Vec::new();
-            for (file, mut plan) in files.iter().zip(planned) {
+            for (file, plan) in files.iter().zip(planned) {
                 if file.lookup {
                     self.lookups.push(plan);
                 } else {
-                    salt(&mut plan, batch.len());
                     batch.push(plan);
                 }
             }
