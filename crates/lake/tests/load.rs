@@ -531,3 +531,48 @@ fn a_failure_beside_the_reading_ends_the_load_and_leaves_nothing_behind() {
     std::fs::create_dir(&folder).unwrap();
     assert_eq!(lake.load(request(MONDAY, &["deals.csv"]), many()).unwrap().rows.loaded, 28_971);
 }
+
+#[test]
+fn a_load_writes_what_it_changes_wherever_that_is_stored() {
+    let (_dir, lake) = new_lake();
+    let touch = |n: u64, status: &str| {
+        let cells = [
+            ("id", Cell::text(format!("00v{:012x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 16))),
+            ("person_id", Cell::text(format!("p{}", n % 5_000))),
+            ("at", Cell::Instant(at(MONDAY) - jiff::SignedDuration::from_secs((n * 31) as i64))),
+            ("status", Cell::text(status)),
+        ];
+        fact("touch", &cells, "touches.csv", n + 2)
+    };
+    let folder = lake.dir().join("main/touch");
+    let stored = || {
+        let files = std::fs::read_dir(&folder).unwrap();
+        files.map(|file| file.unwrap().metadata().unwrap().len()).sum::<u64>()
+    };
+    const N: u64 = 60_000;
+    load(&lake, MONDAY, (0..N).map(|n| touch(n, "sent")).collect());
+    let first = stored();
+    // Spread over all of the file, the newest, and new ones.
+    let spread: Vec<Fact> = (0..N).step_by(100).map(|n| touch(n, "spread")).collect();
+    let newest: Vec<Fact> = (N - N / 100..N).map(|n| touch(n, "newest")).collect();
+    let new: Vec<Fact> = (N..N + N / 100).map(|n| touch(n, "new")).collect();
+    for (what, day, facts) in [("spread", 3, spread), ("newest", 4, newest), ("new", 5, new)] {
+        let before = stored();
+        let report = load(&lake, &format!("2026-03-{day:02}T08:00:00Z"), facts);
+        counts(&report, N / 100, N / 100, 0, 0);
+        let written = stored() - before;
+        println!("{what}: {written} bytes after {first}");
+        assert!(written * 20 < first, "{what}: {written} bytes after {first}");
+    }
+    let snapshot = lake.newest().unwrap().unwrap();
+    assert_eq!(lake.n_rows(snapshot, "touch").unwrap(), N + N / 100);
+    let frame = lake.frame(snapshot, "touch", &["status"]).unwrap();
+    let count = |status: &str| {
+        let all =
+            (0..frame.n_rows()).filter(|row| frame.cell("status", *row) == Cell::text(status));
+        all.count() as u64
+    };
+    // Every hundredth of the newest was changed before.
+    let seen = ["sent", "spread", "newest", "new"].map(count);
+    assert_eq!(seen, [N - N / 50 + N / 10_000, N / 100 - N / 10_000, N / 100, N / 100]);
+}
