@@ -79,10 +79,15 @@ fn chain(error: &dyn std::error::Error) -> String {
 impl From<lake::LakeError> for Failure {
     fn from(error: lake::LakeError) -> Self {
         let mut failure = Self::world(&error);
-        if let (lake::LakeError::Locked { .. }, Some(diagnostic)) =
-            (&error, failure.diagnostics.first_mut())
-        {
-            diagnostic.code = "lake.locked";
+        let (kind, code) = match &error {
+            lake::LakeError::Locked { .. } => (failure.kind, Some("lake.locked")),
+            lake::LakeError::Held { code, .. } => (Kind::Found, Some(*code)),
+            lake::LakeError::NoHeld { .. } => (Kind::Found, Some("held.none")),
+            _ => (failure.kind, None),
+        };
+        failure.kind = kind;
+        if let (Some(code), Some(diagnostic)) = (code, failure.diagnostics.first_mut()) {
+            diagnostic.code = code;
         }
         match error.hint() {
             Some(hint) => failure.hint(hint),
