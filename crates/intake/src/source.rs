@@ -47,7 +47,11 @@ impl Staging {
     fn make(parent: &Path) -> io::Result<Self> {
         create_private(parent)?;
         for entry in fs::read_dir(parent)? {
-            let folder = entry?.path();
+            let entry = entry?;
+            if !entry.file_name().to_string_lossy().starts_with(OURS) {
+                continue;
+            }
+            let folder = entry.path();
             // A folder without a lock file is being made, or was left before it had one.
             let Ok(lock) = File::options().read(true).write(true).open(folder.join(LOCK)) else {
                 let old = fs::metadata(&folder)
@@ -64,7 +68,7 @@ impl Staging {
         }
         let mut number = 0_u32;
         let folder = loop {
-            let folder = parent.join(format!("{}-{number}", std::process::id()));
+            let folder = parent.join(format!("{OURS}{}-{number}", std::process::id()));
             match fs::create_dir(&folder) {
                 Ok(()) => break folder,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
@@ -81,7 +85,7 @@ impl Staging {
 
     /// Makes a folder of its own for one source.
     pub fn folder(&self, number: usize) -> Result<PathBuf, Rejected> {
-        let folder = self.folder.join(format!("source-{number}"));
+        let folder = self.folder.join(format!("{number}"));
         fs::create_dir_all(&folder).map_err(|error| disk(&folder, &error))?;
         Ok(folder)
     }
@@ -94,6 +98,8 @@ impl Drop for Staging {
     }
 }
 
+/// What the names of these folders begin with; others have their own sweepers.
+const OURS: &str = "source-";
 /// Hidden, so that it is no file to be read.
 const LOCK: &str = ".lock";
 
@@ -174,7 +180,7 @@ mod tests {
         let first = Staging::new(&parent).unwrap();
         let second = Staging::new(&parent).unwrap();
         assert!(first.folder.is_dir() && second.folder.is_dir(), "both are alive");
-        let left = parent.join("99999-0");
+        let left = parent.join("source-99999-0");
         fs::create_dir(&left).unwrap();
         fs::write(left.join(LOCK), "").unwrap();
         fs::write(left.join("opportunity.csv"), "Id\n").unwrap();
