@@ -149,8 +149,8 @@ pub struct Staged {
     pub version: Option<i64>,
     /// True where it helps to read other files and holds no facts.
     pub lookup: bool,
-    /// True where the tap says that these are all records of that version, and none besides.
-    pub activated: bool,
+    /// The table version that the tap has activated: these are all its records, and none besides.
+    pub activated: Option<i64>,
     /// Its rows.
     pub rows: u64,
 }
@@ -310,7 +310,7 @@ impl<'s> Delivery<'s> {
                 name: file.name,
                 version: file.version,
                 lookup: file.lookup,
-                activated: activated.is_some(),
+                activated,
                 rows: file.rows,
             });
         }

@@ -23,7 +23,7 @@ use intake::preset::Shape;
 use intake::singer::{Delivery, Heard, Kept, KeptFile, Options, Staged, Taken, Trouble};
 use intake::{Lookups, Planned, Settings, survey_as};
 use jiff::Timestamp;
-use lake::{Lake, LakeError, LoadReport, LoadRequest};
+use lake::{Hold, Lake, LakeError, LoadReport, LoadRequest};
 use project::Project;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -186,7 +186,8 @@ fn unmapped(project: &Project, settings: &Settings, output: &Output) -> Outcome 
                 lookups.push(plan);
                 continue;
             }
-            planned.push(plan);
+            let connection = Some(origin(&plan.name));
+            planned.push((plan, Terms { connection, ..Terms::default() }));
             keys.push((Arc::clone(&file.name), file.keys.clone()));
         }
     }
@@ -255,6 +256,20 @@ fn stage_kept(
     }
 }
 
+/// Returns the name under which the records of a stream belong together, apart from those of any
+/// other stream: what a complete version of it leaves out is gone.
+fn origin(name: &str) -> String {
+    let hash = blake3::hash(name.as_bytes()).to_hex();
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let plain = |c: char| if c == '/' { '.' } else { c };
+    let text: String = name.chars().map(plain).map(|c| if fits(c) { c } else { '_' }).collect();
+    if text == name.replacen('/', ".", 1) && text.len() <= 64 {
+        return text;
+    }
+    let short: String = text.chars().take(48).collect();
+    format!("{short}-{}", hash.get(..8).unwrap_or(&hash))
+}
+
 fn is_lookup(plan: &Planned) -> bool {
     matches!(plan.shape(), Shape::Lookup(_))
 }
@@ -263,17 +278,17 @@ fn is_lookup(plan: &Planned) -> bool {
 fn commit(
     project: &Project,
     settings: &Settings,
-    planned: &[Planned],
+    batch: &[(Planned, Terms)],
     lookups: &[Planned],
     message: &str,
     each: &dyn Fn(usize, SourceRow) -> SourceRow,
 ) -> Result<(LoadReport, Vec<Diagnostic>), Failure> {
     let lake = open_or_create(&project.lake())?;
     let settings = &Settings { person_key: *lake.person_key(), ..settings.clone() };
-    let all: Vec<Planned> = lookups.iter().chain(planned).cloned().collect();
+    let planned: Vec<Planned> = batch.iter().map(|(file, _)| file.clone()).collect();
+    let all: Vec<Planned> = lookups.iter().chain(&planned).cloned().collect();
     let (lookups, mut diagnostics) = Lookups::gather(&all, settings);
-    // What a batch of a stream holds says nothing of the stream: no guard judges it.
-    let files = planned.iter().map(|file| source_file(file, Terms::default()));
+    let files = batch.iter().map(|(file, terms)| source_file(file, terms.clone()));
     let mut loading = lake.begin(LoadRequest {
         author: author(None),
         message: Some(message.to_owned()),
@@ -307,7 +322,20 @@ fn commit(
             }
         }
     }
-    let report = loading.prepare()?.commit()?;
+    let prepared = loading.prepare()?;
+    if !prepared.report().holds.is_empty() {
+        let sources: Vec<PathBuf> = planned.iter().map(|file| file.path.clone()).collect();
+        let held = prepared.hold(&project.held(), &sources)?.name();
+        note(project, &Event::ended(Action::Load, format!("held load {held}"), "held"))?;
+        diagnostics.extend(prepared.report().holds.iter().map(Hold::diagnostic));
+        let hint =
+            format!("Look at it with `throughline loads`, then `throughline accept {held}`.");
+        let message = format!("held as {held}: nothing was published, and no state was written");
+        diagnostics.push(Diagnostic::error("load.held", message).hint(hint));
+        return Err(Failure { kind: Kind::Found, diagnostics });
+    }
+    let mut report = prepared.commit()?;
+    diagnostics.append(&mut report.remarks);
     if let Some(id) = report.load_id {
         let (read, loaded, quarantined) =
             (report.rows.read, report.rows.loaded, report.rows.quarantined);
@@ -536,7 +564,17 @@ impl Session<'_> {
                 if file.lookup {
                     self.lookups.push(plan);
                 } else {
-                    batch.push(plan);
+                    let note = self.notes.get(&*file.name);
+                    let version = note.and_then(|note| note.version);
+                    let open = note.and_then(|note| note.open);
+                    // Records of a version that came over several runs are not all here, and
+                    // before the first version nobody knows what is older.
+                    let complete = file.activated.is_some()
+                        && version.is_some()
+                        && version != file.activated
+                        && open != file.activated;
+                    let connection = Some(origin(&plan.name));
+                    batch.push((plan, Terms { connection, complete, ..Terms::default() }));
                 }
             }
             let same = |_: usize, row: SourceRow| row;
@@ -593,8 +631,8 @@ impl Session<'_> {
             let note = self.notes.entry(file.name.to_string()).or_default();
             note.lookup |= file.lookup;
             match file.version {
-                Some(version) if file.activated => {
-                    note.version = Some(version);
+                _ if file.activated.is_some() => {
+                    note.version = file.activated;
                     note.open = None;
                 }
                 Some(version) if note.version != Some(version) => note.open = Some(version),

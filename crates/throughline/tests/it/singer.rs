@@ -103,6 +103,10 @@ fn record(stream: &str, record: impl Into<Value>) -> Value {
     json!({"type": "RECORD", "stream": stream, "record": record})
 }
 
+fn of_version(stream: &str, record: &Value, version: i64) -> Value {
+    json!({"type": "RECORD", "stream": stream, "record": record, "version": version})
+}
+
 fn state(n: u64) -> Value {
     json!({"type": "STATE", "value": {"bookmark": n}})
 }
@@ -414,6 +418,52 @@ fn records_without_a_key_are_appended_and_a_second_delivery_doubles_nothing() {
     assert_eq!(kept(&company)["singer/log"].len(), 3);
     singer(&company, &[head, row(2), row(3), state(2)]).content();
     assert_eq!(kept(&company)["singer/log"].len(), 4);
+}
+
+#[test]
+fn rows_of_older_versions_are_withdrawn_only_after_a_complete_run() {
+    let company = Company::new();
+    let head = schema("deals", json!({"id": {"type": "integer"}}));
+    let activate =
+        |version: i64| json!({"type": "ACTIVATE_VERSION", "stream": "deals", "version": version});
+    let run_of = |version: i64, ids: std::ops::Range<i64>| {
+        let mut lines = vec![head.clone()];
+        lines.extend(ids.map(|id| of_version("deals", &json!({"id": id}), version)));
+        lines.extend([activate(version), state(version.unsigned_abs())]);
+        lines
+    };
+    let note = schema("notes", json!({"id": {"type": "integer"}}));
+    singer(&company, &[note, record("notes", json!({"id": 1})), state(0)]).content();
+    singer(&company, &run_of(1, 0..10)).content();
+    assert_eq!(kept(&company)["singer/deals"].len(), 10);
+
+    // Cut before its end, version 2 removes nothing.
+    let all = run_of(2, 1..10);
+    let cut = singer(&company, &[&all[..5], &[state(9)], &all[5..7]].concat());
+    cut.fails(3, "after its last STATE");
+    assert_eq!(cut.stdout, "");
+    assert_eq!(kept(&company)["singer/deals"].len(), 10);
+
+    let before = lake(&company).newest().unwrap().unwrap();
+    let run = singer(&company, &all).content();
+    assert_eq!(run.stdout, "{\"bookmark\":2}\n");
+    let now = kept(&company);
+    assert_eq!(now["singer/deals"].len(), 9);
+    assert!(!now["singer/deals"].contains_key("[0]"));
+    assert_eq!(now["singer/notes"].len(), 1, "other streams are not touched");
+    assert_eq!(lake(&company).n_rows(before, "unmapped_record").unwrap(), 11);
+
+    // A tap that keeps its version and sends only what is new removes nothing.
+    singer(&company, &run_of(2, 20..22)).content();
+    assert_eq!(kept(&company)["singer/deals"].len(), 11);
+
+    // A version that has far fewer records is held: nothing is published, and no state is written.
+    let run = singer(&company, &run_of(3, 1..4));
+    run.fails(1, "held as h1");
+    assert_eq!(run.stdout, "");
+    assert_eq!(kept(&company)["singer/deals"].len(), 11);
+    company.run(&["accept", "h1", "--because", "archived"]).content();
+    assert_eq!(kept(&company)["singer/deals"].len(), 3);
 }
 
 #[test]
