@@ -219,12 +219,8 @@ impl Said {
                 .iter()
                 .enumerate()
                 .map(|(row, patch)| {
-                    let said = match column.name {
-                        "origin" => patch.origin,
-                        name => last_word(staged, patch, at, name),
-                    };
-                    let said =
-                        said.and_then(|position| self.positions.binary_search(&position).ok());
+                    let said = last_word(staged, patch, at, column.name)
+                        .and_then(|position| self.positions.binary_search(&position).ok());
                     let kept = if stored.is_some() { row } else { 0 };
                     said.map_or((0, kept), |said| (1, said))
                 })
@@ -249,6 +245,7 @@ fn last_word(staged: &Staged, patch: &Patch, at: usize, name: &str) -> Option<us
         })
     } else {
         match name {
+            "origin" => return patch.origin,
             "withdrawn" | "inferred" => last(&|_| true),
             "version_at" => last(&|candidate| candidate.version != NO_VERSION),
             // Recorded, by this load, from the last place that said something new.
