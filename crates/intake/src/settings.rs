@@ -39,7 +39,8 @@ pub struct Settings {
     pub unpack_into: Option<PathBuf>,
 }
 
-/// Refuses a file (path, name for messages) that breaks its decoder or asks too much of the machine.
+/// Refuses a file (path, name for messages) that breaks its decoder or asks too much of the
+/// machine.
 pub type Trial = fn(&Path, &Arc<str>, &Limits) -> Result<(), Rejected>;
 
 impl Default for Settings {

@@ -1,10 +1,10 @@
 //! Singer: what a tap says becomes files that are read like any other.
 //!
 //! A [`Delivery`] takes the messages of a tap line by line and writes the records of each stream to
-//! a file of NDJSON, numbers as they were written, every column of the schema in every row. A stream
-//! that a preset or a mapping reads is written in its own columns; any other is written as
-//! `unmapped_record`, so that nothing is lost. When the delivery is taken, its files go the ordinary
-//! way: [`crate::survey_as`], then [`crate::Planned::read`].
+//! a file of NDJSON, numbers as they were written, every column of the schema in every row. A
+//! stream that a preset or a mapping reads is written in its own columns; any other is written as
+//! `unmapped_record`, so that nothing is lost. When the delivery is taken, its files go the
+//! ordinary way: [`crate::survey_as`], then [`crate::Planned::read`].
 //!
 //! What came after the last STATE can be cut off again: nobody has said yet that it is whole.
 
@@ -242,8 +242,8 @@ impl<'s> Delivery<'s> {
     }
 
     /// True where a part of the run would say something else than the whole: records carry a table
-    /// version, and which older ones are gone is known at the end only; or facts are sums of records
-    /// or changes between them.
+    /// version, and which older ones are gone is known at the end only; or facts are sums of
+    /// records or changes between them.
     pub fn indivisible(&self) -> bool {
         self.files.iter().any(|file| file.version.is_some() || file.indivisible)
     }
@@ -288,8 +288,8 @@ impl<'s> Delivery<'s> {
 
     /// Closes the files and hands them over; what comes next goes to new ones.
     ///
-    /// `whole` says that the run has ended as it should: only then does an `ACTIVATE_VERSION` count,
-    /// and records of older versions of its stream are left out.
+    /// `whole` says that the run has ended as it should: only then does an `ACTIVATE_VERSION`
+    /// count, and records of older versions of its stream are left out.
     pub fn take(&mut self, whole: bool) -> Result<Taken, Trouble> {
         let mut files = Vec::new();
         for mut file in std::mem::take(&mut self.files) {
@@ -530,7 +530,8 @@ impl<'s> Delivery<'s> {
     }
 
     /// Returns the key of a record: the values of its key properties as a JSON list, addresses as a
-    /// keyed hash; without key properties such a hash of what it says, and how many like it came before it since the last STATE.
+    /// keyed hash; without key properties such a hash of what it says, and how many like it came
+    /// before it since the last STATE.
     fn key(&mut self, name: &str, members: &Members<'_>) -> Result<String, Rejected> {
         let secret = self.settings.person_key;
         let stream = self.stream(name)?;

@@ -1,6 +1,7 @@
-//! Times loads of touches: all new, then a hundredth changed or new, then the same again, each beside
-//! the first. Usage: `load_bench [ROWS] [GOAL]`, a million unless said; with a goal, such as `0.05`,
-//! it fails where the load of a hundredth costs that part of the first one's CPU time or more.
+//! Times loads of touches: all new, then a hundredth changed or new, then the same again, each
+//! beside the first. Usage: `load_bench [ROWS] [GOAL]`, a million unless said; with a goal, such as
+//! `0.05`, it fails where the load of a hundredth costs that part of the first one's CPU time or
+//! more.
 
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 

@@ -1,9 +1,10 @@
 //! The catalog: which files make up which table at which snapshot, in the DuckLake 1.0 tables.
 //!
 //! A snapshot is a list of files, some with a list of rows that are deleted from them: all that are
-//! deleted at the snapshot, so that there is one list at most. A snapshot never changes once it is committed; its time is the
-//! instant at which its load was recorded. All functions here run in the caller's transaction. The
-//! layout is that of the `DuckLake` 1.0 specification, as `DuckDB` 1.5.5 writes it.
+//! deleted at the snapshot, so that there is one list at most. A snapshot never changes once it is
+//! committed; its time is the instant at which its load was recorded. All functions here run in the
+//! caller's transaction. The layout is that of the `DuckLake` 1.0 specification, as `DuckDB` 1.5.5
+//! writes it.
 
 mod replace;
 

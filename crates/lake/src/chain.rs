@@ -2,8 +2,8 @@
 //! before. The newest link stands outside the database too, in the [anchor](crate::anchor).
 //!
 //! [`change`] is the only door through which the catalog is written. What a link covers is what
-//! figures rest on: snapshots, files with their sizes, rows, hashes and statistics, tables, columns,
-//! and the ledger. The rest of the catalog is covered by the seal of its file.
+//! figures rest on: snapshots, files with their sizes, rows, hashes and statistics, tables,
+//! columns, and the ledger. The rest of the catalog is covered by the seal of its file.
 
 use std::path::Path;
 use std::time::Duration;

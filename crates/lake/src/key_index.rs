@@ -1,13 +1,13 @@
 //! Key indexes: what a load must know of the rows of a stored file, without reading its columns.
 //!
-//! Beside each file of facts stands `NAME.keys`: for each row, in the order of the file, the hash of
-//! its key, the hash of its content, its version, whether it is withdrawn and whose it is. So the keys of a load
-//! are found, and what is stored already is known again, in one pass over some thirty bytes a row.
-//! An index says nothing that the file does not say: where it is missing or damaged, it is made
-//! anew from the file.
+//! Beside each file of facts stands `NAME.keys`: for each row, in the order of the file, the hash
+//! of its key, the hash of its content, its version, whether it is withdrawn and whose it is. So
+//! the keys of a load are found, and what is stored already is known again, in one pass over some
+//! thirty bytes a row. An index says nothing that the file does not say: where it is missing or
+//! damaged, it is made anew from the file.
 //!
-//! A block has up to [`BATCH_ROWS`] rows in two parts, the first halves of the keys and the rest, so
-//! that the rest is read only where a key may be in the block. Each part carries its checksum.
+//! A block has up to [`BATCH_ROWS`] rows in two parts, the first halves of the keys and the rest,
+//! so that the rest is read only where a key may be in the block. Each part carries its checksum.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};

@@ -1,6 +1,6 @@
 //! Parquet files of the lake: written once, flushed, measured, never changed. Of a row that changes
-//! the old version is deleted by its position, in a small file of its own, and the new one is written
-//! elsewhere.
+//! the old version is deleted by its position, in a small file of its own, and the new one is
+//! written elsewhere.
 //!
 //! Settings as measured: format version 2, zstd, no dictionary on numbers, times and decimals, as
 //! their delta encodings are smaller and faster to read.

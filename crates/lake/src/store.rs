@@ -130,8 +130,8 @@ impl Lake {
     }
 
     /// Opens a lake. Fails where the catalog is not the one that was committed last, and where a
-    /// file of the newest snapshot is gone or has another size. Where no one else is writing, removes what a dead writer left, and registers tables and columns
-    /// that the model has gained.
+    /// file of the newest snapshot is gone or has another size. Where no one else is writing,
+    /// removes what a dead writer left, and registers tables and columns that the model has gained.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, LakeError> {
         let dir = dir.as_ref();
         Self::open_at(dir).map_err(|error| error.in_catalog(dir))

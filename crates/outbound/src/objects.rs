@@ -1,9 +1,9 @@
 //! Object stores that speak S3: objects come and go as whole files.
 //!
 //! Credentials are those of the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
-//! `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, a web identity or a container's role); the
-//! machine's metadata service is asked only where `AWS_METADATA_ENDPOINT` names it. A connection is
-//! encrypted unless `AWS_ALLOW_HTTP=true` says otherwise.
+//! `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, a web identity or a container's role);
+//! the machine's metadata service is asked only where `AWS_METADATA_ENDPOINT` names it. A
+//! connection is encrypted unless `AWS_ALLOW_HTTP=true` says otherwise.
 
 use std::fs::File;
 use std::future::poll_fn;

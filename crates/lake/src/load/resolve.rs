@@ -412,8 +412,8 @@ impl Settled {
         }
     }
 
-    /// True where a key has one fact in the load, which says all that the next version says: nothing
-    /// of the stored one stays.
+    /// True where a key has one fact in the load, which says all that the next version says:
+    /// nothing of the stored one stays.
     fn is_whole(&self, hit: &Hit) -> bool {
         let start = hit.start as usize;
         let mut group = self.order.get(start..self.group_end(start)).unwrap_or_default().iter();
@@ -957,8 +957,8 @@ impl Settled {
     }
 }
 
-/// Returns the positions by key, then version, file and line, and where in that order the keys stand
-/// that more than one fact has.
+/// Returns the positions by key, then version, file and line, and where in that order the keys
+/// stand that more than one fact has.
 ///
 /// Halves of keys are sorted first, side by side in memory: they are spread so well that few meet.
 fn ordered(

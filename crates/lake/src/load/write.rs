@@ -23,8 +23,8 @@ use crate::schema::StoredTable;
 const SMALL_ROWS: u64 = (FILE_ROWS / 16) as u64;
 /// So many small files of a table are merged by the next load that touches it.
 const SMALL_FILES: usize = 16;
-/// In a file with a greater part of its rows deleted, in hundredths, the rest is written anew, where
-/// that costs no more than the load itself.
+/// In a file with a greater part of its rows deleted, in hundredths, the rest is written anew,
+/// where that costs no more than the load itself.
 const DELETED_PERCENT: u64 = 30;
 
 /// Writes what is new of a table; none where nothing is.

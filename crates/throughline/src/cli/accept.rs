@@ -15,8 +15,8 @@ use crate::output::Output;
 
 /// Let a held load through, on record
 ///
-/// Its files are loaded as they were, against what is stored now, and the guards that held it let it
-/// pass. What another guard finds holds it again.
+/// Its files are loaded as they were, against what is stored now, and the guards that held it let
+/// it pass. What another guard finds holds it again.
 ///
 /// Example: throughline accept h1 --because "campaigns of 2024 were archived"
 #[derive(Args, Debug)]

@@ -33,8 +33,8 @@ use crate::progress::Progress;
 /// Load exports: files and folders of CSV (also .gz), XLSX, NDJSON and Parquet; tables of a
 /// PostgreSQL database; objects of a store that speaks S3
 ///
-/// Files are recognized by their headers, tables by their columns. Loading the same thing twice changes nothing. Rows that
-/// cannot be read go to quarantine: read = loaded + known + quarantined.
+/// Files are recognized by their headers, tables by their columns. Loading the same thing twice
+/// changes nothing. Rows that cannot be read go to quarantine: read = loaded + known + quarantined.
 ///
 /// Examples:
 ///   throughline load exports/
@@ -68,8 +68,8 @@ pub(crate) struct Load {
     singer: singer::Args,
     #[command(flatten)]
     from: From,
-    /// The connection that the files or streams come from, such as crm; a manifest.toml beside files
-    /// names its own, a tap is `singer` unless said
+    /// The connection that the files or streams come from, such as crm; a manifest.toml beside
+    /// files names its own, a tap is `singer` unless said
     #[arg(long, value_name = "NAME", value_parser = connection)]
     connection: Option<String>,
     /// Each file holds all records that there are: what it leaves out is gone, unless that is more

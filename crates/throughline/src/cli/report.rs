@@ -55,7 +55,8 @@ struct Board {
     /// The size of a page
     #[arg(long, value_enum, default_value_t = Paper::A4)]
     paper: Paper,
-    /// Where the page is served, for example `https://revenue.acme.com`; figures then link to their rows
+    /// Where the page is served, for example `https://revenue.acme.com`; figures then link to their
+    /// rows
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     link: Option<String>,
     #[command(flatten)]

@@ -46,7 +46,8 @@ pub(crate) struct Args {
     /// that there are now
     #[arg(long, conflicts_with_all = ["explain", "dry_run", "known_on", "strict", "singer"])]
     unmapped: bool,
-    /// With --singer: the folder that files of BATCH messages must lie in (default: the current one)
+    /// With --singer: the folder that files of BATCH messages must lie in (default: the current
+    /// one)
     #[arg(long, value_name = "FOLDER", requires = "singer")]
     batch_folder: Option<PathBuf>,
     /// With --singer: records after which the next STATE is a moment to load
@@ -172,8 +173,8 @@ fn notes(project: &Project) -> Result<BTreeMap<String, Note>, Failure> {
     notes.into_iter().map(read).collect()
 }
 
-/// Loads kept records of streams that can be read by now, and keeps them no longer. A record that is
-/// refused stays kept.
+/// Loads kept records of streams that can be read by now, and keeps them no longer. A record that
+/// is refused stays kept.
 fn unmapped(project: &Project, settings: &Settings, output: &Output) -> Outcome {
     let Some(table) = FactTable::named(KEPT) else { return Err(Failure::bug("no kept records")) };
     let staging = Staging::begin(project)?;
@@ -794,8 +795,8 @@ impl Drop for Staging {
 
 /// Keeps what a Singer tap says in a Throughline folder
 ///
-/// Reads the messages of a tap from standard input and writes each STATE to standard output once the
-/// records before it are on disk.
+/// Reads the messages of a tap from standard input and writes each STATE to standard output once
+/// the records before it are on disk.
 #[derive(Parser, Debug)]
 #[command(name = TARGET, version, disable_help_subcommand = true)]
 struct Target {

@@ -1,7 +1,8 @@
 //! A file of a binary format is decoded in a process of its own before it is read.
 //!
-//! The same program is started again with little memory and time; what it cannot survive is refused.
-//! What it can read, or refuses in order, is left to the reader proper, which finds the same.
+//! The same program is started again with little memory and time; what it cannot survive is
+//! refused. What it can read, or refuses in order, is left to the reader proper, which finds the
+//! same.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
