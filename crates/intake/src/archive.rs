@@ -26,6 +26,18 @@ pub(crate) struct Member {
 /// Endings of archives, which are not opened within an archive.
 const NESTED: &[&str] = &[".zip", ".gz", ".tar", ".tgz", ".7z", ".bz2", ".xz", ".rar", ".zst"];
 
+/// True where a path, or a file below a folder, has the name of an archive.
+pub fn holds_archive(paths: &[PathBuf]) -> bool {
+    fn below(path: &Path, depth: usize) -> bool {
+        if !path.is_dir() {
+            return path.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"));
+        }
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        depth < 16 && entries.into_iter().any(|entry| below(&entry.path(), depth + 1))
+    }
+    paths.iter().any(|path| below(path, 0))
+}
+
 /// Unpacks an archive below `folder`. None where the file is no archive of exports: no zip at all,
 /// or a workbook, which is one by its form.
 pub(crate) fn unpack(

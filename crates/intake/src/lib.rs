@@ -31,6 +31,7 @@ pub mod trial;
 pub mod value;
 
 pub use again::{Again, Refused, again};
+pub use archive::holds_archive;
 pub use draft::draft;
 pub use kept::Broken;
 pub use limits::Limits;

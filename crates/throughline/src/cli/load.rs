@@ -45,10 +45,11 @@ use crate::progress::Progress;
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Load {
-    /// Files, folders, postgres://USER@HOST/DATABASE, s3://BUCKET/PREFIX
+    /// Files, folders, postgres://USER@HOST/DATABASE, s3://BUCKET/PREFIX; with --singer the tap and
+    /// its arguments, after `--`
     #[arg(
         required_unless_present_any = ["explain", "singer", "unmapped"],
-        conflicts_with_all = ["singer", "unmapped"]
+        conflicts_with = "unmapped"
     )]
     paths: Vec<PathBuf>,
     /// Say how a file is read, as the draft of a mapping; nothing is loaded
@@ -141,7 +142,7 @@ pub(crate) fn run(load: &Load, common: &Common, output: &Output) -> Outcome {
         return explain(file, output);
     }
     if load.singer.asked() {
-        return load.singer.run(load.connection.as_deref(), common, output);
+        return load.singer.run(load.connection.as_deref(), &load.paths, common, output);
     }
     let project = Project::find(common.dir.as_deref())?;
     let definitions = project.definitions()?;
@@ -264,10 +265,17 @@ pub(crate) fn load_sources(
     if !faults.is_empty() {
         return Err(Failure { kind: Kind::Usage, diagnostics: faults });
     }
-    let staging = Staging::new(&project.staging()).map_err(failure)?;
+    // Made only where something is to be unpacked.
+    let staging = match intake::holds_archive(paths) {
+        true => Some(Staging::new(&project.staging()).map_err(failure)?),
+        false => None,
+    };
     let settings = &Settings {
         trial: Some(on_trial),
-        unpack_into: Some(staging.folder(0).map_err(failure)?),
+        unpack_into: match &staging {
+            Some(staging) => Some(staging.folder(0).map_err(failure)?),
+            None => None,
+        },
         ..settings.clone()
     };
     let (planned, surveyed) = intake::survey(paths, settings);

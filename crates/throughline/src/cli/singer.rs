@@ -53,9 +53,6 @@ pub(crate) struct Args {
     /// With --singer: records after which the next STATE is a moment to load
     #[arg(long, value_name = "N", default_value_t = BATCH_ROWS)]
     batch_rows: u64,
-    /// With --singer: the tap and its arguments
-    #[arg(last = true, value_name = "TAP", requires = "singer")]
-    tap: Vec<OsString>,
 }
 
 impl Args {
@@ -64,10 +61,11 @@ impl Args {
         self.singer || self.unmapped
     }
 
-    /// Loads it.
+    /// Loads it; `tap` is the command of a tap, empty where its messages come by standard input.
     pub(crate) fn run(
         &self,
         connection: Option<&str>,
+        tap: &[PathBuf],
         common: &Common,
         output: &Output,
     ) -> Outcome {
@@ -80,7 +78,7 @@ impl Args {
             connection: connection.unwrap_or(CONNECTION).to_owned(),
             batch_folder: self.batch_folder.clone(),
             batch_rows: self.batch_rows,
-            tap: self.tap.clone(),
+            tap: tap.iter().map(|word| word.clone().into_os_string()).collect(),
         };
         self::run(&run, common, output)
     }
