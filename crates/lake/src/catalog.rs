@@ -461,14 +461,18 @@ pub(crate) fn key_indexes(
     dir: &Path,
     table: &StoredTable,
 ) -> Result<HashMap<i64, WrittenIndex>, LakeError> {
-    let sql = "SELECT data_file_id, path, file_size_bytes FROM lake_key_index WHERE table_id = ?";
+    let sql =
+        "SELECT data_file_id, path, file_size_bytes, hash FROM lake_key_index WHERE table_id = ?";
     let folder = dir.join("main").join(table.name);
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([table.id])?;
     let mut indexes = HashMap::new();
     while let Some(row) = rows.next()? {
         let path = within(&folder, row.get(1)?)?;
-        indexes.insert(row.get(0)?, WrittenIndex { path, bytes: unsigned(row.get(2)?) });
+        indexes.insert(
+            row.get(0)?,
+            WrittenIndex { path, bytes: unsigned(row.get(2)?), hash: row.get(3)? },
+        );
     }
     Ok(indexes)
 }
@@ -645,8 +649,8 @@ fn insert_index(
 ) -> Result<(), LakeError> {
     connection.execute("DELETE FROM lake_key_index WHERE data_file_id = ?", [file])?;
     connection.execute(
-        "INSERT INTO lake_key_index VALUES (?, ?, ?, ?)",
-        params![file, table.id, name_of(&index.path), signed(index.bytes)],
+        "INSERT INTO lake_key_index VALUES (?, ?, ?, ?, ?)",
+        params![file, table.id, name_of(&index.path), signed(index.bytes), index.hash],
     )?;
     Ok(())
 }

@@ -235,7 +235,7 @@ CREATE TABLE lake_delete_file (
 -- time: the next load makes the index anew.
 CREATE TABLE lake_key_index (
     data_file_id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, path TEXT NOT NULL,
-    file_size_bytes INTEGER NOT NULL
+    file_size_bytes INTEGER NOT NULL, hash TEXT NOT NULL
 ) STRICT;
 
 -- People who are forgotten. What was begun is finished by whoever opens the lake next.

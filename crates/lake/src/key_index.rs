@@ -19,7 +19,7 @@ use domain::fact::Kind;
 
 use crate::cells::{Hash, Hasher, View, filled};
 use crate::error::LakeError;
-use crate::parquet_file::{BATCH_ROWS, Scratch};
+use crate::parquet_file::{BATCH_ROWS, Scratch, hash_file};
 use crate::schema::StoredTable;
 
 /// The version of a fact whose source gives none: before all others.
@@ -66,6 +66,8 @@ pub(crate) fn origin_of(name: Option<&str>) -> u32 {
 pub(crate) struct WrittenIndex {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
+    /// BLAKE3 of its content, in hexadecimal: its own checksums do not tell it from another one.
+    pub(crate) hash: String,
 }
 
 /// Names the index of a file of facts.
@@ -139,7 +141,8 @@ impl IndexWriter {
             Ok(file.metadata()?.len())
         };
         let bytes = finish().map_err(LakeError::disk("cannot write", &path))?;
-        Ok(WrittenIndex { path, bytes })
+        let hash = hash_file(&path)?;
+        Ok(WrittenIndex { path, bytes, hash })
     }
 }
 

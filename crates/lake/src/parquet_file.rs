@@ -561,7 +561,8 @@ pub(crate) fn check_content(file: &DataFile) -> Result<(), LakeError> {
     check_hash(&file.path, file.bytes, file.hash.as_deref())
 }
 
-fn check_hash(path: &Path, bytes: u64, hash: Option<&str>) -> Result<(), LakeError> {
+/// Checks that a file has the content with this hash, where there is one; once a process.
+pub(crate) fn check_hash(path: &Path, bytes: u64, hash: Option<&str>) -> Result<(), LakeError> {
     check_size(path, bytes).map_err(LakeError::damaged(path))?;
     let metadata = std::fs::metadata(path).map_err(LakeError::disk("cannot read", path))?;
     let now = seen(&metadata);

@@ -14,7 +14,6 @@ use crate::anchor::{self, Line};
 use crate::catalog;
 use crate::chain;
 use crate::error::{Damage, DamagedFile, LakeError};
-use crate::key_index;
 use crate::lock;
 use crate::parquet_file::{check_size, hash_file};
 use crate::person::key;
@@ -148,12 +147,9 @@ fn in_catalog(
         files.par_iter().map(|file| look_at(file, quick)).collect::<Result<_, _>>()?;
     done.faults.extend(damaged.into_iter().flatten());
     let indexes = indexes(&transaction, dir)?;
-    let unlike = indexes.par_iter().filter(|(path, bytes, n_rows)| {
-        if quick {
-            check_size(path, *bytes).is_err()
-        } else {
-            key_index::search(path, *bytes, *n_rows, |_| true, |_, _, _| {}).is_none()
-        }
+    let unlike = indexes.par_iter().filter(|(path, bytes, hash)| {
+        check_size(path, *bytes).is_err()
+            || !quick && !hash_file(path).is_ok_and(|found| found == *hash)
     });
     let found = "is not as it was written; the next load makes it anew";
     let unlike: Vec<Fault> = unlike.map(|(path, ..)| Fault::of(path.clone(), found)).collect();
@@ -230,21 +226,19 @@ pub(crate) fn named(connection: &Connection, dir: &Path) -> Result<Vec<Named>, L
     Ok(files)
 }
 
-/// Lists the indexes of keys, with their sizes and numbers of rows.
-fn indexes(connection: &Connection, dir: &Path) -> Result<Vec<(PathBuf, u64, u64)>, LakeError> {
-    let sql = "SELECT t.table_name, i.path, i.file_size_bytes, f.record_count
+/// Lists the indexes of keys, with their sizes and hashes.
+fn indexes(connection: &Connection, dir: &Path) -> Result<Vec<(PathBuf, u64, String)>, LakeError> {
+    let sql = "SELECT t.table_name, i.path, i.file_size_bytes, i.hash
                FROM lake_key_index i
                JOIN ducklake_table t ON t.table_id = i.table_id
-               JOIN ducklake_data_file f ON f.data_file_id = i.data_file_id
                ORDER BY i.data_file_id";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut indexes = Vec::new();
     while let Some(row) = rows.next()? {
         let (table, name): (String, String) = (row.get(0)?, row.get(1)?);
-        let count = |n: i64| u64::try_from(n).unwrap_or(0);
-        let path = dir.join("main").join(table).join(name);
-        indexes.push((path, count(row.get(2)?), count(row.get(3)?)));
+        let bytes = u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
+        indexes.push((dir.join("main").join(table).join(name), bytes, row.get(3)?));
     }
     Ok(indexes)
 }

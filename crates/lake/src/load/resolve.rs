@@ -292,6 +292,8 @@ impl Settled {
                 }
             };
             let wanted = |key| keys.starts(key).next().is_some();
+            // One that is whole may still be the index of another file.
+            parquet_file::check_hash(&index.path, index.bytes, Some(&index.hash)).ok()?;
             key_index::search(&index.path, index.bytes, file.n_stored, wanted, each)?;
             Some(hits)
         };

@@ -188,7 +188,10 @@ fn place(
     if accounts {
         // What belongs to the accounts that go.
         for beside in ["state.sqlite-wal", "state.sqlite-shm", "state.seal", "audit-anchor.log"] {
-            names.push(format!(".throughline/{beside}"));
+            let name = format!(".throughline/{beside}");
+            if !names.contains(&name) {
+                names.push(name);
+            }
         }
     }
     // Builds are made anew: a snapshot may get another content under the same number.
