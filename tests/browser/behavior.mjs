@@ -243,7 +243,7 @@ await check('what is refused says what, where and what to do, with a code and a 
 
 await check('times are told in the zone of the reader', async () => {
   const away = await visitor('administrator', { zone: 'Asia/Tokyo' });
-  await away.open('/health');
+  await away.open('/analyst');
   const found = await away.page.evaluate(() => [...document.querySelectorAll('time[datetime*="T"]')].map((time) => [time.dateTime, time.textContent.trim()]));
   claim(found.length > 0, 'no times');
   const hour = Number(new Intl.DateTimeFormat('en-US', { hour: 'numeric', hourCycle: 'h23', timeZone: 'Asia/Tokyo' }).format(new Date(found[0][0])));

@@ -34,16 +34,16 @@ fn company() -> Company {
         let lead = format!(
             "Id,IsDeleted,FirstName,LastName,Company,Title,Email,Phone,LeadSource,Status,\
              IsConverted,CreatedDate,SystemModstamp\n\
-             00Q0000000000CANAA,{deleted},Quenby,Zylstra,Canary Works,{title},{ADDRESS},\
+             00Q0000000000CAEAY,{deleted},Quenby,Zylstra,Canary Works,{title},{ADDRESS},\
              +1 (555) 010-7788,Web,Open,false,2026-01-05T10:00:00Z,2026-02-0{}T10:00:00Z\n\
-             00Q0000000000CANBB,false,Quenby,Zylstra,Canary Works,{title},{ADDRESS},\
+             00Q0000000000CBEAY,false,Quenby,Zylstra,Canary Works,{title},{ADDRESS},\
              +1 (555) 010-7788,Web,Open,false,the other day,2026-02-01T10:00:00Z\n",
             n + 1
         );
         std::fs::write(folder.join("lead.csv"), lead).unwrap();
         let task = format!(
             "Id,WhoId,ActivityDate,Status,TaskSubtype,Subject,IsClosed,CreatedDate\n\
-             00T0000000000CAN{n}A,00Q0000000000CANAA,2026-02-03,Completed,Email,\
+             00T0000000000C{n}EAI,00Q0000000000CAEAY,2026-02-03,Completed,Email,\
              https://x.example/?e=Quenby.Zylstra%40canary.example&n={n},true,2026-02-03T10:00:00Z\n"
         );
         std::fs::write(folder.join("task.csv"), task).unwrap();
@@ -168,7 +168,7 @@ fn nothing_is_left_of_a_person_and_every_answer_is_the_same() {
     assert!(sightings(&company.path()).len() >= 5);
     company.run(&["erase", ADDRESS]).fails(2, "nothing was erased");
     let plan = company.run(&["erase", ADDRESS, "--dry-run", "--json"]).content().data();
-    assert_eq!(plan["records"], serde_json::json!(["00Q0000000000CANAA"]));
+    assert_eq!(plan["records"], serde_json::json!(["00Q0000000000CAEAY"]));
     assert_eq!(plan["names"], serde_json::json!(["Quenby Zylstra"]));
     let own = company.outside().join("own.json").display().to_string();
     company.run(&["person", ADDRESS, "--out", &own]).content();

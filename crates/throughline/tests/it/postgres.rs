@@ -104,7 +104,9 @@ fn tables_of_a_loader_say_the_same_as_files_of_it() {
     let _partly = load(&of_tables, &address, &[]);
     let mut n_facts = 0;
     for table in domain::fact::TABLES {
-        let columns: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
+        // Each lake has a key of its own for addresses.
+        let names = table.columns.iter().map(|column| column.name);
+        let columns: Vec<&str> = names.filter(|name| *name != "match_key").collect();
         let expected = rows(&of_files, table.name, &columns);
         assert_eq!(rows(&of_tables, table.name, &columns), expected, "{}", table.name);
         n_facts += expected.len();
