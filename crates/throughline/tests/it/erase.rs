@@ -194,7 +194,7 @@ fn nothing_is_left_of_a_person_and_every_answer_is_the_same() {
     let folder = company.outside().join("later");
     std::fs::create_dir_all(&folder).unwrap();
     let lead = std::fs::read_to_string(company.outside().join("extract-0/lead.csv")).unwrap();
-    let lead = lead.replace("CANAA", "CANCC").replace("2026-02-01", "2026-08-01");
+    let lead = lead.replace("CAEAY", "CCEAY").replace("2026-02-01", "2026-08-01");
     std::fs::write(folder.join("lead.csv"), lead).unwrap();
     let run = company.run(&["load", &folder.display().to_string(), "--json"]);
     assert!(run.code <= 1, "{}{}", run.stdout, run.stderr);
