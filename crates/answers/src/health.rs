@@ -7,7 +7,7 @@
 
 use domain::answer::{Chart, ChartForm, Entry, Table};
 use domain::fact::TABLES;
-use domain::{Answer, Ask, Caveat, Filter, Frame, Given, Need, Question, Rows, Value};
+use domain::{Answer, Ask, Caveat, Cell, Filter, Frame, Given, Need, Question, Rows, Test, Value};
 
 use crate::common::{self, count, figure, money, row, series_of, table};
 use crate::slice::{Slice, share_of};
@@ -31,6 +31,9 @@ const OLD_AFTER: i64 = 14;
 const MONTHS: usize = 24;
 
 const ALL: &[&str] = &["scorecard", "pipeline", "attribution", "programs"];
+
+/// Rules that set lines apart which are no records: no answer misses them.
+const NO_RECORDS: &[&str] = &["totals-row", "footer"];
 
 /// Which answers rest on which tables of facts; on tables that are not named here rests none.
 const RESTS_ON: &[(&str, &[&str])] = &[
@@ -60,12 +63,20 @@ fn rests_on(table: Option<&str>) -> &'static [&'static str] {
     RESTS_ON.iter().find(|(name, _)| *name == table).map_or(&[], |(_, answers)| answers)
 }
 
+/// Keeps the rows that are records.
+fn records<'a>(refused: &Slice<'a>) -> Slice<'a> {
+    NO_RECORDS.iter().fold(refused.clone(), |kept, rule| {
+        let test = Test::IsNot(Cell::text(*rule));
+        kept.only(Filter { column: "rule".to_owned(), test })
+    })
+}
+
 /// Says to the readers of another answer which rows that it rests on are in quarantine; `refused`
 /// are the rows of the relation `quarantined`.
 pub fn doubts(question: &str, ask: &Ask, refused: Frame) -> Vec<Caveat> {
     let given = Given { frames: [("quarantined".to_owned(), refused)].into(), ..Given::default() };
     let all = Slice::of(&given, "quarantined", Rows::of("quarantined"), ask.currency);
-    let mut touched = all.split("table");
+    let mut touched = records(&all).split("table");
     touched.retain(|(table, _)| rests_on(table.as_deref()).contains(&question));
     if ask.segment.is_some() && !touched.is_empty() {
         let text = "Rows are in quarantine and in no figure; whether they are of this segment is \
@@ -225,7 +236,7 @@ impl<'a> Found<'a> {
             .iter()
             .copied()
             .filter(|question| {
-                let groups = self.quarantined.split("table");
+                let groups = records(&self.quarantined).split("table");
                 groups.iter().any(|(table, _)| rests_on(table.as_deref()).contains(question))
             })
             .collect();

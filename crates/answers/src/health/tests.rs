@@ -145,6 +145,17 @@ fn an_answer_tells_of_the_refused_rows_that_it_rests_on_and_of_no_others() {
     let spend = given.frame("quarantined").filter(&[Filter::is("table", "spend")]);
     assert!(doubts("pipeline", &ask("2026Q3"), spend).is_empty());
     assert!(said("health").is_empty());
+    // A line of totals is no record that a figure would miss.
+    let mut totals = given.frame("quarantined").clone();
+    let names: Vec<String> = totals.names().iter().map(|name| name.to_string()).collect();
+    let rules = text(&[Some("totals-row"), Some("footer"), Some("footer"), Some("totals-row")]);
+    let column = |name: &String| match name.as_str() {
+        "rule" => rules.clone(),
+        name => totals.column(name).unwrap().clone(),
+    };
+    let columns = names.iter().map(|name| (name.as_str(), column(name))).collect();
+    totals = Frame::new(columns).unwrap();
+    assert!(doubts("pipeline", &ask("2026Q3"), totals).is_empty());
 }
 
 #[test]

@@ -10,8 +10,8 @@ use super::{Settled, place};
 use crate::catalog::{self, SnapshotId};
 use crate::cells::View;
 use crate::error::LakeError;
-use crate::load::staging::{Candidate, Fate, NO_VERSION, SourceRows};
 use crate::load::guard::{self, Guard};
+use crate::load::staging::{Candidate, Fate, NO_VERSION, SourceRows};
 use crate::load::{FileReport, write};
 use crate::store::Lake;
 
