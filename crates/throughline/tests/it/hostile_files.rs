@@ -93,13 +93,13 @@ fn archives_that_lead_outside_nest_or_hold_too_much_are_refused_by_name() {
     company.run(&["load", "deals.csv"]).content();
 }
 
-fn parquet_deals(compression: Compression) -> Vec<u8> {
+fn parquet_deals(compression: Compression, name: &str) -> Vec<u8> {
     let text = |values: &[&str]| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(values.iter().copied()))
     };
     let batch = RecordBatch::try_from_iter([
         ("Id", text(&["006Hs0000000001", "006Hs0000000002"])),
-        ("Name", text(&["Deal", "Deal"])),
+        ("Name", text(&["Deal", name])),
         ("StageName", text(&["Prospecting", "Prospecting"])),
         ("Amount", Arc::new(Int64Array::from(vec![100, 200])) as ArrayRef),
         ("CloseDate", text(&["2026-03-31", "2026-03-31"])),
@@ -119,7 +119,7 @@ fn parquet_deals(compression: Compression) -> Vec<u8> {
 #[test]
 fn a_page_that_declares_two_gigabytes_is_refused_and_the_next_load_works() {
     let company = Company::new();
-    let sound = parquet_deals(Compression::SNAPPY);
+    let sound = parquet_deals(Compression::SNAPPY, "Deal");
     company.write("sound.parquet", &sound);
     let load = company.run(&["load", "sound.parquet", "--json"]).content().data();
     assert_eq!(load["rows"]["loaded"], 2);
@@ -149,7 +149,9 @@ fn a_page_that_declares_two_gigabytes_is_refused_and_the_next_load_works() {
 #[test]
 fn what_breaks_its_decoder_ends_the_trial_and_not_the_program() {
     let company = Company::new();
-    company.write("sound.parquet", parquet_deals(Compression::UNCOMPRESSED));
+    // A page that unpacks to 64 MiB: more than a process has at hand when it starts.
+    let long = "x".repeat(64 * 1024 * 1024);
+    company.write("sound.parquet", parquet_deals(Compression::SNAPPY, &long));
     let trial = |bytes: &str, seconds: &str, file: &str| {
         company.run(&["decode-trial", "--bytes", bytes, "--seconds", seconds, file]).code
     };
