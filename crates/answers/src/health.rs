@@ -278,7 +278,7 @@ impl<'a> Found<'a> {
         let columns = [
             ("facts", "Facts"),
             ("withdrawn", "Withdrawn"),
-            ("since_loaded", "Days since loaded"),
+            ("since_changed", "Days since changed"),
             ("since_newest", "Days since the newest fact"),
             ("quarantined", "Rows in quarantine"),
             ("amount", "Money in quarantine"),
