@@ -6,7 +6,8 @@
 //! carries the query for exactly these rows ([`domain::Evidence`]); a test opens all of them and
 //! compares.
 //!
-//! A new question is a file, its text beside it, and one line in [`QUESTIONS`].
+//! A new question is a file, its text beside it, and one line in [`QUESTIONS`]; a backtest of one
+//! the same in [`BACKTESTS`].
 
 mod chance;
 mod common;
@@ -83,10 +84,23 @@ pub const QUESTIONS: &[Entry] = &[
     },
 ];
 
+/// How right answers were: each replays one as of past days and compares it with what came. Named
+/// as the question that it tests.
+pub const BACKTESTS: &[Entry] = &[];
+
 /// Finds a question by its identifier; an error names the nearest one, where one is near.
 pub fn find(id: &str) -> Result<&'static Entry, Option<&'static str>> {
-    QUESTIONS.iter().find(|entry| entry.question.id == id).ok_or_else(|| {
-        domain::diagnostic::nearest(id, QUESTIONS.iter().map(|entry| entry.question.id))
+    find_in(QUESTIONS, id)
+}
+
+/// Finds a backtest by the question that it tests, as [`find`] does.
+pub fn find_backtest(id: &str) -> Result<&'static Entry, Option<&'static str>> {
+    find_in(BACKTESTS, id)
+}
+
+fn find_in(entries: &'static [Entry], id: &str) -> Result<&'static Entry, Option<&'static str>> {
+    entries.iter().find(|entry| entry.question.id == id).ok_or_else(|| {
+        domain::diagnostic::nearest(id, entries.iter().map(|entry| entry.question.id))
     })
 }
 
@@ -103,5 +117,16 @@ mod tests {
         }
         assert_eq!(find("pipelines").err(), Some(Some("pipeline")));
         assert_eq!(find("weather").err(), Some(None));
+    }
+
+    #[test]
+    fn backtests_are_found_by_the_questions_that_they_test() {
+        for entry in BACKTESTS {
+            let id = entry.question.id;
+            assert_eq!(find_backtest(id).unwrap().question.asks, entry.question.asks);
+            assert!(find(id).is_ok(), "{id} tests no question");
+            assert!(entry.question.asks.ends_with('?'));
+        }
+        assert_eq!(find_backtest("weather").err(), Some(None));
     }
 }

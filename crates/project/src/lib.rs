@@ -13,7 +13,7 @@ mod view;
 pub use error::{Failure, Kind};
 pub use folder::Project;
 pub use scope::{Scope, not_one_of};
-pub use view::{Moment, Session, View, question};
+pub use view::{Moment, Session, View, backtest, question};
 
 /// Is told how far long work is: the stage, steps done, steps in all.
 pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);

@@ -19,10 +19,17 @@ use crate::scope::{Scope, not_one_of};
 
 /// Finds a question by its name.
 pub fn question(name: &str) -> Result<&'static Entry, Failure> {
-    answers::find(name).map_err(|_| {
-        let known: Vec<&str> = answers::QUESTIONS.iter().map(|entry| entry.question.id).collect();
-        not_one_of("question", name, &known)
-    })
+    answers::find(name).map_err(|_| unknown("question", name, answers::QUESTIONS))
+}
+
+/// Finds a backtest by the name of the question that it tests.
+pub fn backtest(name: &str) -> Result<&'static Entry, Failure> {
+    answers::find_backtest(name).map_err(|_| unknown("backtest", name, answers::BACKTESTS))
+}
+
+fn unknown(kind: &str, name: &str, entries: &[Entry]) -> Failure {
+    let known: Vec<&str> = entries.iter().map(|entry| entry.question.id).collect();
+    not_one_of(kind, name, &known)
 }
 
 /// What is asked of: a snapshot, and the day as of which.

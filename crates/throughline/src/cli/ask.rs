@@ -59,10 +59,19 @@ pub(crate) struct Scope {
 
 /// Answers the question.
 pub(crate) fn run(ask: &Ask, common: &Common, output: &Output) -> Outcome {
-    let question = project::question(&ask.question)?;
+    answer(project::question(&ask.question)?, &ask.scope, common, output)
+}
+
+/// Answers a question or a backtest, and shows the answer.
+pub(super) fn answer(
+    entry: &answers::Entry,
+    scope: &Scope,
+    common: &Common,
+    output: &Output,
+) -> Outcome {
     let project = Project::find(common.dir.as_deref())?;
-    let mut session = open(&project, &ask.scope.limits(), question, output)?;
-    let answer = session.answer(question)?;
+    let mut session = open(&project, &scope.limits(), entry, output)?;
+    let answer = session.answer(entry)?;
     if output.json() {
         output.data(show::json::answer(&answer), &[]);
     } else {

@@ -3,6 +3,7 @@
 mod accept;
 mod ask;
 mod audit;
+mod backtest;
 mod backup;
 mod build;
 mod check;
@@ -90,6 +91,7 @@ enum Command {
     Quarantine(quarantine::Quarantine),
     Build(build::Build),
     Ask(ask::Ask),
+    Backtest(backtest::Backtest),
     Open(open::Open),
     Method(method::Method),
     Report(report::Report),
@@ -145,6 +147,7 @@ impl Command {
             Self::Quarantine(quarantine) => quarantine::run(quarantine, common, output),
             Self::Build(build) => build::run(build, common, output),
             Self::Ask(ask) => ask::run(ask, common, output),
+            Self::Backtest(backtest) => backtest::run(backtest, common, output),
             Self::Open(open) => open::run(open, common, output),
             Self::Method(method) => method::run(method, common, output),
             Self::Report(report) => report::run(report, common, output),

@@ -50,6 +50,7 @@ fn wrong_use_is_one_clear_message_and_code_2() {
         (&["ask", "pipeline", "--as-of", "2025-13-01"], "2025-13-01"),
         (&["ask", "pipelin"], "Did you mean `pipeline`?"),
         (&["ask", "pipeline", "--frobnicate"], "--frobnicate"),
+        (&["backtest", "weather"], "backtest `weather` is not one of"),
         (&["load", "not-there"], "not-there does not exist"),
         (&["load", "--", "-odd.csv"], "-odd.csv does not exist"),
         (&["open"], "Usage"),
@@ -125,7 +126,7 @@ fn a_load_of_the_past_after_a_newer_one_says_oldest_first() {
 fn help_says_what_each_command_does() {
     let company = Company::empty();
     let help = run_with(&["--help"], &[], company.outside()).content();
-    for command in ["init", "check", "load", "build", "ask", "open", "method", "demo"] {
+    for command in ["init", "check", "load", "build", "ask", "backtest", "open", "method", "demo"] {
         assert!(help.stdout.contains(&format!("  {command} ")), "{}", help.stdout);
     }
     run_with(&["--version"], &[], company.outside()).content();
