@@ -4,6 +4,7 @@
 //! clock and starts no thread; randomness comes from a seed that is an argument, so that the same
 //! input gives the same output, bit for bit, on one thread or many. Each module names its paper.
 
+pub mod bookings;
 pub mod bootstrap;
 pub mod credit;
 pub mod heuristic;
@@ -13,6 +14,7 @@ pub mod order;
 pub mod path;
 pub mod random;
 pub mod removal;
+pub mod score;
 pub mod shapley;
 pub mod special;
 mod table;

@@ -1,0 +1,136 @@
+//! Scores, exact bookings and series against values that other programs computed; skipped, and said
+//! so, where the folder is absent.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "a test reads files, and a failure here is a failed test"
+)]
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use stats::{bookings, score};
+
+fn json(name: &str) -> Option<Value> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
+    let root = std::env::var("THROUGHLINE_SHARED").map_or_else(|_| beside.into(), PathBuf::from);
+    let path = root.join("golden").join(name);
+    let Ok(bytes) = std::fs::read(&path) else {
+        eprintln!("skipped: {} is not there (set THROUGHLINE_SHARED)", path.display());
+        return None;
+    };
+    Some(serde_json::from_slice(&bytes).unwrap())
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+#[track_caller]
+fn near(what: &str, value: f64, expected: &Value, relative: f64) {
+    let expected = expected.as_f64().unwrap_or_else(|| panic!("{what}: no number {expected}"));
+    let off = (value - expected).abs();
+    assert!(off <= relative * expected.abs().max(1e-9), "{what}: {value}, expected {expected}");
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let values: Vec<f64> = values.collect();
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[test]
+fn scores_are_those_of_the_packages() {
+    let Some(golden) = json("metrics/metrics_expected.json") else { return };
+    let expected = &golden["expected"];
+    let p = numbers(&golden["p"]);
+    let y: Vec<bool> = numbers(&golden["y"]).iter().map(|y| *y > 0.5).collect();
+    // The file has ten digits.
+    let tolerance = 1e-9;
+    near("brier", score::brier(&p, &y).unwrap(), &expected["brier"], tolerance);
+    near("log loss", score::log_loss(&p, &y).unwrap(), &expected["log_loss"], tolerance);
+    near("auc", score::auc(&p, &y).unwrap(), &expected["auc"], tolerance);
+    let parts = score::reliability(&p, &y, 10).unwrap();
+    let golden_parts = &expected["brier_decomposition_10bins"];
+    near("reliability", parts.reliability, &golden_parts["reliability"], tolerance);
+    near("resolution", parts.resolution, &golden_parts["resolution"], tolerance);
+    near("uncertainty", parts.uncertainty, &golden_parts["uncertainty"], tolerance);
+    near("ece", parts.error, &expected["ece_10"], tolerance);
+    for (bin, golden) in parts.bins.iter().zip(expected["reliability_table"].as_array().unwrap()) {
+        assert_eq!(bin.n as u64, golden["n"].as_u64().unwrap());
+        near("said", bin.said, &golden["mean_p"], tolerance);
+        near("happened", bin.happened, &golden["freq"], tolerance);
+    }
+    let fit = score::calibration(&p, &y).unwrap();
+    near("intercept", fit.intercept, &expected["calibration_intercept_slope"][0], 1e-6);
+    near("slope", fit.slope, &expected["calibration_intercept_slope"][1], 1e-6);
+
+    let [mu, sd, obs] = ["mu", "sd", "obs"].map(|key| numbers(&golden[key]));
+    let normals: Vec<(f64, f64, f64)> =
+        mu.iter().zip(&sd).zip(&obs).map(|((mu, sd), obs)| (*mu, *sd, *obs)).collect();
+    let crps: Vec<f64> =
+        normals.iter().map(|(mu, sd, y)| score::crps_normal(*mu, *sd, *y).unwrap()).collect();
+    near("crps", mean(crps.iter().copied()), &expected["crps_normal_mean"], tolerance);
+    for (crps, golden) in crps.iter().zip(expected["crps_normal_first5"].as_array().unwrap()) {
+        near("crps", *crps, golden, tolerance);
+    }
+    let log = normals.iter().map(|(mu, sd, y)| score::log_score_normal(*mu, *sd, *y).unwrap());
+    near("log score", mean(log), &expected["log_score_normal_mean"], tolerance);
+    let ensembles: Vec<Vec<f64>> =
+        golden["ensemble"].as_array().unwrap().iter().map(numbers).collect();
+    let cases = || ensembles.iter().zip(&obs);
+    let plain = cases().map(|(members, y)| score::crps_ensemble(members, *y).unwrap());
+    near("ensemble", mean(plain), &expected["crps_ensemble_mean"], tolerance);
+    let fair = cases().map(|(members, y)| score::crps_fair(members, *y).unwrap());
+    near("fair ensemble", mean(fair), &expected["crps_ensemble_fair_mean"], tolerance);
+    for (level, golden) in expected["pinball"].as_object().unwrap() {
+        let level: f64 = level.parse().unwrap();
+        let z = stats::special::normal_quantile(level);
+        let loss = normals.iter().map(|(mu, sd, y)| score::pinball(mu + sd * z, level, *y));
+        near("pinball", mean(loss), golden, tolerance);
+    }
+    for (level, golden) in expected["coverage"].as_object().unwrap() {
+        let level: f64 = level.parse().unwrap();
+        let limits: Vec<(f64, f64)> =
+            normals.iter().map(|(mu, sd, _)| score::normal_limits(*mu, *sd, level)).collect();
+        near("coverage", score::coverage(&limits, &obs).unwrap(), golden, tolerance);
+        if (level - 0.9).abs() < 1e-9 {
+            let each = limits.iter().zip(&obs);
+            let loss = mean(each.map(|((l, h), y)| score::interval_score(*l, *h, level, *y)));
+            near("interval score", loss, &expected["interval_score_90"], tolerance);
+        }
+    }
+    let places: Vec<f64> =
+        normals.iter().map(|(mu, sd, y)| stats::special::normal_cdf((y - mu) / sd)).collect();
+    let middle = mean(places.iter().copied());
+    near("pit", middle, &expected["pit_mean"], tolerance);
+    let spread = mean(places.iter().map(|place| (place - middle).powi(2)));
+    near("pit", spread, &expected["pit_var"], tolerance);
+    near("pit", score::distance_from_even(&places).unwrap(), &expected["pit_ks_stat"], tolerance);
+}
+
+#[test]
+fn bookings_of_independent_deals_are_exact() {
+    let Some(golden) = json("metrics/bookings_exact.json") else { return };
+    let p = numbers(&golden["p"]);
+    for (mass, golden) in bookings::wins(&p).iter().zip(golden["wins_pmf"].as_array().unwrap()) {
+        near("wins", *mass, golden, 1e-9);
+    }
+    let units = golden["amount"].as_array().unwrap();
+    let units = units.iter().map(|x| u32::try_from(x.as_u64().unwrap() / 100).unwrap());
+    let cases: Vec<(f64, u32)> = p.iter().copied().zip(units).collect();
+    let sum = bookings::Bookings::new(&cases).unwrap();
+    near("mean", 100.0 * sum.mean(), &golden["bookings_mean"], 1e-9);
+    near("sd", 100.0 * sum.sd(), &golden["bookings_sd"], 1e-9);
+    for (level, golden) in golden["bookings_quantiles"].as_object().unwrap() {
+        let quantile = 100.0 * sum.quantile(level.parse().unwrap()) as f64;
+        near("quantile", quantile, golden, 1e-9);
+    }
+    for (amount, golden) in golden["prob_bookings_at_least"].as_object().unwrap() {
+        let units = amount.parse::<usize>().unwrap().div_ceil(100);
+        near("at least", sum.at_least(units), golden, 1e-9);
+    }
+}
