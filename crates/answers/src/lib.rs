@@ -18,6 +18,7 @@ mod words;
 
 pub mod attribution;
 pub mod health;
+pub mod history;
 pub mod pipeline;
 pub mod programs;
 pub mod scorecard;
