@@ -117,6 +117,11 @@ pub fn normal_cdf(z: f64) -> f64 {
     if z < 0.0 { tail } else { 1.0 - tail }
 }
 
+/// Returns the probability that a chi-square with these degrees of freedom is larger than `x`.
+pub fn chi_square_tail(x: f64, degrees: f64) -> f64 {
+    gamma_upper(0.5 * degrees, 0.5 * x)
+}
+
 /// Returns the standard normal quantile; infinite at 0 and 1, NaN outside.
 pub fn normal_quantile(p: f64) -> f64 {
     fn ratio(x: f64, numerator: &[f64; 8], denominator: &[f64; 8]) -> f64 {
