@@ -22,8 +22,9 @@ import time
 
 import duckdb
 
-# A Salesforce id of 18 characters; the letter in the prefix makes the check characters `IAA`.
+# A Salesforce id of 18 characters with right check characters: they tell which letters are capitals.
 ID = "format('{}Hs{:010d}IAA', '%s', %s)"
+LEAD = "format('00QHs{:010d}MAA', %s)"
 AT = "strftime(TIMESTAMP '2024-01-01 08:00:00' + INTERVAL (%s) SECOND, '%%Y-%%m-%%dT%%H:%%M:%%S.000+0000')"
 
 
@@ -43,7 +44,7 @@ KINDS = {
         ("Id", ID % ("00v", "n"), "VARCHAR"),
         ("IsDeleted", "'false'", "BOOLEAN"),
         ("CampaignId", ID % ("701", pick(2, 600)), "VARCHAR"),
-        ("LeadId", f"CASE WHEN {MEMBER} % 3 = 0 THEN {ID % ('00Q', MEMBER)} END", "VARCHAR"),
+        ("LeadId", f"CASE WHEN {MEMBER} % 3 = 0 THEN {LEAD % MEMBER} END", "VARCHAR"),
         ("ContactId", f"CASE WHEN {MEMBER} % 3 > 0 THEN {ID % ('003', MEMBER)} END", "VARCHAR"),
         ("Status", one_of(3, "Sent", "Sent", "Responded", "Attended", "Registered", "No Show"), "VARCHAR"),
         ("HasResponded", one_of(4, "true", "false", "false"), "BOOLEAN"),
