@@ -50,6 +50,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ("definitions/channels.toml", include_str!("../definitions/channels.toml")),
     ("definitions/goals.toml", include_str!("../definitions/goals.toml")),
     ("definitions/segments.toml", include_str!("../definitions/segments.toml")),
+    ("definitions/demand.toml", include_str!("../definitions/demand.toml")),
     ("definitions/stages.toml", include_str!("../definitions/stages.toml")),
     ("mappings/budget.toml", include_str!("../mappings/budget.toml")),
     ("mappings/capacity.toml", include_str!("../mappings/capacity.toml")),

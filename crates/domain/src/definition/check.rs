@@ -3,7 +3,7 @@
 //! One function for each thing that a person can get wrong; all faults are collected.
 
 use super::parse::{Source, Sources};
-use super::{Definitions, State};
+use super::{Definitions, LeadStage, State};
 use crate::diagnostic::{Diagnostic, nearest};
 
 /// The models that credit can be given by; pinned to the numerics by a test of the program.
@@ -65,6 +65,8 @@ pub(super) fn check(definitions: &Definitions, sources: &Sources) -> Vec<Diagnos
     rules_name_channels(definitions, sources, &mut found);
     the_model_exists(definitions, sources, &mut found);
     stages_are_told_apart(definitions, sources, &mut found);
+    lead_words_are_told_apart(definitions, sources, &mut found);
+    roles_work_stages(definitions, sources, &mut found);
     goals_name_figures_and_periods(definitions, sources, &mut found);
     found
 }
@@ -131,6 +133,51 @@ fn stages_are_told_apart(
             let fault = Diagnostic::error("definition.stage", message)
                 .hint("Say which stage it is, so that deals can be closed.");
             found.push(fault);
+        }
+    }
+}
+
+/// The same pattern for two stages of a lead would leave one of them without leads.
+fn lead_words_are_told_apart(
+    definitions: &Definitions,
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) {
+    let leads = &definitions.leads;
+    let stages = LeadStage::ALL.iter().map(|stage| stage.id()).zip(&leads.stages);
+    let all = stages.chain([("disqualified", &leads.disqualified)]);
+    let mut seen: Vec<(String, &str)> = Vec::new();
+    for (stage, words) in all {
+        for word in words {
+            let word = word.trim().to_lowercase();
+            match seen.iter().find(|(known, _)| *known == word) {
+                Some((_, other)) if *other != stage => {
+                    let message = format!("`{word}` means both `{other}` and `{stage}`");
+                    let fault = Diagnostic::error("definition.leads", message)
+                        .hint("Remove it from one of the two.");
+                    let place_of = |stage: &str| sources.get(&format!("leads/{stage}"));
+                    found.push(place(fault, place_of(stage).or(place_of(other))));
+                }
+                Some(_) => {}
+                None => seen.push((word, stage)),
+            }
+        }
+    }
+}
+
+fn roles_work_stages(definitions: &Definitions, sources: &Sources, found: &mut Vec<Diagnostic>) {
+    let open = definitions.stages.iter().filter(|stage| stage.state == State::Open);
+    let mut known: Vec<&str> = LeadStage::ALL.iter().take(4).map(|stage| stage.id()).collect();
+    known.extend(open.map(|stage| &*stage.id));
+    for (role, stage) in &definitions.roles {
+        if !known.contains(&&**stage) {
+            let message = format!("role `{role}` works `{stage}`, which is no stage");
+            let hint = nearest(stage, known.iter().copied()).map_or_else(
+                || format!("Write one of {}.", known.join(", ")),
+                |name| format!("Did you mean `{name}`?"),
+            );
+            let fault = Diagnostic::error("definition.capacity", message).hint(hint);
+            found.push(place(fault, sources.get(&format!("capacity/{role}"))));
         }
     }
 }
@@ -233,6 +280,19 @@ mod tests {
                 "x.toml:6:10 the goal for `won` in FY2026-Q4 is set twice | Keep one of the two.",
             ),
             ("[rates]\nEUR = \"0\"\n", "rate of EUR is 0, expected above 0"),
+            (
+                "[leads]\nmql = [\"Warm\"]\nsal = [\"warm \"]\n",
+                "x.toml:3:7 `warm` means both `mql` and `sal` | Remove it from one of the two.",
+            ),
+            ("[leads]\nmlq = [\"Warm\"]\n", "Did you mean `mql`?"),
+            (
+                "[capacity]\nsdr = \"mlq\"\n",
+                "x.toml:2:7 role `sdr` works `mlq`, which is no stage | Did you mean `mql`?",
+            ),
+            (
+                "[demand_units]\nlapse_days = 0\n",
+                "x.toml:2:14 `lapse_days` is a whole number, expected a whole number from 1 to 3650",
+            ),
             (
                 "[[stage]]\nid = \"a\"\nstate = \"win\"\n",
                 "state `win` is not one of open, won, lost",

@@ -7,6 +7,7 @@
 //! matter.
 
 pub mod check;
+mod demand;
 pub mod parse;
 mod print;
 
@@ -18,6 +19,8 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
+pub use demand::{DemandUnits, LeadStage, LeadWords, Roles};
+
 use crate::calendar::FiscalCalendar;
 use crate::diagnostic::Diagnostic;
 use crate::money::Currency;
@@ -27,6 +30,7 @@ pub const STARTER: &[(&str, &str)] = &[
     ("throughline.toml", include_str!("starter/throughline.toml")),
     ("definitions/attribution.toml", include_str!("starter/attribution.toml")),
     ("definitions/channels.toml", include_str!("starter/channels.toml")),
+    ("definitions/demand.toml", include_str!("starter/demand.toml")),
     ("definitions/goals.toml", include_str!("starter/goals.toml")),
     ("definitions/segments.toml", include_str!("starter/segments.toml")),
     ("definitions/stages.toml", include_str!("starter/stages.toml")),
@@ -56,6 +60,12 @@ pub struct Definitions {
     pub rules: Vec<ChannelRule>,
     /// Stages of a deal, in the order in which a deal passes them.
     pub stages: Vec<Stage>,
+    /// Which words of a source mean which stage of a lead.
+    pub leads: LeadWords,
+    /// What makes a demand unit.
+    pub demand_units: DemandUnits,
+    /// Which role of the capacity facts works which stage.
+    pub roles: Roles,
     /// How credit is given.
     pub attribution: Attribution,
     /// Kinds of deal that do not count as pipeline, compared without case.
@@ -382,6 +392,12 @@ impl Definitions {
                 || stage.name.to_lowercase() == wanted
                 || stage.also.iter().any(|also| also.to_lowercase() == wanted)
         })
+    }
+
+    /// Returns the stage that a role of the capacity facts works, compared without case.
+    pub fn works(&self, role: &str) -> Option<&Arc<str>> {
+        let role = role.trim().to_lowercase();
+        self.roles.iter().find(|(known, _)| known.to_lowercase() == role).map(|(_, stage)| stage)
     }
 
     /// Returns a channel by its identifier.

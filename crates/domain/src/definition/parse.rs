@@ -13,8 +13,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Attribution, Channel, ChannelRule, DayOrder, Definitions, Goal, RULE_FIELDS, Segment, Side,
-    SourcedBy, Stage, State,
+    Attribution, Channel, ChannelRule, DayOrder, Definitions, DemandUnits, Goal, LeadStage,
+    LeadWords, RULE_FIELDS, Roles, Segment, Side, SourcedBy, Stage, State,
 };
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::money::Currency;
@@ -35,6 +35,9 @@ const SECTIONS: &[&str] = &[
     "channel",
     "rule",
     "stage",
+    "leads",
+    "demand_units",
+    "capacity",
     "segment",
     "goal",
 ];
@@ -96,6 +99,9 @@ fn empty() -> Definitions {
         channels: Vec::new(),
         rules: Vec::new(),
         stages: Vec::new(),
+        leads: LeadWords::default(),
+        demand_units: DemandUnits::default(),
+        roles: Roles::new(),
         attribution: Attribution {
             model: "linear".to_owned(),
             sourced_by: SourcedBy::FirstTouch,
@@ -153,6 +159,9 @@ impl Reader {
                 "channel" => self.each(value, name, Self::channel),
                 "rule" => self.each(value, name, Self::rule),
                 "stage" => self.each(value, name, Self::stage),
+                "leads" => self.leads(value),
+                "demand_units" => self.demand_units(value),
+                "capacity" => self.capacity(value),
                 "segment" => self.each(value, name, Self::segment),
                 "goal" => self.each(value, name, Self::goal),
                 _ => self.unknown_key("section", name, &span, SECTIONS),
@@ -450,6 +459,53 @@ impl Reader {
         let name = self.text(table, "name").map_or_else(|| id.to_string(), |name| name.0);
         let also = self.list(table, "also");
         self.definitions.stages.push(Stage { id, name, also, state, probability });
+    }
+
+    fn leads(&mut self, value: &Value<'_>) {
+        let mut keys: Vec<&str> = LeadStage::ALL.iter().map(|stage| stage.id()).collect();
+        keys.push("disqualified");
+        let Some(table) = self.table(value, "section `leads`", &keys) else { return };
+        for (at, key) in keys.iter().enumerate() {
+            if let Some(words) = table.get(*key) {
+                self.note(&format!("leads/{key}"), &words.span());
+                let words = self.list(table, key);
+                let leads = &mut self.definitions.leads;
+                *leads.stages.get_mut(at).unwrap_or(&mut leads.disqualified) = words;
+            }
+        }
+    }
+
+    fn demand_units(&mut self, value: &Value<'_>) {
+        let mut units = self.definitions.demand_units;
+        let places = [
+            ("window_days", &mut units.window_days, 3650),
+            ("lapse_days", &mut units.lapse_days, 3650),
+            ("engaged_touches", &mut units.engaged_touches, 1000),
+            ("engaged_people", &mut units.engaged_people, 1000),
+            ("engaged_days", &mut units.engaged_days, 3650),
+        ];
+        let keys =
+            ["window_days", "lapse_days", "engaged_touches", "engaged_people", "engaged_days"];
+        let Some(table) = self.table(value, "section `demand_units`", &keys) else { return };
+        for (key, place, most) in places {
+            if let Some(number) = self.whole(table, key, 1, most) {
+                *place = number;
+            }
+        }
+        self.definitions.demand_units = units;
+    }
+
+    fn capacity(&mut self, value: &Value<'_>) {
+        let DeValue::Table(table) = value.get_ref() else {
+            self.expected("section `capacity`", "a table", value);
+            return;
+        };
+        for role in table.keys() {
+            if let Some((stage, span)) = self.text(table, role.get_ref()) {
+                self.note(&format!("capacity/{}", role.get_ref()), &span);
+                self.definitions.roles.insert(role.get_ref().to_string(), stage.into());
+            }
+        }
     }
 
     fn segment(&mut self, value: &Value<'_>) {

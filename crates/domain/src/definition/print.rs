@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{DayOrder, Definitions, Side, State};
+use super::{DayOrder, Definitions, LeadStage, Side, State};
 
 impl Definitions {
     /// Writes the canonical form.
@@ -15,6 +15,7 @@ impl Definitions {
         self.print_attribution(&mut out);
         self.print_channels(&mut out);
         self.print_stages(&mut out);
+        self.print_demand(&mut out);
         self.print_market(&mut out);
         out
     }
@@ -104,6 +105,29 @@ impl Definitions {
             if let Some(probability) = stage.probability {
                 entry(out, "probability", &text(&probability.normalize().to_string()));
             }
+        }
+    }
+
+    fn print_demand(&self, out: &mut String) {
+        line(out, "[leads]");
+        for (stage, words) in LeadStage::ALL.iter().zip(&self.leads.stages) {
+            entry(out, stage.id(), &list(words.iter()));
+        }
+        entry(out, "disqualified", &list(self.leads.disqualified.iter()));
+        line(out, "[demand_units]");
+        let units = self.demand_units;
+        for (name, value) in [
+            ("window_days", units.window_days),
+            ("lapse_days", units.lapse_days),
+            ("engaged_touches", units.engaged_touches),
+            ("engaged_people", units.engaged_people),
+            ("engaged_days", units.engaged_days),
+        ] {
+            entry(out, name, &value.to_string());
+        }
+        line(out, "[capacity]");
+        for (role, stage) in &self.roles {
+            entry(out, &text(role), &text(stage));
         }
     }
 
