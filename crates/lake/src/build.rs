@@ -6,6 +6,7 @@
 //! their keys, so that the same facts give the same bytes. No clock, no environment, no randomness.
 
 pub mod caveats;
+mod changes;
 mod channels;
 mod days;
 mod deals;
@@ -17,6 +18,7 @@ pub(crate) mod more;
 mod names;
 mod notes;
 mod programs;
+mod qualification;
 mod spend;
 mod tables;
 mod touches;

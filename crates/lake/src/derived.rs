@@ -49,7 +49,7 @@ use crate::relation::Built;
 use crate::scratch;
 
 /// Changes when the tables mean something else or are laid out in another way.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 const META: &str = "build.json";
 /// Builds that are kept beside the newest.
 const KEPT: usize = 20;

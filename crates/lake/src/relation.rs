@@ -4,12 +4,14 @@
 //! columns follow. What is asked for often is kept; `touches` and `journeys`, which may have many
 //! millions of rows, are never held as a whole: their filters are applied while they are read.
 
+mod changes;
 mod credits;
 mod journeys;
 mod opportunities;
 mod record;
 mod small;
 mod touches;
+mod visits;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,6 +39,8 @@ pub struct Relation {
 /// All relations.
 pub const RELATIONS: &[Relation] = &[
     Relation { name: "opportunities", columns: opportunities::COLUMNS },
+    Relation { name: "deal_changes", columns: changes::COLUMNS },
+    Relation { name: "stage_visits", columns: visits::COLUMNS },
     Relation { name: "credits", columns: credits::COLUMNS },
     Relation { name: "journeys", columns: journeys::COLUMNS },
     Relation { name: "paths", columns: small::PATHS },
@@ -207,6 +211,8 @@ impl Built {
         }
         let frame = Arc::new(match name {
             "opportunities" => opportunities::all(self, currency)?,
+            "deal_changes" => changes::all(self, currency)?,
+            "stage_visits" => visits::all(self, currency)?,
             "credits" => credits::all(self, currency, model)?,
             "paths" => small::paths(self, currency)?,
             "spend" | "spend_left_out" => small::spend(self, name, currency)?,

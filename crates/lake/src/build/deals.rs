@@ -14,8 +14,9 @@ use domain::definition::State;
 use domain::{Currency, Decimal, Definitions, Money};
 use jiff::civil::Date;
 
+use super::changes::{self, Change, Field};
 use super::days::{self, Days, Micros};
-use super::facts::{self, Batch, Facts};
+use super::facts::{self, Facts};
 use super::identity::Identity;
 use super::names::NONE;
 use crate::error::LakeError;
@@ -45,73 +46,37 @@ pub(crate) struct Deal {
     pub(crate) reached: Option<usize>,
     pub(crate) closed_on: Option<Date>,
     pub(crate) amount: Option<Money>,
+    pub(crate) currency: Option<Currency>,
     pub(crate) currency_assumed: bool,
     /// True where the source gives an amount that cannot be held.
     pub(crate) amount_refused: bool,
     pub(crate) probability: Option<Decimal>,
+    pub(crate) forecast_category: Option<Arc<str>>,
+    /// Answers to qualification questions, as the source says.
+    pub(crate) qualification: Option<Arc<str>>,
     /// True where it is closed on a later day than the as-of day.
     pub(crate) closes_later: bool,
     /// People on the deal: roles, and leads converted into it.
     pub(crate) people: Vec<u32>,
+    /// Since when it is in its stage, where that is known.
+    pub(crate) stage_since: Option<Date>,
+    /// How often its close day was moved later.
+    pub(crate) pushes: usize,
+    /// Place of an older open deal that may be the same.
+    pub(crate) duplicate_of: Option<usize>,
 }
 
 /// All deals, in order of their identifiers.
 #[derive(Default, Debug)]
 pub(crate) struct Deals {
     pub(crate) rows: Vec<Deal>,
+    /// The changes of all deals, those of a deal together, in order.
+    pub(crate) changes: Vec<Change>,
     pub(crate) n_future: u64,
 }
 
-/// A change of a field of a deal.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Change {
-    at: Micros,
-    sequence: Option<Box<str>>,
-    new: Option<Box<str>>,
-    old: Option<Box<str>>,
-}
-
-/// The last change up to the as-of day and the first one after it.
-#[derive(Clone, Default, Debug)]
-struct Turn {
-    before: Option<Change>,
-    after: Option<Change>,
-}
-
-impl Turn {
-    fn add(&mut self, change: Change, end: Micros) {
-        if change.at <= end {
-            self.before = self.before.take().max(Some(change));
-        } else if self.after.as_ref().is_none_or(|first| change < *first) {
-            self.after = Some(change);
-        }
-    }
-
-    /// The value at the end of the as-of day, where a later change makes the present one too new;
-    /// empty where the field was.
-    fn earlier(&self) -> Option<&str> {
-        let after = self.after.as_ref()?;
-        match &self.before {
-            Some(before) => Some(before.new.as_deref().unwrap_or("")),
-            None => after.old.as_deref(),
-        }
-    }
-}
-
-/// What the history says of a deal.
-#[derive(Clone, Default, Debug)]
-struct History {
-    stage: Turn,
-    amount: Turn,
-    close_on: Turn,
-    /// Highest open stage, 1 for the first.
-    reached: Option<usize>,
-    /// Last instant at which a closed stage was entered, up to the as-of day.
-    closed_at: Option<Micros>,
-}
-
 /// Stages of the definitions, found by text once for each spelling.
-struct Stages<'a> {
+pub(crate) struct Stages<'a> {
     definitions: &'a Definitions,
     known: HashMap<Box<str>, Option<usize>>,
     /// For each open stage, its place among them, from 1.
@@ -120,7 +85,7 @@ struct Stages<'a> {
 }
 
 impl<'a> Stages<'a> {
-    fn new(definitions: &'a Definitions) -> Self {
+    pub(crate) fn new(definitions: &'a Definitions) -> Self {
         let n_open = definitions.stages.iter().filter(|s| s.state == State::Open).count();
         let mut height = 0;
         let heights = definitions.stages.iter().map(|stage| match stage.state {
@@ -134,7 +99,7 @@ impl<'a> Stages<'a> {
         Self { definitions, known: HashMap::new(), heights, n_open }
     }
 
-    fn find(&mut self, text: &str) -> Option<usize> {
+    pub(crate) fn find(&mut self, text: &str) -> Option<usize> {
         if let Some(found) = self.known.get(text) {
             return *found;
         }
@@ -146,11 +111,16 @@ impl<'a> Stages<'a> {
         at
     }
 
-    fn height(&self, stage: Option<usize>) -> Option<usize> {
+    /// Returns the identifier of a stage.
+    pub(crate) fn id(&self, stage: usize) -> Option<Arc<str>> {
+        self.definitions.stages.get(stage).map(|stage| Arc::clone(&stage.id))
+    }
+
+    pub(crate) fn height(&self, stage: Option<usize>) -> Option<usize> {
         self.heights.get(stage?).copied().flatten()
     }
 
-    fn state(&self, stage: usize) -> State {
+    pub(crate) fn state(&self, stage: usize) -> State {
         self.definitions.stages.get(stage).map_or(State::Open, |stage| stage.state)
     }
 }
@@ -166,7 +136,7 @@ pub(crate) fn read(
     let end = days.end(days::number(as_of));
     let mut stages = Stages::new(definitions);
     let mut deals = Deals::default();
-    let history = history(source, &mut stages, end, &mut deals.n_future)?;
+    let histories = changes::histories(source, end, &mut deals.n_future)?;
     let columns = [
         "id",
         "account_id",
@@ -176,6 +146,8 @@ pub(crate) fn read(
         "amount",
         "currency",
         "probability",
+        "forecast_category",
+        "qualification",
         "created_at",
         "close_on",
         "closed",
@@ -197,11 +169,11 @@ pub(crate) fn read(
             deals.n_future += 1;
             continue;
         }
-        let past = history.get(&*id);
-        let earlier = |field: fn(&History) -> &Turn| past.and_then(|past| field(past).earlier());
+        let past = histories.get(&*id);
+        let earlier = |field: Field| past.and_then(|past| past.earlier(field));
 
         let written = text("stage", row);
-        let (stage_text, flags) = match earlier(|past| &past.stage) {
+        let (stage_text, flags) = match earlier(Field::Stage) {
             Some("") => (None, None),
             Some(earlier) => (Some(earlier.into()), None),
             None => (written, Some((flag("closed", row), flag("won", row)))),
@@ -213,11 +185,11 @@ pub(crate) fn read(
             (None, Some((Some(true), _))) => State::Lost,
             _ => State::Open,
         };
-        let close_on = match earlier(|past| &past.close_on) {
+        let close_on = match earlier(Field::CloseOn) {
             Some(earlier) => earlier.get(..10).and_then(|text| text.parse().ok()),
             None => frame.days("close_on").get(row).copied().flatten(),
         };
-        let amount = match earlier(|past| &past.amount) {
+        let amount = match earlier(Field::Amount) {
             Some(earlier) => earlier.trim().parse().ok(),
             None => frame.decimals("amount").get(row).copied().flatten(),
         };
@@ -251,24 +223,57 @@ pub(crate) fn read(
             reached: None,
             closed_on: None,
             amount: money,
+            currency,
             currency_assumed: code.is_none() && amount.is_some(),
             amount_refused: money.is_none() && amount.is_some(),
             probability: frame.decimals("probability").get(row).copied().flatten(),
+            forecast_category: match earlier(Field::ForecastCategory) {
+                Some(earlier) => Some(earlier.into()).filter(|_| !earlier.is_empty()),
+                None => text("forecast_category", row),
+            },
+            qualification: text("qualification", row),
             closes_later: false,
             people: Vec::new(),
+            stage_since: None,
+            pushes: 0,
+            duplicate_of: None,
             id,
         };
-        let closed_at = past.and_then(|past| past.closed_at);
+        let (past_reached, closed_at) = past.map_or((None, None), |past| past.reached(&mut stages));
         close(&mut deal, closed_at.map(|at| days::date(days.day(at))), as_of);
         // After the close is settled: a deal that is won later has not reached the last stage yet.
         let won = (deal.state == State::Won).then_some(stages.n_open).filter(|n| *n > 0);
         let height = stages.height(deal.stage);
-        deal.reached = past.and_then(|past| past.reached).max(height).max(won);
+        deal.reached = past_reached.max(height).max(won);
         deals.rows.push(deal);
     }
     deals.rows.sort_by(|a, b| a.id.cmp(&b.id));
     people(source, identity, &mut deals, end)?;
+    let Deals { rows, changes, .. } = &mut deals;
+    for (place, deal) in rows.iter_mut().enumerate() {
+        let past = histories.get(&*deal.id);
+        changes.extend(changes::of(deal, place, past, &mut stages, days));
+    }
+    duplicates(rows);
     Ok(deals)
+}
+
+/// Finds open deals of one account, amount and kind: each but the oldest may be that one.
+fn duplicates(deals: &mut [Deal]) {
+    let mut oldest: HashMap<(u32, Currency, i64, String), usize> = HashMap::new();
+    let mut by_age: Vec<usize> = (0..deals.len()).collect();
+    by_age.sort_by_key(|place| (deals[*place].created, *place));
+    for place in by_age {
+        let deal = &deals[place];
+        let Some(amount) = deal.amount.filter(|amount| amount.minor != 0) else { continue };
+        if deal.account == NONE || deal.state != State::Open {
+            continue;
+        }
+        let kind = deal.kind.as_deref().unwrap_or("").trim().to_lowercase();
+        let first =
+            *oldest.entry((deal.account, amount.currency, amount.minor, kind)).or_insert(place);
+        deals[place].duplicate_of = (first != place).then_some(first);
+    }
 }
 
 /// Rounds an amount to the minor unit of its currency.
@@ -308,64 +313,6 @@ fn account_names(identity: &Identity) -> HashMap<String, u32> {
         names.remove(&name);
     }
     names
-}
-
-/// Reads the changes of all deals.
-fn history(
-    source: &dyn Facts,
-    stages: &mut Stages<'_>,
-    end: Micros,
-    n_future: &mut u64,
-) -> Result<HashMap<Box<str>, History>, LakeError> {
-    let columns = ["opportunity_id", "field", "old", "new", "at", "sequence"];
-    let mut found: HashMap<Box<str>, History> = HashMap::new();
-    source.scan("opportunity_event", &columns, &mut |batch| {
-        let view = Batch(&batch);
-        let texts: Vec<_> = (0..6).map(|column| view.texts(column)).collect();
-        let instants = view.instants(4);
-        for row in 0..batch.num_rows() {
-            let text = |column: usize| Batch::text(texts[column], row);
-            let (Some(id), Some(field), Some(at)) =
-                (text(0), text(1), Batch::instant(instants, row))
-            else {
-                continue;
-            };
-            if at > end {
-                *n_future += 1;
-            }
-            if !matches!(field, "stage" | "amount" | "close_on") {
-                continue;
-            }
-            if !found.contains_key(id) {
-                found.insert(id.into(), History::default());
-            }
-            let Some(past) = found.get_mut(id) else { continue };
-            let change = Change {
-                at,
-                sequence: text(5).map(Box::from),
-                new: text(3).map(Box::from),
-                old: text(2).map(Box::from),
-            };
-            if field == "stage" && at <= end {
-                for value in [text(2), text(3)].into_iter().flatten() {
-                    let stage = stages.find(value);
-                    past.reached = past.reached.max(stages.height(stage));
-                }
-                let stage = text(3).and_then(|value| stages.find(value));
-                if stage.is_some_and(|stage| stages.state(stage) != State::Open) {
-                    past.closed_at = past.closed_at.max(Some(at));
-                }
-            }
-            let turn = match field {
-                "stage" => &mut past.stage,
-                "amount" => &mut past.amount,
-                _ => &mut past.close_on,
-            };
-            turn.add(change, end);
-        }
-        Ok(())
-    })?;
-    Ok(found)
 }
 
 /// Finds the people on each deal, and through them the account where the deal names none.

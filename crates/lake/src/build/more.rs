@@ -494,6 +494,7 @@ struct DealChanges {
     influenced: Vec<Option<bool>>,
     first_on: Vec<Option<Date>>,
     days_from_first: Vec<Option<i64>>,
+    last_on: Vec<Option<Date>>,
     n: Vec<usize>,
     n_before: Vec<usize>,
     lead: Vec<Option<i64>>,
@@ -515,6 +516,7 @@ impl DealChanges {
             ("n_touches", row_numbers(&self.n_before)),
             ("first_touch_on", Column::Day(self.first_on)),
             ("days_from_first_touch", Column::Integer(self.days_from_first)),
+            ("last_activity_on", Column::Day(self.last_on)),
             ("_n", row_numbers(&self.n)),
             ("_lead", Column::Integer(self.lead)),
             ("_close", Column::Integer(self.close)),
@@ -670,6 +672,8 @@ impl Changes<'_> {
             changes.influenced.push(Some(influenced));
             changes.first_on.push(first_on.map(days::date));
             changes.days_from_first.push(from_first.filter(|n| *n >= 0).map(i64::from));
+            let last = at.last().filter(|_| journey.n > journey.n_before);
+            changes.last_on.push(last.map(|at| days::date(self.days.day(*at))));
             changes.n.push(journey.n);
             changes.n_before.push(journey.n_before);
             changes.lead.push(number(journey.lead));

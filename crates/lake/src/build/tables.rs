@@ -17,7 +17,7 @@ use jiff::civil::Date;
 use super::caveats::{BuildSummary, Notes};
 use super::channels::{Channel, Channels, Look, side_text};
 use super::days::{self, Days, Micros, PeriodNames};
-use super::deals::{Deal, Deals};
+use super::deals::{Deal, Deals, Stages};
 use super::identity::Identity;
 use super::journeys::{self, Hops, Journey, Reach, Sources};
 use super::money::Rates;
@@ -51,6 +51,7 @@ pub(crate) struct Tables {
 /// Names of the frames.
 pub(crate) const FRAMES: &[&str] = &[
     "opportunities",
+    "deal_changes",
     "paths",
     "touch_days",
     "leads",
@@ -122,6 +123,8 @@ impl Making<'_> {
         let (paths, n_null, nulls) = self.paths(&rows, &hops, channels)?;
         let notes = self.notes(&rows);
         frames.insert("opportunities", self.opportunities(&rows, &hops, channels)?);
+        let changes = super::changes::frame(&self.deals.changes, self.definitions, self.days)?;
+        frames.insert("deal_changes", changes);
         frames.insert("paths", paths);
         frames.insert("touch_days", touch_days(&self.gathered.by_day, self.programs, channels)?);
         frames.insert("leads", self.leads(channels)?);
@@ -180,6 +183,11 @@ impl Making<'_> {
             .map(|stage| stage.name.as_str())
             .collect();
         let stage = |row: &Row<'_>| self.definitions.stages.get(row.deal.stage?);
+        let stages = Stages::new(self.definitions);
+        let last_activity_on = |row: &Row<'_>| {
+            let last = hops.at.get((row.journey.start + row.journey.n).checked_sub(1)?)?;
+            (row.journey.n > row.journey.n_before).then(|| days::date(self.days.day(*last)))
+        };
         let probability = |row: &Row<'_>| match row.deal.state {
             State::Won => Some(domain::Decimal::ONE),
             State::Lost => Some(domain::Decimal::ZERO),
@@ -248,6 +256,24 @@ impl Making<'_> {
                 }),
             ),
             ("state", texts(rows, |row| Some(row.deal.state.id().into()))),
+            ("stage_index", whole(rows, |row| stages.height(row.deal.stage))),
+            ("stage_since", dates(rows, |row| row.deal.stage_since)),
+            ("n_pushes", whole(rows, |row| Some(row.deal.pushes))),
+            ("forecast_category", texts(rows, |row| row.deal.forecast_category.clone())),
+            ("qualification", texts(rows, |row| row.deal.qualification.clone())),
+            (
+                "qualification_score",
+                whole(rows, |row| super::qualification::score(row.deal.qualification.as_deref()?)),
+            ),
+            ("n_roles", whole(rows, |row| Some(row.deal.people.len()))),
+            ("last_activity_on", dates(rows, last_activity_on)),
+            (
+                "duplicate_of",
+                texts(rows, |row| {
+                    let older = self.deals.rows.get(row.deal.duplicate_of?)?;
+                    Some(Arc::clone(&older.id))
+                }),
+            ),
             ("stage_reached", whole(rows, |row| row.deal.reached)),
             (
                 "stage_reached_name",

@@ -25,8 +25,13 @@ pub(super) const COLUMNS: &[&str] = &[
     "counted",
     "stage",
     "state",
+    "stage_index",
+    "stage_since",
     "stage_reached",
     "stage_reached_name",
+    "forecast_category",
+    "qualification",
+    "qualification_score",
     "amount",
     "amount_native",
     "probability",
@@ -50,6 +55,10 @@ pub(super) const COLUMNS: &[&str] = &[
     "n_touches",
     "first_touch_on",
     "days_from_first_touch",
+    "last_activity_on",
+    "n_roles",
+    "n_pushes",
+    "duplicate_of",
 ];
 
 pub(super) fn all(built: &Built, currency: Currency) -> Result<Frame, LakeError> {

@@ -1,0 +1,226 @@
+//! The relations about time: changes of deals, stays in stages, and what a deal carries of them.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+use std::sync::Arc;
+
+use domain::fact::{FactTable, Kind};
+use domain::{Cell, Currency, Definitions, Frame, Rows};
+use jiff::civil::{Date, date};
+use lake::{BuildRequest, Built, MemoryFacts, build};
+
+const AS_OF: Date = date(2026, 9, 30);
+
+fn cell(kind: Kind, text: &str) -> Cell {
+    match kind {
+        _ if text.is_empty() || text == "-" => Cell::Null,
+        Kind::Text => Cell::text(text.replace('_', " ")),
+        Kind::Integer => Cell::Integer(text.parse().unwrap()),
+        Kind::Boolean => Cell::Boolean(text.parse().unwrap()),
+        Kind::Day => Cell::Day(text.parse().unwrap()),
+        Kind::Instant if text.len() == 10 => {
+            Cell::Instant(format!("{text}T10:00:00Z").parse().unwrap())
+        }
+        Kind::Instant => Cell::Instant(text.parse().unwrap()),
+        Kind::Decimal => Cell::Decimal(text.parse().unwrap()),
+    }
+}
+
+/// Adds the rows of an aligned text whose first line names the columns; `_` stands for a blank.
+fn add(facts: &mut MemoryFacts, table: &str, rows: &str) {
+    let table = FactTable::named(table).unwrap();
+    let mut lines = rows.lines();
+    let names: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+    for line in lines.filter(|line| !line.trim().is_empty()) {
+        let mut cells = vec![Cell::Null; table.columns.len()];
+        for (name, text) in names.iter().zip(line.split_whitespace()) {
+            let at = table.position(name).unwrap();
+            // Names of fields and channels hold `_` themselves.
+            let plain = matches!(*name, "field" | "id" | "role" | "kind") && text != "-";
+            cells[at] = if plain { Cell::text(text) } else { cell(table.columns[at].kind, text) };
+        }
+        facts.push_row(table, cells);
+    }
+}
+
+fn made(facts: &MemoryFacts, as_of: Date) -> Built {
+    let (definitions, faults) = Definitions::starter();
+    assert_eq!(faults, []);
+    let definitions = Arc::new(definitions);
+    let progress = &mut |_: &str, _, _| ();
+    let request = BuildRequest { as_of, definitions: &definitions, progress };
+    build(Arc::new(facts.clone()), request).unwrap()
+}
+
+fn words(frame: &Frame) -> Vec<String> {
+    let word = |name: &str, row| match frame.cell(name, row) {
+        Cell::Null => "-".to_owned(),
+        other => other.to_string().replace(' ', "_"),
+    };
+    (0..frame.n_rows())
+        .map(|row| {
+            let words: Vec<_> = frame.names().iter().map(|name| word(name, row)).collect();
+            words.join(" ")
+        })
+        .collect()
+}
+
+/// Compares rows with an aligned text whose first line names the columns.
+#[track_caller]
+fn check(built: &Built, relation: &str, expected: &str) {
+    let mut lines = expected.lines();
+    let names: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+    let lines = lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let expected: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
+    let rows = Rows::of(relation).columns(&names);
+    let found = words(&built.fetch(&rows, Currency::USD).unwrap());
+    assert_eq!(found.join("\n"), expected.join("\n"), "{relation}");
+}
+
+/// Three deals: one with a full record that goes back, skips, is lost and opened again; one without
+/// any record; one whose record ends before its close.
+fn deals() -> MemoryFacts {
+    let mut facts = MemoryFacts::default();
+    add(&mut facts, "account", "id name created_at\na1 Alder 2025-01-01\na2 Birch 2025-01-01");
+    add(
+        &mut facts,
+        "opportunity",
+        "id account_id name stage               amount currency created_at close_on   kind owner forecast_category
+         d1 a1         One  Proposal/Price_Quote 1200  USD      2026-01-05 2026-12-01 new  Ada   commit
+         d2 a2         Two  Closed_Won           500   USD      2026-02-01 2026-03-01 new  Bob   closed
+         d3 a2         Tre  Closed_Lost          700   USD      2026-02-01 2026-05-01 new  Bob   omitted
+         d4 a1         Fou  Prospecting          1200  USD      2026-08-01 2026-12-01 new  Ada   pipeline
+         d5 a1         Fiv  Prospecting          1200  USD      2026-08-02 2026-12-01 -    Ada   pipeline",
+    );
+    add(
+        &mut facts,
+        "opportunity_event",
+        "opportunity_id field    old                  new                  at                   sequence actor
+         d1             created  -                    -                    2026-01-05T10:00:00Z 01       Ada
+         d1             stage    -                    Prospecting          2026-01-05T10:00:00Z 02       Ada
+         d1             amount   -                    1000.00              2026-01-05T10:00:00Z 02       Ada
+         d1             close_on -                    2026-04-01           2026-01-05T10:00:00Z 02       Ada
+         d1             stage    Prospecting          Needs_Analysis       2026-01-20T10:00:00Z 03       Ada
+         d1             stage    Prospecting          Needs_Analysis       2026-01-20T10:00:01Z 04       Ada
+         d1             stage    Needs_Analysis       Qualification        2026-02-10T10:00:00Z 06       Ada
+         d1             amount   1000.00              1100                 2026-02-10T10:00:00Z 05       Ada
+         d1             amount   1000                 1100.00              2026-02-10T10:00:02Z 07       Ada
+         d1             close_on 2026-04-01           2026-06-30           2026-03-25T10:00:00Z 08       Ada
+         d1             stage    Qualification        Closed_Lost          2026-07-01T10:00:00Z 09       Ada
+         d1             stage    Closed_Lost          Proposal/Price_Quote 2026-07-10T10:00:00Z 10       Cy
+         d1             close_on 2026-06-30           2026-12-01           2026-07-10T10:00:00Z 10       Cy
+         d1             amount   1100                 1200                 2026-07-10T10:00:00Z 11       Cy
+         d3             stage    Prospecting          Qualification        2026-02-15T10:00:00Z -        Bob
+         d4             created  -                    -                    2026-08-01T10:00:00Z -        Ada",
+    );
+    facts
+}
+
+#[test]
+fn changes_are_told_once_in_order_and_a_deal_begins_with_what_it_was() {
+    let built = made(&deals(), AS_OF);
+    check(
+        &built,
+        "deal_changes",
+        "opportunity_id position field    old                  new                  stage_old      stage_new      index_old index_new state_new amount_old amount_new day_old    day_new    day        actor derived
+         d1             1        created  -                    -                    -              prospecting    -         1         open      -          1000.00     -         2026-04-01 2026-01-05 Ada   false
+         d1             2        stage    Prospecting          Needs_Analysis       prospecting    needs-analysis 1         3         open      -          -          -          -          2026-01-20 Ada   false
+         d1             3        amount   1000.00              1100                 -              -              -         -         -         1000.00     1100.00     -         -          2026-02-10 Ada   false
+         d1             4        stage    Needs_Analysis       Qualification        needs-analysis qualification  3         2         open      -          -          -          -          2026-02-10 Ada   false
+         d1             5        close_on 2026-04-01           2026-06-30           -              -              -         -         -         -          -          2026-04-01 2026-06-30 2026-03-25 Ada   false
+         d1             6        stage    Qualification        Closed_Lost          qualification  lost           2         -         lost      -          -          -          -          2026-07-01 Ada   false
+         d1             7        stage    Closed_Lost          Proposal/Price_Quote lost           proposal       -         5         open      -          -          -          -          2026-07-10 Cy    false
+         d1             8        close_on 2026-06-30           2026-12-01           -              -              -         -         -         -          -          2026-06-30 2026-12-01 2026-07-10 Cy    false
+         d1             9        amount   1100                 1200                 -              -              -         -         -         1100.00     1200.00     -         -          2026-07-10 Cy    false
+         d2             1        created  -                    -                    -              won            -         -         won       -          500.00     -          2026-03-01 2026-02-01 -     true
+         d3             1        created  -                    -                    -              prospecting    -         1         open      -          -          -          -          2026-02-01 -     false
+         d3             2        stage    Prospecting          Qualification        prospecting    qualification  1         2         open      -          -          -          -          2026-02-15 Bob   false
+         d4             1        created  -                    -                    -              prospecting    -         1         open      -          -          -          -          2026-08-01 Ada   false
+         d5             1        created  -                    -                    -              prospecting    -         1         open      -          1200.00     -         2026-12-01 2026-08-02 -     true",
+    );
+    check(
+        &built,
+        "opportunities",
+        "id stage_index stage_since n_pushes n_roles forecast_category duplicate_of
+         d1 5           2026-07-10  2        0       commit            -
+         d2 -           2026-03-01  0        0       closed            -
+         d3 -           -           0        0       omitted           -
+         d4 1           2026-08-01  0        0       pipeline          d1
+         d5 1           -           0        0       pipeline          -",
+    );
+}
+
+#[test]
+fn stays_follow_from_the_changes_and_say_how_they_were_entered() {
+    let built = made(&deals(), AS_OF);
+    check(
+        &built,
+        "stage_visits",
+        "opportunity_id position stage          stage_name           stage_index entered_on left_on    days next           move     n_skipped amount      state kind
+         d1             1        prospecting    Prospecting          1           2026-01-05 2026-01-20 15   needs-analysis first    0         1200.00     open  new
+         d1             2        needs-analysis Needs_Analysis       3           2026-01-20 2026-02-10 21   qualification  skipped  1         1200.00     open  new
+         d1             3        qualification  Qualification        2           2026-02-10 2026-07-01 141  lost           backward 0         1200.00     open  new
+         d1             4        lost           Closed_Lost          -           2026-07-01 2026-07-10 9    proposal       closed   0         1200.00     open  new
+         d1             5        proposal       Proposal/Price_Quote 5           2026-07-10 -          -    -              reopened 0         1200.00     open  new
+         d2             1        won            Closed_Won           -           2026-03-01 -          -    -              closed   0         500.00      won   new
+         d3             1        prospecting    Prospecting          1           2026-02-01 2026-02-15 14   qualification  first    0         700.00      lost  new
+         d3             2        qualification  Qualification        2           2026-02-15 2026-05-01 75   lost           forward  0         700.00      lost  new
+         d3             3        lost           Closed_Lost          -           2026-05-01 -          -    -              closed   0         700.00      lost  new
+         d4             1        prospecting    Prospecting          1           2026-08-01 -          -    -              first    0         1200.00     open  new
+         d5             1        prospecting    Prospecting          1           -          -          -    -              first    0         1200.00     open  -",
+    );
+}
+
+#[test]
+fn nothing_after_the_day_is_told() {
+    let built = made(&deals(), date(2026, 3, 31));
+    check(
+        &built,
+        "stage_visits",
+        "opportunity_id stage          entered_on left_on    next
+         d1             prospecting    2026-01-05 2026-01-20 needs-analysis
+         d1             needs-analysis 2026-01-20 2026-02-10 qualification
+         d1             qualification  2026-02-10 -          -
+         d2             won            2026-03-01 -          -
+         d3             prospecting    2026-02-01 2026-02-15 qualification
+         d3             qualification  2026-02-15 -          -",
+    );
+    check(
+        &built,
+        "opportunities",
+        "id state stage         stage_index stage_since n_pushes close_on
+         d1 open  qualification 2           2026-02-10  1        2026-06-30
+         d2 won   won           -           2026-03-01  0        2026-03-01
+         d3 open  -             -           -           0        2026-05-01",
+    );
+}
+
+#[test]
+fn the_last_activity_is_a_touch_after_the_creation_and_before_the_close() {
+    let mut facts = deals();
+    add(
+        &mut facts,
+        "person",
+        "id kind account_id created_at\np1 contact a1 2025-12-01\np2 contact a2 2025-12-01",
+    );
+    add(
+        &mut facts,
+        "touch",
+        "id person_id at         kind responded
+         t1 p1        2026-01-04 web  true
+         t2 p1        2026-02-04 web  true
+         t3 p2        2026-02-20 web  true
+         t4 p2        2026-03-04 web  true",
+    );
+    add(&mut facts, "opportunity_role", "opportunity_id person_id role\nd1 p1 Buyer\nd1 p2 User");
+    check(
+        &made(&facts, AS_OF),
+        "opportunities",
+        "id last_activity_on n_roles
+         d1 2026-02-04       2
+         d2 2026-02-20       0
+         d3 2026-03-04       0
+         d4 -                0
+         d5 -                0",
+    );
+}
