@@ -4,13 +4,14 @@ use clap::Args;
 use domain::Currency;
 use jiff::civil::Date;
 use project::{Project, Session};
+use serde_json::{Value, json};
 
 use super::Common;
 use crate::error::{EXIT_OK, Failure, Outcome};
 use crate::output::Output;
 use crate::progress::Progress;
 
-/// Ask a question: scorecard, pipeline, attribution, programs
+/// Ask a question and read the answer; without a name, the questions there are
 ///
 /// Examples:
 ///   throughline ask pipeline --period 2026Q3 --by segment
@@ -19,7 +20,7 @@ use crate::progress::Progress;
 #[command(verbatim_doc_comment)]
 pub(crate) struct Ask {
     /// The question
-    question: String,
+    question: Option<String>,
     #[command(flatten)]
     scope: Scope,
 }
@@ -59,7 +60,34 @@ pub(crate) struct Scope {
 
 /// Answers the question.
 pub(crate) fn run(ask: &Ask, common: &Common, output: &Output) -> Outcome {
-    answer(project::question(&ask.question)?, &ask.scope, common, output)
+    match &ask.question {
+        Some(question) => answer(project::question(question)?, &ask.scope, common, output),
+        None => {
+            list(answers::QUESTIONS, output);
+            Ok(EXIT_OK)
+        }
+    }
+}
+
+/// Lists what can be asked.
+pub(super) fn list(entries: &[answers::Entry], output: &Output) {
+    if output.json() {
+        let questions: Vec<Value> = entries
+            .iter()
+            .map(|entry| {
+                let question = entry.question;
+                json!({ "id": question.id, "asks": question.asks, "readers": question.readers })
+            })
+            .collect();
+        output.data(json!({ "questions": questions }), &[]);
+        return;
+    }
+    let width = entries.iter().map(|entry| entry.question.id.len()).max().unwrap_or(0);
+    let lines = entries.iter().map(|entry| {
+        let mark = format!("{:<width$} ", entry.question.id);
+        show::table::hang(&mark, entry.question.asks, output.style().width).join("\n") + "\n"
+    });
+    output.result(&lines.collect::<String>());
 }
 
 /// Answers a question or a backtest, and shows the answer.

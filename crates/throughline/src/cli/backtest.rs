@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Common;
 use super::ask::{self, Scope};
-use crate::error::Outcome;
+use crate::error::{EXIT_OK, Outcome};
 use crate::output::Output;
 
 /// Replay an answer as of past days, and compare it with what came and with the naive ways
@@ -15,13 +15,19 @@ use crate::output::Output;
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Backtest {
-    /// The question whose answers are tested
-    name: String,
+    /// The question whose answers are tested; none lists them
+    name: Option<String>,
     #[command(flatten)]
     scope: Scope,
 }
 
 /// Runs the backtest.
 pub(crate) fn run(backtest: &Backtest, common: &Common, output: &Output) -> Outcome {
-    ask::answer(project::backtest(&backtest.name)?, &backtest.scope, common, output)
+    match &backtest.name {
+        Some(name) => ask::answer(project::backtest(name)?, &backtest.scope, common, output),
+        None => {
+            ask::list(answers::BACKTESTS, output);
+            Ok(EXIT_OK)
+        }
+    }
 }

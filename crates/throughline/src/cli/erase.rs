@@ -15,8 +15,9 @@ use super::user::note;
 use crate::error::{EXIT_OK, Failure, Kind, Outcome};
 use crate::output::Output;
 
-/// Forget a person: name, addresses and numbers go from facts, history, quarantine and builds; no
-/// figure changes
+/// Forget a person; no figure changes
+///
+/// Name, addresses and numbers go from facts, history, quarantine and builds.
 ///
 /// Found are all records of the address: leads, contacts, merged and converted ones, and what they
 /// say of further addresses, names and numbers. When the person comes again with a later export,

@@ -1,6 +1,6 @@
 //! `throughline load`: exports in, facts kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,11 +30,12 @@ use crate::error::{EXIT_FOUND, EXIT_OK, Failure, Kind, Outcome};
 use crate::output::Output;
 use crate::progress::Progress;
 
-/// Load exports: files and folders of CSV (also .gz), XLSX, NDJSON and Parquet; tables of a
-/// PostgreSQL database; objects of a store that speaks S3
+/// Load exports, tables of a database, or objects of a store
 ///
-/// Files are recognized by their headers, tables by their columns. Loading the same thing twice
-/// changes nothing. Rows that cannot be read go to quarantine: read = loaded + known + quarantined.
+/// Exports are files and folders of CSV (also .gz and .zip), XLSX, NDJSON and Parquet; the database
+/// is PostgreSQL; the store speaks S3. Files are recognized by their headers, tables by their
+/// columns. Loading the same thing twice changes nothing. Rows that cannot be read go to
+/// quarantine: read = loaded + known + quarantined.
 ///
 /// Examples:
 ///   throughline load exports/
@@ -522,6 +523,14 @@ fn explain(file: &Path, output: &Output) -> Outcome {
     Ok(EXIT_OK)
 }
 
+/// From so many files on, those that are loaded already are counted and not listed.
+const MANY_FILES: usize = 5;
+
+/// An instant for people: to the minute, in UTC.
+pub(super) fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 impl Done {
     /// Shows what became of the load.
     pub(crate) fn report(&self, dry_run: bool, output: &Output) -> Outcome {
@@ -553,16 +562,28 @@ impl Done {
             output.data(data, &diagnostics);
         } else {
             output.diagnostics(&diagnostics);
-            output.result(&self.text());
+            output.result(&self.text(output.style().full));
         }
         Ok(if refused { EXIT_FOUND } else { EXIT_OK })
     }
 
     /// The summary for people: what each file was recognized as, and what became of its rows.
-    fn text(&self) -> String {
+    /// Many files that are loaded already are counted, unless all are wanted.
+    fn text(&self, full: bool) -> String {
         let report = &self.report;
         let mut text = String::new();
+        let mut before: BTreeMap<(i64, Timestamp), usize> = BTreeMap::new();
+        for file in &report.files {
+            if let FileStatus::LoadedBefore { load_id, recorded_at } = &file.status {
+                *before.entry((*load_id, *recorded_at)).or_default() += 1;
+            }
+        }
+        let n_before: usize = before.values().sum();
+        let counted = !full && n_before > MANY_FILES;
         for (file, about) in report.files.iter().zip(&self.about) {
+            if counted && matches!(file.status, FileStatus::LoadedBefore { .. }) {
+                continue;
+            }
             let rows = file.rows;
             let counts = format!(
                 "read {} = loaded {} + known {} + quarantined {}",
@@ -574,13 +595,23 @@ impl Done {
                     format!("{counts}; read again after load {load_id}")
                 }
                 FileStatus::LoadedBefore { load_id, recorded_at } => {
-                    format!("already loaded as load {load_id} on {recorded_at}")
+                    format!("already loaded as load {load_id} on {}", minute(*recorded_at))
                 }
                 FileStatus::SameAs { .. } => {
                     "the same content as another file of this load".to_owned()
                 }
             };
             text.push_str(&format!("{}\n  {about}; {outcome}\n", file.name));
+        }
+        if counted {
+            let loads: Vec<String> = before
+                .iter()
+                .map(|((load, at), n)| format!("{n} as load {load} on {}", minute(*at)))
+                .collect();
+            text.push_str(&format!(
+                "{n_before} files are already loaded ({}); --full names them\n",
+                loads.join(", ")
+            ));
         }
         if !report.tables.is_empty() {
             text.push('\n');

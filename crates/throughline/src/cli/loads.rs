@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Common;
 use super::accept::held;
-use super::load::author;
+use super::load::{author, minute};
 use super::user::note;
 use crate::error::{EXIT_FOUND, EXIT_OK, Failure, Outcome};
 use crate::output::Output;
@@ -182,7 +182,7 @@ fn load_line(load: &LoadEntry) -> String {
     format!(
         "load {}  {}  {}  ({} file{}){from}{}{passed}",
         load.load_id,
-        load.recorded_at,
+        minute(load.recorded_at),
         counts(rows(load)),
         load.files.len(),
         if load.files.len() == 1 { "" } else { "s" },
@@ -231,7 +231,7 @@ fn held_line(held: &HeldLoad) -> String {
     format!(
         "{}  {}  {state}: {}  ({} file{}){}",
         held.name(),
-        held.held_at,
+        minute(held.held_at),
         codes.join(", "),
         held.files.len(),
         if held.files.len() == 1 { "" } else { "s" },
@@ -262,7 +262,7 @@ fn held_text(held: &HeldLoad) -> String {
     if let Some(at) = held.decided_at {
         let by = by(held.decided_by.as_deref());
         let because = held.because.as_ref().map_or_else(String::new, |why| format!(": {why}"));
-        text.push_str(&format!("decided {at}{by}{because}\n"));
+        text.push_str(&format!("decided {}{by}{because}\n", minute(at)));
     }
     text
 }

@@ -15,8 +15,9 @@ use super::user::note;
 use crate::error::{EXIT_OK, Failure, Kind, Outcome};
 use crate::output::Output;
 
-/// Write everything that is stored of a person, for a request of access: all tables, all versions,
-/// with the source file and line of each row
+/// Write everything that is stored of a person, for a request of access
+///
+/// All tables, all versions, with the source file and line of each row.
 ///
 /// Example: throughline person ann@example.com --out ann.json
 #[derive(Args, Debug)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use access::{Action, Event};
 use clap::Args;
 use domain::fact::SourceRow;
-use domain::{Cell, Column, Filter, Frame, Level, Test};
+use domain::{Cell, Filter, Frame, Level, Test};
 use intake::{Again, Lookups, Mapping, Refused, Settings};
 use jiff::civil::Date;
 use lake::{Lake, LoadReport, LoadRequest, RefusedRow, Show, SnapshotId, SourceFile, Try};
@@ -19,7 +19,7 @@ use super::user::note;
 use crate::error::{EXIT_FOUND, EXIT_OK, Failure, Kind, Outcome};
 use crate::output::Output;
 
-/// List the rows that were refused: file, line, column, rule, and what to do; try them again
+/// List the rows that were refused, why, and what to do; try them again
 ///
 /// Rows of one file that break one rule in one column are shown as one, with the first of them;
 /// `--full` shows each, and in CSV and JSON the row itself as it was read.
@@ -101,36 +101,50 @@ fn list(quarantine: &Quarantine, project: &Project, lake: &Lake, output: &Output
         output.data(json!({ "rows": show::json::frame(&rows) }), &[]);
     } else {
         let n = rows.n_rows();
-        let table = if full { rows } else { grouped(&rows)? };
-        let table = if n == 0 {
-            String::new()
-        } else {
-            format!("{}\n", show::text::frame(&table, output.style(), None))
-        };
         let s = if n == 1 { "" } else { "s" };
-        output.result(&format!("{table}{n} row{s} in quarantine.\n"));
+        output.result(&format!(
+            "{}{n} row{s} in quarantine.\n",
+            listed(&rows, full, output.style().width)
+        ));
     }
     Ok(EXIT_OK)
 }
 
-/// Keeps the first row of each load, file, rule and column, and says how many there are.
-fn grouped(rows: &Frame) -> Result<Frame, Failure> {
-    let mut groups: BTreeMap<String, (usize, i64)> = BTreeMap::new();
+/// Names the rows for people. Those of one load and file that break one rule in one column are
+/// one entry, with the first of them and how many there are, unless each is wanted.
+fn listed(rows: &Frame, each: bool, width: usize) -> String {
+    let mut groups: BTreeMap<String, (usize, u64)> = BTreeMap::new();
     for row in 0..rows.n_rows() {
-        let key = ["load_id", "file", "rule", "column"].map(|name| rows.cell(name, row));
-        groups.entry(format!("{key:?}")).or_insert((row, 0)).1 += 1;
+        let of = ["load_id", "file", "rule", "column"].map(|name| rows.cell(name, row));
+        let key = if each { row.to_string() } else { format!("{of:?}") };
+        groups.entry(key).or_insert((row, 0)).1 += 1;
     }
-    let mut firsts: Vec<(usize, i64)> = groups.into_values().collect();
+    let mut firsts: Vec<(usize, u64)> = groups.into_values().collect();
     firsts.sort_unstable();
-    let (places, counts): (Vec<usize>, Vec<i64>) = firsts.into_iter().unzip();
-    let first = rows.take(&places);
-    let mut columns: Vec<(&str, Column)> =
-        ["file", "load_id", "line", "column", "rule", "message", "hint", "resolved_by"]
-            .into_iter()
-            .filter_map(|name| Some((name, first.column(name)?.clone())))
-            .collect();
-    columns.insert(1, ("rows", Column::Integer(counts.into_iter().map(Some).collect())));
-    Frame::new(columns).map_err(Failure::bug)
+    let mut text = String::new();
+    for (row, n) in firsts {
+        let said = |name: &str| rows.cell(name, row).to_string();
+        let column = match said("column") {
+            none if none.is_empty() => none,
+            column => format!("column `{column}`: "),
+        };
+        let more = if n == 1 { String::new() } else { format!(" (and {} more like it)", n - 1) };
+        let taken = match said("resolved_by") {
+            none if none.is_empty() => none,
+            load => format!("; load {load} took it"),
+        };
+        let (file, line, load) = (said("file"), said("line"), said("load_id"));
+        text.push_str(&format!("{file}:{line} · load {load} · {}{more}{taken}\n", said("rule")));
+        for words in [format!("{column}{}", said("message")), said("hint")] {
+            for line in show::table::wrap(&words, width.saturating_sub(2)) {
+                text.push_str(&format!("  {line}\n"));
+            }
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 /// What became of a refused row that was tried again.
