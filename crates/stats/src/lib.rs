@@ -4,9 +4,12 @@
 //! clock and starts no thread; randomness comes from a seed that is an argument, so that the same
 //! input gives the same output, bit for bit, on one thread or many. Each module names its paper.
 
+pub mod arrival;
 pub mod bookings;
 pub mod bootstrap;
+mod cholesky;
 pub mod credit;
+pub mod hazard;
 pub mod heuristic;
 pub mod interval;
 pub mod linear;
@@ -17,6 +20,7 @@ pub mod random;
 pub mod removal;
 pub mod score;
 pub mod shapley;
+pub mod simulate;
 pub mod special;
 pub mod survival;
 mod table;

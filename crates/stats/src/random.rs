@@ -115,6 +115,27 @@ impl SplitMix64 {
         }
     }
 
+    /// Returns a gamma number with the given shape and scale 1 (Marsaglia and Tsang 2000); zero for a
+    /// shape that is not positive.
+    pub fn gamma(&mut self, shape: f64) -> f64 {
+        if shape.is_nan() || shape <= 0.0 {
+            return 0.0;
+        }
+        if shape < 1.0 {
+            let boost = (1.0 - self.uniform()).powf(1.0 / shape);
+            return self.gamma(shape + 1.0) * boost;
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            if v > 0.0 && (1.0 - self.uniform()).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
+
     /// Puts a slice into random order (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
@@ -168,6 +189,15 @@ mod tests {
             assert!((mean - lambda).abs() < 4.5 * se, "mean of Poisson({lambda}): {mean}");
             assert!((variance / lambda - 1.0).abs() < 0.025, "variance of Poisson({lambda})");
         }
+        for shape in [0.3, 1.0, 7.5, 300.0] {
+            let draws: Vec<f64> = (0..n).map(|_| random.gamma(shape)).collect();
+            let mean = draws.iter().sum::<f64>() / f64::from(n);
+            let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / f64::from(n);
+            let se = (shape / f64::from(n)).sqrt();
+            assert!((mean - shape).abs() < 4.5 * se, "mean of gamma({shape}): {mean}");
+            assert!((variance / shape - 1.0).abs() < 0.04, "variance of gamma({shape})");
+        }
+        assert!(random.gamma(f64::NAN) <= 0.0);
         assert_eq!(random.poisson(f64::NAN), 0);
         assert_eq!(random.below(0), 0);
         assert!((0..1000).all(|_| random.below(7) < 7));
