@@ -65,7 +65,8 @@ pub(crate) fn quarter_text(day: i64) -> String {
     format!("{year}Q{quarter}")
 }
 
-/// Returns the last day of the quarter that holds a day.
+/// Returns the last day of the quarter that holds a day; the fiscal quarters are those of the
+/// calendar year, moved by whole quarters.
 pub(crate) fn quarter_end(day: i64) -> i64 {
     let month = month_of(day);
     month_start(month - month.rem_euclid(3) + 3) - 1

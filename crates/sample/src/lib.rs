@@ -23,6 +23,7 @@ mod record;
 mod rows;
 mod shared;
 mod sheets;
+pub mod small;
 mod soil;
 mod story;
 #[cfg(test)]
