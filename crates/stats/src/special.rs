@@ -179,6 +179,38 @@ pub fn t_quantile(p: f64, degrees: f64) -> f64 {
     if p < 0.5 { -t } else { t }
 }
 
+/// Returns the quantile of the beta distribution for positive `a` and `b`; NaN for `p` outside
+/// `[0, 1]`.
+///
+/// Newton steps inside a bracket that only shrinks; where a step leaves it, the bracket is halved.
+pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
+    let defined = (0.0..=1.0).contains(&p) && a > 0.0 && b > 0.0;
+    if !defined {
+        return f64::NAN;
+    }
+    let (mut low, mut high) = (0.0_f64, 1.0_f64);
+    let norm = ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b);
+    let mut x = a / (a + b);
+    for _ in 0..2000 {
+        let off = beta_regularized(x, a, b) - p;
+        if off > 0.0 {
+            high = x;
+        } else {
+            low = x;
+        }
+        let density = ((a - 1.0) * x.ln() + (b - 1.0) * (-x).ln_1p() - norm).exp();
+        let step = off / density;
+        let next = x - step;
+        let inside = next > low && next < high && step.is_finite();
+        let next = if inside { next } else { 0.5 * (low + high) };
+        if (next - x).abs() <= 1e-15 * x || next <= low || next >= high {
+            return next;
+        }
+        x = next;
+    }
+    x
+}
+
 /// Returns `P(X ≤ k)` for a binomial count of `n` trials with probability `p`.
 pub fn binomial_cdf(k: u64, n: u64, p: f64) -> f64 {
     if k >= n {
@@ -276,6 +308,9 @@ mod tests {
         near(ln_gamma(0.5), std::f64::consts::PI.sqrt().ln(), 1e-14);
         near(ln_gamma(101.0), 363.739_375_555_563_5, 1e-14);
         near(beta_regularized(0.5, 2.0, 3.0), 0.6875, 1e-14);
+        near(beta_quantile(0.6875, 2.0, 3.0), 0.5, 1e-13);
+        near(beta_quantile(0.025, 1.0, 10.0), 1.0 - 0.975_f64.powf(0.1), 1e-12);
+        near(beta_quantile(1e-9, 0.5, 700.0), 1.122_398_161e-21, 1e-6);
         near(binomial_cdf(5, 20, 0.5), 21_700.0 / 1_048_576.0, 1e-13);
     }
 

@@ -1,48 +1,19 @@
 //! Against values that other programs computed; skipped, and said so, where the folder is absent.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test reads files, and a failure here is a failed test"
-)]
+#![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
-use std::path::PathBuf;
+mod common;
 
-use serde_json::Value;
 use stats::credit::{Journey, Model, shares};
 use stats::heuristic::heuristic;
-use stats::interval::{Interval, newcombe, wilson};
 use stats::path::{Paths, ReadOptions};
 use stats::removal::removal;
 use stats::{order, shapley};
 
-/// Returns a golden file, or says that its test is skipped.
-fn golden(name: &str) -> Option<Vec<u8>> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-    let root = std::env::var("THROUGHLINE_SHARED").map_or_else(|_| beside.into(), PathBuf::from);
-    let path = root.join("golden").join(name);
-    let bytes = std::fs::read(&path).ok();
-    if bytes.is_none() {
-        eprintln!("skipped: {} is not there (set THROUGHLINE_SHARED)", path.display());
-    }
-    bytes
-}
-
-fn json(name: &str) -> Option<Value> {
-    golden(name).map(|bytes| serde_json::from_slice(&bytes).unwrap())
-}
+use common::{golden, json, near};
 
 fn paths(name: &str) -> Option<Paths> {
     golden(name).map(|bytes| Paths::read_csv(&bytes, ReadOptions::default()).unwrap())
-}
-
-#[track_caller]
-fn near(what: &str, value: f64, expected: &Value, relative: f64) {
-    let expected = expected.as_f64().unwrap_or_else(|| panic!("{what}: no number {expected}"));
-    let off = (value - expected).abs();
-    assert!(off <= relative * expected.abs().max(1e-9), "{what}: {value}, expected {expected}");
 }
 
 #[test]
@@ -152,38 +123,6 @@ fn a_journey_with_times_is_shared_as_written() {
             near(&format!("{} {i}", model.id()), *share, &weights[i], 1e-10);
         }
     }
-}
-
-#[test]
-fn differences_of_rates_have_newcombes_limits() {
-    let Some(expected) = json("shrinkage/ab_tests.json") else { return };
-    for case in expected["cases"].as_array().unwrap() {
-        let number = |key: &str, arm: usize| case[key][arm].as_u64().unwrap();
-        let Interval { point, low, high } =
-            newcombe(number("x", 0), number("n", 0), number("x", 1), number("n", 1), 0.95).unwrap();
-        near("difference", point, &case["diff"], 1e-6);
-        near("low", low, &case["newcombe95"][0], 1e-6);
-        near("high", high, &case["newcombe95"][1], 1e-6);
-    }
-}
-
-#[test]
-fn rates_of_segments_have_wilsons_limits() {
-    let (Some(csv), Some(expected)) =
-        (golden("shrinkage/segments_dev.csv"), json("shrinkage/segments_dev_expected.json"))
-    else {
-        return;
-    };
-    let text = String::from_utf8(csv).unwrap();
-    let mut n_checked = 0;
-    for (i, line) in text.lines().skip(1).enumerate() {
-        let cells: Vec<&str> = line.split(',').collect();
-        let interval = wilson(cells[2].parse().unwrap(), cells[1].parse().unwrap(), 0.95).unwrap();
-        near(line, interval.low, &expected["wilson_lo"][i], 1e-6);
-        near(line, interval.high, &expected["wilson_hi"][i], 1e-6);
-        n_checked += 1;
-    }
-    assert_eq!(n_checked, 24);
 }
 
 #[test]
