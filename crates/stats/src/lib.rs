@@ -9,6 +9,7 @@ pub mod bookings;
 pub mod bootstrap;
 mod cholesky;
 pub mod credit;
+pub mod cure;
 pub mod funnel;
 pub mod hazard;
 pub mod heuristic;

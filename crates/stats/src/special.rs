@@ -117,6 +117,28 @@ pub fn normal_cdf(z: f64) -> f64 {
     if z < 0.0 { tail } else { 1.0 - tail }
 }
 
+/// Returns the logarithm of the standard normal's upper tail, far beyond where the tail is zero.
+pub fn normal_tail_ln(z: f64) -> f64 {
+    if z < -1.0 {
+        return (-normal_tail(-z)).ln_1p();
+    }
+    if z < 5.0 {
+        return normal_tail(z).ln();
+    }
+    // The continued fraction of Mills' ratio, from its end.
+    let mut fraction = z;
+    for k in (1..=40).rev() {
+        fraction = z + f64::from(k) / fraction;
+    }
+    -0.5 * z * z - LN_SQRT_TAU - fraction.ln()
+}
+
+/// Returns the standard normal's upper tail.
+fn normal_tail(z: f64) -> f64 {
+    let tail = 0.5 * gamma_upper(0.5, 0.5 * z * z);
+    if z < 0.0 { 1.0 - tail } else { tail }
+}
+
 /// Returns the probability that a chi-square with these degrees of freedom is larger than `x`.
 pub fn chi_square_tail(x: f64, degrees: f64) -> f64 {
     gamma_upper(0.5 * degrees, 0.5 * x)
@@ -301,6 +323,10 @@ mod tests {
         assert!(normal_quantile(0.5) == 0.0 && normal_quantile(1.5).is_nan());
         near(normal_cdf(1.959_963_984_540_054), 0.975, 1e-14);
         near(normal_cdf(-6.361_340_902_404_056), 1e-10, 1e-12);
+        near(normal_tail_ln(6.361_340_902_404_056), 1e-10_f64.ln(), 1e-13);
+        near(normal_tail_ln(4.999_999), normal_tail_ln(5.000_001), 1e-5);
+        near(normal_tail_ln(-6.361_340_902_404_056), -1e-10, 1e-6);
+        near(normal_tail_ln(40.0), -804.608_442_013_753_8, 1e-13);
         near(t_quantile(0.975, 1.0), 12.706_204_736_174_7, 1e-12);
         near(t_quantile(0.975, 10.0), 2.228_138_851_986_273_7, 1e-12);
         near(t_quantile(0.025, 29.0), -2.045_229_642_132_703, 1e-12);

@@ -12,7 +12,10 @@ use std::fmt;
 
 pub mod compare;
 pub mod curve;
+pub mod family;
 pub mod incidence;
+pub mod parametric;
+pub mod regression;
 
 /// Subjects under observation, as columns.
 #[derive(Debug, Clone, Copy)]

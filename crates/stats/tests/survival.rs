@@ -12,9 +12,13 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
+use stats::cure;
 use stats::survival::compare::{Weight, log_rank};
 use stats::survival::curve::{Ties, kaplan_meier, nelson_aalen};
+use stats::survival::family::Family;
 use stats::survival::incidence::aalen_johansen;
+use stats::survival::parametric;
+use stats::survival::regression::{Regression, Tied, accelerated, cox};
 use stats::survival::{Observed, Table};
 
 fn golden(name: &str) -> Option<String> {
@@ -162,5 +166,164 @@ fn shares_of_competing_ends_are_those_of_r() {
         let last = golden["t"].as_array().unwrap().last().unwrap().as_f64().unwrap();
         let wrong = 1.0 - alone.survival(last);
         near(segment, wrong, &expected["wrong_1_minus_KM_wins_at_last_t"][at], 1e-9);
+    }
+}
+
+#[track_caller]
+fn within(what: &str, value: f64, expected: &Value, absolute: f64) {
+    let expected = expected.as_f64().unwrap_or_else(|| panic!("{what}: no number {expected}"));
+    assert!((value - expected).abs() <= absolute, "{what}: {value}, expected {expected}");
+}
+
+#[test]
+fn families_are_those_of_lifelines() {
+    let Some(expected) = json("expected_lifelines.json") else { return };
+    for name in ["waltons", "rossi"] {
+        let case = &expected["cases"][name];
+        let text = |key: &str| case[key].as_str().unwrap();
+        let Some(csv) = Csv::read(text("data")) else { return };
+        let (time, cause) = csv.waits(text("duration"), text("event"));
+        let table = table(&time, &cause);
+        for (family, fitter) in [
+            (Family::Weibull, "WeibullFitter"),
+            (Family::Lognormal, "LogNormalFitter"),
+            (Family::LogLogistic, "LogLogisticFitter"),
+        ] {
+            let what = format!("{name} {fitter}");
+            let golden = &case["univariate"][fitter];
+            let fit = parametric::fit(&table, family).unwrap();
+            let params = &golden["params"];
+            match family {
+                Family::Weibull => {
+                    within(&what, fit.scale, &params["lambda_"], 1e-3);
+                    within(&what, fit.shape, &params["rho_"], 1e-3);
+                }
+                Family::Lognormal => {
+                    within(&what, fit.scale.ln(), &params["mu_"], 1e-3);
+                    within(&what, 1.0 / fit.shape, &params["sigma_"], 1e-3);
+                }
+                Family::LogLogistic => {
+                    within(&what, fit.scale, &params["alpha_"], 1e-3);
+                    within(&what, fit.shape, &params["beta_"], 1e-3);
+                }
+            }
+            within(&what, fit.log_likelihood, &golden["loglik"], 1e-4);
+            near(&what, fit.quantile(0.5), &golden["median"], 1e-4);
+        }
+    }
+}
+
+const ROSSI: [&str; 7] = ["fin", "age", "race", "wexp", "mar", "paro", "prio"];
+
+fn rossi(intercept: bool) -> Option<(Vec<f64>, Vec<u16>, Vec<Vec<f64>>)> {
+    let csv = Csv::read("rossi.csv")?;
+    let (time, cause) = csv.waits("week", "arrest");
+    let columns: Vec<Vec<f64>> = ROSSI.iter().map(|name| csv.numbers(name)).collect();
+    let row = |at: usize| {
+        let own = columns.iter().map(|column| column[at]);
+        intercept.then_some(1.0).into_iter().chain(own).collect()
+    };
+    let x = (0..time.len()).map(row).collect();
+    Some((time, cause, x))
+}
+
+fn coefficients(what: &str, found: &Regression, names: &[&str], golden: &Value) {
+    within(what, found.log_likelihood, &golden["loglik"], 1e-6);
+    for ((name, coefficient), error) in names.iter().zip(&found.coefficients).zip(&found.errors) {
+        within(&format!("{what} {name}"), *coefficient, &golden["coef"][name], 1e-6);
+        if let Some(golden) = golden.get("se") {
+            within(&format!("{what} se {name}"), *error, &golden[name], 1e-6);
+        }
+    }
+}
+
+#[test]
+fn regressions_are_those_of_r() {
+    let (Some(expected), Some((time, cause, x))) = (json("expected_r_survival.json"), rossi(true))
+    else {
+        return;
+    };
+    let observed = Observed { time: &time, cause: &cause, entry: &[] };
+    let names: Vec<&str> = [&["(Intercept)"], &ROSSI[..]].concat();
+    for (family, name) in [
+        (Family::Weibull, "weibull"),
+        (Family::Lognormal, "lognormal"),
+        (Family::LogLogistic, "loglogistic"),
+    ] {
+        let golden = &expected["rossi"][name];
+        let found = accelerated(&observed, &x, family).unwrap();
+        coefficients(name, &found, &names, golden);
+        let (ln_sigma, error) = found.ln_sigma.unwrap();
+        within(name, ln_sigma, &golden["log_scale"], 1e-6);
+        within(name, error, &golden["se"]["log_scale"], 1e-6);
+    }
+    let Some((_, _, x)) = rossi(false) else { return };
+    for (tied, name) in [(Tied::Efron, "coxph_efron"), (Tied::Breslow, "coxph_breslow")] {
+        let found = cox(&observed, &x, tied).unwrap();
+        coefficients(name, &found, &ROSSI, &expected["rossi"][name]);
+    }
+    let Some(other) = json("expected_sksurv.json") else { return };
+    let found = cox(&observed, &x, Tied::Efron).unwrap();
+    for (name, coefficient) in ROSSI.iter().zip(&found.coefficients) {
+        within(name, *coefficient, &other["cox_efron"][name], 1e-6);
+    }
+}
+
+fn cures(what: &str, table: &Table, golden: &Value) {
+    for (family, name) in [
+        (Family::Weibull, "weibull"),
+        (Family::Lognormal, "lognormal"),
+        (Family::LogLogistic, "loglogistic"),
+    ] {
+        let Some(golden) = golden.get(name) else { continue };
+        let what = format!("{what} {name}");
+        let fit = cure::fit(table, family).unwrap();
+        within(&what, fit.log_likelihood, &golden["loglik"], 1e-3);
+        within(&what, fit.never, &golden["cure_fraction"], 2e-3);
+        near(&what, fit.scale, &golden["scale"], 5e-3);
+        near(&what, fit.shape, &golden["shape"], 5e-3);
+        let (low, high) = cure::profile(table, &fit, 0.95).unwrap();
+        within(&what, low, &golden["profile95_cure"][0], 5e-3);
+        within(&what, high, &golden["profile95_cure"][1], 5e-3);
+    }
+}
+
+#[test]
+fn shares_that_never_have_the_event_are_those_of_the_reference() {
+    let Some(expected) = json("expected_cure.json") else { return };
+    for (name, file, time, event) in [
+        ("rossi", "rossi.csv", "week", "arrest"),
+        ("lymph_node", "lymph_node.csv", "rectime", "censrec"),
+    ] {
+        let Some(csv) = Csv::read(file) else { return };
+        let (time, cause) = csv.waits(time, event);
+        cures(name, &table(&time, &cause), &expected["cases"][name]["own_mle"]);
+    }
+}
+
+#[test]
+fn programs_that_work_slowly_are_told_from_those_that_do_not() {
+    let (Some(csv), Some(expected)) = (Csv::read("ttc_dev.csv"), json("ttc_dev_expected.json"))
+    else {
+        return;
+    };
+    for (name, golden) in expected["mle"].as_object().unwrap() {
+        let (time, cause) = csv.only("programme", name).waits("days", "converted");
+        let table = table(&time, &cause);
+        assert_eq!(Some(table.n_events()), golden["n_events"].as_u64());
+        cures(name, &table, golden);
+        let all = cure::averaged(&table, 0.95).unwrap();
+        let truth = expected["truth"][name]["cure_fraction"].as_f64().unwrap();
+        let (low, high) = all.limits;
+        assert!(low - 0.005 <= truth && truth <= high, "{name}: {truth} not in {low} to {high}");
+        let weights: f64 = all.families.iter().map(|one| one.weight).sum();
+        assert!((weights - 1.0).abs() < 1e-9);
+        // One share is told where the plateau is seen and the families agree, and nowhere else.
+        let told = all.told();
+        assert_eq!(
+            told.is_some(),
+            ["fast_small", "does_not_work"].contains(&name.as_str()),
+            "{name}: {all:?}"
+        );
     }
 }

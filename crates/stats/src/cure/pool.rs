@@ -1,0 +1,1 @@
+//! Sources that share what they know.
