@@ -5,6 +5,7 @@
 //! with the day of their rate. The facts are read in any order; the tables come out in the order of
 //! their keys, so that the same facts give the same bytes. No clock, no environment, no randomness.
 
+pub(crate) mod activity;
 pub mod caveats;
 mod changes;
 mod channels;
@@ -13,10 +14,12 @@ mod deals;
 pub mod facts;
 mod identity;
 mod journeys;
+mod leads;
 mod money;
 pub(crate) mod more;
 mod names;
 mod notes;
+mod plan;
 mod programs;
 mod qualification;
 mod spend;
@@ -73,6 +76,7 @@ pub fn build(facts: Arc<dyn Facts>, request: BuildRequest<'_>) -> Result<Built, 
     let spends = spend::read(&*facts, definitions, &programs, &mut channels, &days, as_of)?;
     progress("deals", 0, 1);
     let deals = deals::read(&*facts, definitions, &days, as_of, &mut identity)?;
+    let lead_stages = leads::read(&*facts, definitions, &days, end, &identity, &deals)?;
 
     let first_until: Vec<i64> = identity
         .people
@@ -112,6 +116,8 @@ pub fn build(facts: Arc<dyn Facts>, request: BuildRequest<'_>) -> Result<Built, 
         kinds: &kinds,
         rates: &rates,
         n_future_rates,
+        plan: plan::read(&*facts, definitions, &programs, as_of)?,
+        lead_stages,
     };
     let tables = made.tables(&mut channels)?;
     progress("journeys", 1, 1);

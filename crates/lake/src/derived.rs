@@ -39,6 +39,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use serde::{Deserialize, Serialize};
 
+use crate::build::activity;
 use crate::build::caveats::{BuildSummary, Notes};
 use crate::build::more::{self, Base};
 use crate::build::{BuildRequest, FRAMES, Facts, TOUCH_COLUMNS, date, instant, number};
@@ -49,7 +50,7 @@ use crate::relation::Built;
 use crate::scratch;
 
 /// Changes when the tables mean something else or are laid out in another way.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 const META: &str = "build.json";
 /// Builds that are kept beside the newest.
 const KEPT: usize = 20;
@@ -59,6 +60,7 @@ const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
 const HOPS: &str = "hops";
 const NULLS: &str = "nulls";
+const ACTIVITY: &str = "activity";
 /// What the names of files end in that hold changed cells and new rows of a table.
 const CHANGED: &str = ".changed";
 const NEW: &str = ".new";
@@ -181,6 +183,8 @@ pub fn save(built: &Built, dir: &Path, key: &str) -> Result<(), LakeError> {
             files.insert((*name).to_owned(), write(&folder.join(file(name)), &batch)?);
         }
         files.insert(HOPS.to_owned(), write(&folder.join(file(HOPS)), &*built.hops()?)?);
+        let activity = write(&folder.join(file(ACTIVITY)), &*built.activity()?)?;
+        files.insert(ACTIVITY.to_owned(), activity);
         let (summary, notes) = (built.summary().clone(), built.notes().clone());
         let mut source = None;
         if let Some(nulls) = built.nulls() {
@@ -374,7 +378,7 @@ pub(crate) fn extend(
     let more = more::more(&Kept(&base), &touches, definitions, *as_of, before)?;
     keep(dir, key, &mut |folder| {
         let mut files = BTreeMap::new();
-        for name in FRAMES.iter().chain(&[HOPS, NULLS]) {
+        for name in FRAMES.iter().chain(&[HOPS, NULLS, ACTIVITY]) {
             link(&base.join(file(name)), &folder.join(file(name)))?;
             let stored = meta.files.get(*name).cloned().unwrap_or_default();
             files.insert((*name).to_owned(), stored);
@@ -386,8 +390,10 @@ pub(crate) fn extend(
                 files.insert(name, stored);
             }
         }
-        let name = format!("{HOPS}{NEW}");
-        files.insert(name.clone(), write(&folder.join(file(&name)), &more.hops)?);
+        for (name, batch) in [(HOPS, &more.hops), (ACTIVITY, &more.activity)] {
+            let name = format!("{name}{NEW}");
+            files.insert(name.clone(), write(&folder.join(file(&name)), batch)?);
+        }
         Ok(Meta {
             format: FORMAT,
             summary: more.summary.clone(),
@@ -492,16 +498,34 @@ pub(crate) fn read_frame(dir: &Path, name: &str) -> Result<Frame, LakeError> {
 
 pub(crate) fn read_hops(dir: &Path) -> Result<RecordBatch, LakeError> {
     let hops = read(&dir.join(file(HOPS)), None)?;
-    let new = |name: &str| dir.join(file(&format!("{name}{NEW}")));
-    if !new(HOPS).is_file() {
+    let new = new_rows(dir, HOPS);
+    if !new.is_file() {
         return Ok(hops);
     }
-    let programs = if new("programs").is_file() {
-        more::befores(&frame_from_batch(&read(&new("programs"), None)?)?)
-    } else {
-        Vec::new()
-    };
-    merge::hops(&hops, &read(&new(HOPS), None)?, &programs)
+    merge::hops(&hops, &read(&new, None)?, &new_places(dir, "programs")?)
+}
+
+pub(crate) fn read_activity(dir: &Path) -> Result<RecordBatch, LakeError> {
+    let activity = read(&dir.join(file(ACTIVITY)), None)?;
+    let new = new_rows(dir, ACTIVITY);
+    if !new.is_file() {
+        return Ok(activity);
+    }
+    let (accounts, programs) = (new_places(dir, "accounts")?, new_places(dir, "programs")?);
+    activity::merged(&activity, &read(&new, None)?, &accounts, &programs)
+}
+
+fn new_rows(dir: &Path, name: &str) -> PathBuf {
+    dir.join(file(&format!("{name}{NEW}")))
+}
+
+/// The rows of a table before which further ones came.
+fn new_places(dir: &Path, name: &str) -> Result<Vec<usize>, LakeError> {
+    let path = new_rows(dir, name);
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    Ok(more::befores(&frame_from_batch(&read(&path, None)?)?))
 }
 
 /// The key of the metadata of a field that says what a column holds.

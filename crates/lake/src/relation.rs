@@ -8,13 +8,16 @@ mod changes;
 mod credits;
 mod journeys;
 mod opportunities;
+mod program_leads;
 mod record;
 mod small;
 mod touches;
+mod units;
 mod visits;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -44,9 +47,14 @@ pub const RELATIONS: &[Relation] = &[
     Relation { name: "credits", columns: credits::COLUMNS },
     Relation { name: "journeys", columns: journeys::COLUMNS },
     Relation { name: "paths", columns: small::PATHS },
+    Relation { name: "program_leads", columns: program_leads::COLUMNS },
+    Relation { name: "demand_units", columns: units::COLUMNS },
     Relation { name: "touches", columns: touches::COLUMNS },
     Relation { name: "touch_days", columns: small::TOUCH_DAYS },
     Relation { name: "leads", columns: small::LEADS },
+    Relation { name: "lead_stages", columns: small::LEAD_STAGES },
+    Relation { name: "capacity", columns: small::CAPACITY },
+    Relation { name: "budgets", columns: small::BUDGETS },
     Relation { name: "spend", columns: small::SPEND },
     Relation { name: "spend_left_out", columns: small::SPEND_LEFT_OUT },
     Relation { name: "programs", columns: small::PROGRAMS },
@@ -111,6 +119,7 @@ pub struct Built {
     disk: Option<KeptBuild>,
     tables: Mutex<BTreeMap<&'static str, Arc<Frame>>>,
     hops: Mutex<Option<Arc<RecordBatch>>>,
+    activity: Mutex<Option<Arc<RecordBatch>>>,
     /// The touches of null paths, to be kept; none where the tables were read from disk.
     nulls: Option<RecordBatch>,
     made: Mutex<BTreeMap<Key, Arc<Frame>>>,
@@ -145,6 +154,7 @@ impl Built {
             disk: None,
             tables: Mutex::new(frames.collect()),
             hops: Mutex::new(Some(Arc::new(tables.hops))),
+            activity: Mutex::new(Some(Arc::new(tables.activity))),
             nulls: Some(tables.nulls),
             made: Mutex::default(),
             days: OnceLock::new(),
@@ -169,6 +179,7 @@ impl Built {
             disk: Some(kept),
             tables: Mutex::default(),
             hops: Mutex::default(),
+            activity: Mutex::default(),
             nulls: None,
             made: Mutex::default(),
             days: OnceLock::new(),
@@ -214,6 +225,10 @@ impl Built {
             "deal_changes" => changes::all(self, currency)?,
             "stage_visits" => visits::all(self, currency)?,
             "credits" => credits::all(self, currency, model)?,
+            "program_leads" => program_leads::all(self, currency)?,
+            "demand_units" => units::all(self, currency)?,
+            "lead_stages" => small::lead_stages(self)?,
+            "budgets" => small::budgets(self, currency)?,
             "paths" => small::paths(self, currency)?,
             "spend" | "spend_left_out" => small::spend(self, name, currency)?,
             "programs" => small::programs(self, currency)?,
@@ -286,15 +301,29 @@ impl Built {
 
     /// Returns the touches of all journeys, read from disk where they are not in memory.
     pub(crate) fn hops(&self) -> Result<Arc<RecordBatch>, LakeError> {
-        if let Some(hops) = &*locked(&self.hops) {
-            return Ok(Arc::clone(hops));
+        self.batch("hops", &self.hops, crate::derived::read_hops)
+    }
+
+    /// Returns all touches that count, read from disk where they are not in memory.
+    pub(crate) fn activity(&self) -> Result<Arc<RecordBatch>, LakeError> {
+        self.batch("activity", &self.activity, crate::derived::read_activity)
+    }
+
+    fn batch(
+        &self,
+        name: &str,
+        kept: &Mutex<Option<Arc<RecordBatch>>>,
+        read: fn(&Path) -> Result<RecordBatch, LakeError>,
+    ) -> Result<Arc<RecordBatch>, LakeError> {
+        if let Some(batch) = &*locked(kept) {
+            return Ok(Arc::clone(batch));
         }
-        let Some(kept) = &self.disk else {
-            return Err(LakeError::NoTable { table: "hops".to_owned() });
+        let Some(disk) = &self.disk else {
+            return Err(LakeError::NoTable { table: name.to_owned() });
         };
-        let hops = Arc::new(crate::derived::read_hops(&kept.dir)?);
-        *locked(&self.hops) = Some(Arc::clone(&hops));
-        Ok(hops)
+        let batch = Arc::new(read(&disk.dir)?);
+        *locked(kept) = Some(Arc::clone(&batch));
+        Ok(batch)
     }
 }
 

@@ -224,3 +224,159 @@ fn the_last_activity_is_a_touch_after_the_creation_and_before_the_close() {
          d5 -                0",
     );
 }
+
+/// People, programs and touches of two accounts and of one person without an account.
+fn demand() -> MemoryFacts {
+    let mut facts = MemoryFacts::default();
+    add(
+        &mut facts,
+        "account",
+        "id name  created_at targeted
+         a1 Alder 2024-01-01 true
+         a2 Birch 2024-01-01 -
+         a3 Cedar 2024-01-01 true",
+    );
+    add(
+        &mut facts,
+        "person",
+        "id kind    account_id created_at status
+         p1 lead    a1         2025-06-01 Converted
+         p2 contact a1         2025-06-01 -
+         p3 lead    a2         2026-01-01 Unqualified
+         p4 lead    -          2026-01-01 Open",
+    );
+    add(
+        &mut facts,
+        "program",
+        "id  name    channel created_at
+         c01 Webinar webinar 2024-01-01
+         c02 Fair    event   2024-01-01",
+    );
+    add(
+        &mut facts,
+        "opportunity",
+        "id account_id name stage       amount currency created_at close_on   kind
+         d1 a1         One  Closed_Won  900    USD      2025-09-01 2025-11-01 new
+         d2 a1         Two  Prospecting 800    USD      2026-08-01 2026-12-01 new
+         d3 -          Tre  Prospecting 100    USD      2026-08-05 2026-12-01 new",
+    );
+    add(
+        &mut facts,
+        "touch",
+        "id  person_id at         program_id account_id kind
+         t01 p1        2025-06-01 c01        -          x
+         t02 p1        2025-06-10 c01        -          x
+         t03 p2        2025-07-01 c02        -          x
+         t04 p1        2025-12-01 c02        -          x
+         t05 p2        2026-09-01 c01        -          x
+         t06 p3        2025-01-10 c01        -          x
+         t07 p3        2026-03-10 c01        -          x
+         t08 -         2026-03-11 c02        a2         x
+         t09 p4        2026-03-10 c01        -          x",
+    );
+    add(
+        &mut facts,
+        "lifecycle_event",
+        "person_id stage               at
+         p1        Marketing_Qualified 2025-08-01
+         p1        Sales_Accepted      2025-08-10
+         p1        Converted           2025-09-01
+         p3        Marketing_Qualified 2026-03-20
+         p3        Marketing_Qualified 2026-04-20
+         p3        Sales_Accepted      2026-10-05",
+    );
+    add(&mut facts, "opportunity_role", "opportunity_id person_id role\nd1 p1 Buyer\nd1 p2 User");
+    facts
+}
+
+#[test]
+fn a_lead_of_a_program_counts_from_its_first_touch_and_converts_with_the_next_deal() {
+    let built = made(&demand(), AS_OF);
+    // 180 days of lookback: the touches of December do not reach the deal of August.
+    check(
+        &built,
+        "program_leads",
+        "program_id program id account_id entered_on converted_on won_on     amount opportunity_id
+         c01        Webinar p1 a1         2025-06-01 2025-09-01   2025-11-01 900.00 d1
+         c01        Webinar p2 a1         2026-09-01 -            -          -      -
+         c01        Webinar p3 a2         2025-01-10 -            -          -      -
+         c01        Webinar p4 -          2026-03-10 -            -          -      -
+         c02        Fair    a2 a2         2026-03-11 -            -          -      -
+         c02        Fair    p1 a1         2025-12-01 -            -          -      -
+         c02        Fair    p2 a1         2025-07-01 2025-09-01   2025-11-01 900.00 d1",
+    );
+}
+
+#[test]
+fn stages_of_leads_come_from_the_record_or_follow_from_deals() {
+    let built = made(&demand(), AS_OF);
+    check(
+        &built,
+        "lead_stages",
+        "id stage       stage_index entered_on left_on    how     account_id created_on disqualified
+         p1 inquiry     1           2025-06-01 2025-08-01 derived a1         2025-06-01 false
+         p1 mql         2           2025-08-01 2025-08-10 record  a1         2025-06-01 false
+         p1 sal         3           2025-08-10 2025-09-01 record  a1         2025-06-01 false
+         p1 sql         4           2025-09-01 2025-09-01 record  a1         2025-06-01 false
+         p1 opportunity 5           2025-09-01 2025-11-01 derived a1         2025-06-01 false
+         p1 won         6           2025-11-01 -          derived a1         2025-06-01 false
+         p2 inquiry     1           2025-06-01 2025-09-01 derived a1         2025-06-01 false
+         p2 opportunity 5           2025-09-01 2025-11-01 derived a1         2025-06-01 false
+         p2 won         6           2025-11-01 -          derived a1         2025-06-01 false
+         p3 inquiry     1           2026-01-01 2026-03-20 derived a2         2026-01-01 true
+         p3 mql         2           2026-03-20 -          record  a2         2026-01-01 true
+         p4 inquiry     1           2026-01-01 -          derived -          2026-01-01 false",
+    );
+}
+
+#[test]
+fn people_of_an_account_in_one_purchase_are_one_unit() {
+    let built = made(&demand(), AS_OF);
+    check(
+        &built,
+        "demand_units",
+        "id   account_id opportunity_id n_people target_on  active_on  engaged_on prioritized_on qualified_on pipeline_on closed_on  outcome amount
+         a1/1 a1         d1             2        2024-01-01 2025-06-01 2025-07-01 2025-08-01     2025-09-01   2025-09-01  2025-11-01 won     900.00
+         a1/2 a1         d2             2        2025-11-01 2025-12-01 -          -              -            2026-08-01  -          open    800.00
+         a2/1 a2         -              1        -          2025-01-10 -          -              -            -           -          lapsed  -
+         a2/2 a2         -              1        -          2026-03-10 -          2026-03-20     -            -           -          lapsed  -
+         a3/1 a3         -              0        2024-01-01 -          -          -              -            -           -          open    -
+         d3   -          d3             0        -          -          -          -              -            2026-08-05  -          open    100.00",
+    );
+}
+
+#[test]
+fn capacity_and_budgets_are_by_month_up_to_the_day() {
+    let mut facts = MemoryFacts::default();
+    add(
+        &mut facts,
+        "capacity",
+        "month      role  headcount units_per_head
+         2026-10-01 sdr   9         40
+         2026-09-01 SDR   8         -
+         2026-09-01 chef  1         2.5",
+    );
+    add(
+        &mut facts,
+        "budget",
+        "month      owner channel program_id amount  currency
+         2026-09-01 Ada   webinar -          1000.50 USD
+         2026-08-01 Bob   other   c7         10      XYZ
+         2027-01-01 Ada   webinar -          1       USD",
+    );
+    let built = made(&facts, AS_OF);
+    check(
+        &built,
+        "capacity",
+        "month   day        role headcount units_per_head stage
+         2026-09 2026-09-01 SDR  8         -              mql
+         2026-09 2026-09-01 chef 1         2.5            -",
+    );
+    check(
+        &built,
+        "budgets",
+        "month   day        owner channel program_id amount
+         2026-08 2026-08-01 Bob   other   c7         -
+         2026-09 2026-09-01 Ada   webinar -          1000.50",
+    );
+}

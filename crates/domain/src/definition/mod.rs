@@ -394,6 +394,14 @@ impl Definitions {
         })
     }
 
+    /// True where deals of this kind count as pipeline.
+    pub fn counts(&self, kind: Option<&str>) -> bool {
+        kind.is_none_or(|kind| {
+            let kind = kind.trim().to_lowercase();
+            !self.excluded_kinds.iter().any(|out| out.trim().to_lowercase() == kind)
+        })
+    }
+
     /// Returns the stage that a role of the capacity facts works, compared without case.
     pub fn works(&self, role: &str) -> Option<&Arc<str>> {
         let role = role.trim().to_lowercase();

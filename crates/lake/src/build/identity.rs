@@ -30,6 +30,9 @@ pub(crate) struct Account {
     pub(crate) industry: Option<Arc<str>>,
     pub(crate) country: Option<Arc<str>>,
     pub(crate) segment: Arc<str>,
+    /// True for a target account.
+    pub(crate) targeted: bool,
+    pub(crate) created: Option<Micros>,
     /// False where it is only named by other records.
     pub(crate) found: bool,
 }
@@ -46,6 +49,8 @@ pub(crate) struct Person {
     pub(crate) lead_source: Option<Arc<str>>,
     pub(crate) utm: [Option<Arc<str>>; 3],
     pub(crate) converted: bool,
+    /// Earliest conversion of its records.
+    pub(crate) converted_at: Option<Micros>,
     pub(crate) opportunity: Option<Arc<str>>,
 }
 
@@ -80,6 +85,8 @@ impl Identity {
             industry: None,
             country: None,
             segment: "unknown".into(),
+            targeted: false,
+            created: None,
             found: false,
         });
         self.account_codes.insert(id, code);
@@ -178,6 +185,7 @@ struct AccountRecord {
     country: Option<Arc<str>>,
     employees: Option<i64>,
     targeted: bool,
+    created: Option<Micros>,
 }
 
 /// Fills in the accounts; returns which domains accounts claim, by code.
@@ -236,6 +244,7 @@ fn accounts(
                 country: text("country", row),
                 employees: frame.integers("employees").get(row).copied().flatten(),
                 targeted: frame.booleans("targeted").get(row) == Some(&Some(true)),
+                created: created.map(jiff::Timestamp::as_microsecond),
             });
         }
     }
@@ -270,6 +279,8 @@ fn accounts(
             industry: record.industry.clone(),
             country: record.country.clone(),
             segment: segment.map_or_else(|| "other".into(), |segment| Arc::clone(&segment.id)),
+            targeted: record.targeted,
+            created: record.created,
             found: true,
         };
     }
@@ -309,6 +320,7 @@ struct PersonRecord {
     lead_source: Option<Arc<str>>,
     utm: [Option<Arc<str>>; 3],
     converted: bool,
+    converted_at: Option<Micros>,
     opportunity: Option<Arc<str>>,
 }
 
@@ -378,7 +390,8 @@ fn person_records(
                 continue;
             }
             // What happens after the as-of day has not happened.
-            let in_time = Batch::instant(converted, row).is_none_or(|at| at <= end);
+            let converted_at = Batch::instant(converted, row);
+            let in_time = converted_at.is_none_or(|at| at <= end);
             out.converts_later |= !in_time;
             let became = text(11).filter(|into| in_time && *into != id);
             let at = out.code(id) as usize;
@@ -397,7 +410,7 @@ fn person_records(
             };
             let happened = |column: usize| text(column).filter(|_| in_time);
             let converted = in_time
-                && (Batch::instant(converted, row).is_some()
+                && (converted_at.is_some()
                     || text(10).is_some()
                     || became.is_some()
                     || text(12).is_some());
@@ -412,6 +425,7 @@ fn person_records(
                 lead_source: share(text(5)),
                 utm: [share(text(7)), share(text(8)), share(text(9))],
                 converted,
+                converted_at: converted_at.filter(|_| in_time),
                 opportunity: happened(12).map(Arc::from),
             });
         }
@@ -505,6 +519,8 @@ fn gather(
             person.utm.clone_from(&record.utm);
         }
         person.converted |= record.converted;
+        let (known, other) = (person.converted_at, record.converted_at);
+        person.converted_at = known.into_iter().chain(other).min();
         person.opportunity = person.opportunity.take().or_else(|| record.opportunity.clone());
         if node == root && record.status.is_some() || person.status.is_none() {
             person.status.clone_from(&record.status);

@@ -58,6 +58,8 @@ pub(crate) struct More {
     pub(crate) new: BTreeMap<&'static str, Frame>,
     /// New touches of journeys, with [`BEFORE`] as the last column.
     pub(crate) hops: RecordBatch,
+    /// Further touches that count.
+    pub(crate) activity: RecordBatch,
     pub(crate) notes: Notes,
     pub(crate) summary: BuildSummary,
 }
@@ -201,6 +203,8 @@ impl Named {
             industry: None,
             country: None,
             segment: "unknown".into(),
+            targeted: false,
+            created: None,
             found: false,
         });
         self.account_rows.push(Some(row));
@@ -275,8 +279,9 @@ pub(crate) fn more(
     let hops = changes.journeys()?;
     let by_day = touch_days(&gathered.by_day, &programs, changes.channels)?;
     changes.new.insert("touch_days", by_day);
+    let activity = changes.activity()?;
     let Changes { changed, new, summary, .. } = changes;
-    Ok(More { changed, new, hops, notes, summary })
+    Ok(More { changed, new, hops, activity, notes, summary })
 }
 
 struct Changes<'a> {
@@ -332,9 +337,41 @@ impl Changes<'_> {
             ("id", text(|account| Some(Arc::clone(&account.id)))),
             ("name", text(|account| account.name.clone())),
             ("_segment", text(|account| Some(Arc::clone(&account.segment)))),
+            ("_targeted", Column::Boolean(vec![Some(false); new.len()])),
+            ("_created_on", Column::Day(vec![None; new.len()])),
         ])?;
         self.new.insert("accounts", frame);
         Ok(())
+    }
+
+    /// The new touches that count, with the places that accounts and people have now.
+    fn activity(&self) -> Result<RecordBatch, LakeError> {
+        let ids = texts(&self.named.accounts, 0)?;
+        let befores = self.new.get("accounts").map(befores).unwrap_or_default();
+        let mut new: Vec<&Arc<str>> = Vec::new();
+        for (account, row) in self.named.identity.accounts.iter().zip(&self.named.account_rows) {
+            if row.is_none() {
+                new.push(&account.id);
+            }
+        }
+        new.sort_unstable();
+        let whole = |place: usize| u32::try_from(place).unwrap_or(NONE);
+        let accounts = self.named.identity.accounts.iter().zip(&self.named.account_rows);
+        let places: Vec<u32> = accounts
+            .map(|(account, row)| match row {
+                Some(row) => shifted(&befores, whole(*row)),
+                None => {
+                    let among = new.partition_point(|id| **id < account.id);
+                    whole(lower_bound(ids, &account.id) + among)
+                }
+            })
+            .collect();
+        let people = &self.named.person_rows;
+        super::activity::of(
+            self.gathered,
+            |code| places.get(code as usize).copied().unwrap_or(NONE),
+            |code| people.get(code as usize).map_or(NONE, |row| whole(*row)),
+        )
     }
 
     /// People whose first touch is a new one.

@@ -117,7 +117,9 @@ impl Making<'_> {
         let changes_later = future.iter().any(|n| *n > 0)
             || closes_later.n > 0
             || self.identity.converts_later
-            || self.spends.costs_later;
+            || self.spends.costs_later
+            || self.plan.later
+            || self.lead_stages.later;
         let alike = alike(rows);
         Notes {
             changes_later,

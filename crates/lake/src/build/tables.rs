@@ -14,14 +14,17 @@ use domain::definition::{SourcedBy, State};
 use domain::{Column, Definitions, Frame};
 use jiff::civil::Date;
 
+use super::activity;
 use super::caveats::{BuildSummary, Notes};
 use super::channels::{Channel, Channels, Look, side_text};
 use super::days::{self, Days, Micros, PeriodNames};
 use super::deals::{Deal, Deals, Stages};
 use super::identity::Identity;
 use super::journeys::{self, Hops, Journey, Reach, Sources};
+use super::leads::LeadStages;
 use super::money::Rates;
 use super::names::NONE;
+use super::plan::Plan;
 use super::programs::{ALSO, Program, Programs};
 use super::spend::{Spend, Spends};
 use super::touches::{DayCounts, Gathered};
@@ -44,6 +47,8 @@ pub(crate) struct Tables {
     pub(crate) hops: RecordBatch,
     /// The touches of null paths.
     pub(crate) nulls: RecordBatch,
+    /// All touches that count.
+    pub(crate) activity: RecordBatch,
     pub(crate) notes: Notes,
     pub(crate) summary: BuildSummary,
 }
@@ -55,6 +60,9 @@ pub(crate) const FRAMES: &[&str] = &[
     "paths",
     "touch_days",
     "leads",
+    "lead_stages",
+    "capacity",
+    "budgets",
     "spend",
     "spend_left_out",
     "programs",
@@ -78,6 +86,8 @@ pub(crate) struct Making<'a> {
     pub(crate) kinds: &'a [Arc<str>],
     pub(crate) rates: &'a Rates,
     pub(crate) n_future_rates: u64,
+    pub(crate) plan: Plan,
+    pub(crate) lead_stages: LeadStages,
 }
 
 type Text = Option<Arc<str>>;
@@ -128,6 +138,9 @@ impl Making<'_> {
         frames.insert("paths", paths);
         frames.insert("touch_days", touch_days(&self.gathered.by_day, self.programs, channels)?);
         frames.insert("leads", self.leads(channels)?);
+        frames.insert("lead_stages", self.lead_stages.frame.clone());
+        frames.insert("capacity", self.plan.capacity.clone());
+        frames.insert("budgets", self.plan.budgets.clone());
         frames.insert("spend", spend(&self.spends.rows, &[], channels)?);
         let (left, why): (Vec<Spend>, Vec<&str>) = self.spends.left_out.iter().cloned().unzip();
         frames.insert("spend_left_out", spend(&left, &why, channels)?);
@@ -145,7 +158,15 @@ impl Making<'_> {
             null_paths: n_null,
             hops: hops.at.len() as u64,
         };
-        Ok(Tables { frames, hops: self.hops(&hops)?, nulls, notes, summary })
+        let places = self.identity.account_places();
+        let place = |code: u32| places.get(code as usize).and_then(|at| u32::try_from(*at).ok());
+        let n_people = u32::try_from(self.identity.people.len()).unwrap_or(NONE);
+        let activity = activity::of(
+            self.gathered,
+            |code| place(code).unwrap_or(NONE),
+            |code| if code < n_people { code } else { NONE },
+        )?;
+        Ok(Tables { frames, hops: self.hops(&hops)?, nulls, activity, notes, summary })
     }
 
     fn journeys(&self, channels: &mut Channels) -> (Vec<Row<'_>>, Hops) {
@@ -247,7 +268,11 @@ impl Making<'_> {
             ("lead_source", texts(rows, |row| row.deal.lead_source.clone())),
             (
                 "counted",
-                Column::Boolean(rows.iter().map(|row| Some(self.counts(row.deal))).collect()),
+                Column::Boolean(
+                    rows.iter()
+                        .map(|row| Some(self.definitions.counts(row.deal.kind.as_deref())))
+                        .collect(),
+                ),
             ),
             (
                 "stage",
@@ -370,13 +395,6 @@ impl Making<'_> {
             ("_program_id", texts(rows, |row| row.deal.program_id.clone())),
             ("_program", texts(rows, own_program)),
         ])
-    }
-
-    fn counts(&self, deal: &Deal) -> bool {
-        deal.kind.as_ref().is_none_or(|kind| {
-            let kind = kind.trim().to_lowercase();
-            !self.definitions.excluded_kinds.iter().any(|out| out.trim().to_lowercase() == kind)
-        })
     }
 
     fn hops(&self, hops: &Hops) -> Result<RecordBatch, LakeError> {
@@ -563,6 +581,11 @@ impl Making<'_> {
             ("id", texts(&accounts, |a| Some(Arc::clone(&a.id)))),
             ("name", texts(&accounts, |a| a.name.clone())),
             ("_segment", texts(&accounts, |a| Some(Arc::clone(&a.segment)))),
+            ("_targeted", Column::Boolean(accounts.iter().map(|a| Some(a.targeted)).collect())),
+            (
+                "_created_on",
+                dates(&accounts, |a| a.created.map(|at| days::date(self.days.day(at)))),
+            ),
         ])?;
         frames.insert("accounts", frame);
         let Identity { accounts, account_codes, people, person_codes, .. } = self.identity;

@@ -155,6 +155,15 @@ pub(crate) struct FirstTouch {
     pub(crate) program: u32,
 }
 
+/// A touch that counts, of a person without an account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lone {
+    pub(crate) person: u32,
+    pub(crate) at: Micros,
+    pub(crate) channel: Channel,
+    pub(crate) program: u32,
+}
+
 /// What a touch says, by the values that decide channel and program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Class {
@@ -222,6 +231,8 @@ pub(crate) struct Gathered {
     /// By code of the person.
     pub(crate) first: Vec<Option<FirstTouch>>,
     pub(crate) classes: Classes,
+    /// Touches of people without an account.
+    pub(crate) lone: Vec<Lone>,
     /// Identifiers of persons that no record knows, of touches that name an account.
     pub(crate) strangers: Names,
 }
@@ -368,6 +379,10 @@ impl Gathered {
             account = against.identity.account(id);
         }
         if account == NONE {
+            if let Some(person) = person {
+                let Class { channel, program, .. } = class;
+                self.lone.push(Lone { person, at, channel, program });
+            }
             if person_id.is_some() && person.is_none() {
                 self.counts.unknown_person += 1;
             } else {
@@ -402,6 +417,7 @@ impl Gathered {
         for first in self.first.iter_mut().flatten() {
             renumber(&mut first.program);
         }
+        self.lone.iter_mut().for_each(|touch| renumber(&mut touch.program));
         self.by_day = std::mem::take(&mut self.days).into_iter().collect();
         for ((program, _, _), _) in &mut self.by_day {
             renumber(program);

@@ -1,5 +1,5 @@
-//! `paths`, `touch_days`, `leads`, `spend`, `spend_left_out` and `programs`: tables of the build,
-//! with their money in the currency asked for.
+//! `paths`, `touch_days`, `leads`, `lead_stages`, `capacity`, `budgets`, `spend`, `spend_left_out`
+//! and `programs`: tables of the build, with their money in the currency asked for.
 
 use domain::{Column, Currency, Frame};
 
@@ -38,6 +38,30 @@ pub(super) const LEADS: &[&str] = &[
     "converted",
     "opportunity_id",
 ];
+
+pub(super) const LEAD_STAGES: &[&str] = &[
+    "id",
+    "stage",
+    "stage_index",
+    "entered_on",
+    "left_on",
+    "how",
+    "account_id",
+    "segment",
+    "channel",
+    "program",
+    "created_on",
+    "month",
+    "quarter",
+    "status",
+    "disqualified",
+];
+
+pub(super) const CAPACITY: &[&str] =
+    &["month", "day", "role", "headcount", "units_per_head", "stage"];
+
+pub(super) const BUDGETS: &[&str] =
+    &["month", "day", "owner", "channel", "program_id", "program", "amount"];
 
 pub(super) const SPEND: &[&str] = &[
     "day",
@@ -94,6 +118,32 @@ pub(super) fn paths(built: &Built, currency: Currency) -> Result<Frame, LakeErro
     let of = |deal: &Option<i64>| amounts.get(usize::try_from((*deal)?).ok()?).copied().flatten();
     let amount = base.integers("_deal").iter().map(of).collect();
     assembled(&base, PATHS, vec![("amount", Column::Money(amount))])
+}
+
+/// Stages of leads carry what their lead says.
+pub(super) fn lead_stages(built: &Built) -> Result<Frame, LakeError> {
+    let base = built.table("lead_stages")?;
+    let leads = built.table("leads")?;
+    let places = base.integers("_lead").iter();
+    let rows: Vec<usize> = places.filter_map(|row| usize::try_from((*row)?).ok()).collect();
+    let taken = leads.select(LEAD_STAGES).take(&rows);
+    let words = &built.definitions().leads;
+    let lost = taken
+        .texts("status")
+        .iter()
+        .map(|status| Some(status.as_deref().is_some_and(|status| words.is_disqualified(status))));
+    let mut made = vec![("disqualified", Column::Boolean(lost.collect()))];
+    let names = taken.names().iter().map(|name| &**name);
+    made.extend(names.zip(taken.columns().iter().cloned()));
+    assembled(&base, LEAD_STAGES, made)
+}
+
+/// Budgets are converted by the rate of the first day of their month.
+pub(super) fn budgets(built: &Built, currency: Currency) -> Result<Frame, LakeError> {
+    let base = built.table("budgets")?;
+    let (native, days) = (base.moneys("_amount"), base.days("day"));
+    let amount = converted(&built.rates()?, native, days, currency);
+    assembled(&base, BUDGETS, vec![("amount", Column::Money(amount))])
 }
 
 /// Spend is converted by the rate of its day.
