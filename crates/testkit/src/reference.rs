@@ -15,7 +15,9 @@ mod people;
 mod spend;
 #[cfg(test)]
 mod tests;
+mod time;
 mod touches;
+mod units;
 
 use std::path::Path;
 
@@ -47,6 +49,8 @@ pub struct Company {
     opportunities: Vec<Opportunity>,
     spend: Vec<Spend>,
     spend_left_out: Vec<Spend>,
+    moves: Vec<time::Move>,
+    lifecycle: Vec<time::Step>,
 }
 
 impl Company {
@@ -70,6 +74,8 @@ impl Company {
             opportunities: Vec::new(),
             spend: Vec::new(),
             spend_left_out: Vec::new(),
+            moves: Vec::new(),
+            lifecycle: Vec::new(),
         };
         let rates = money::Rates::read(folder, definitions, as_of);
         company.accounts = identity::accounts(folder, company.end);
@@ -79,6 +85,8 @@ impl Company {
         company.touches = touches::touches(folder, &company);
         company.leads = company.people.iter().map(|person| company.lead(person)).collect();
         company.opportunities = deals::opportunities(folder, &company, &rates);
+        company.moves = time::moves(folder, &company);
+        company.lifecycle = time::lifecycle(folder, &company);
         (company.spend, company.spend_left_out) = spend::spend(&ads, &company, &rates);
         company
     }

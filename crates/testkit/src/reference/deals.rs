@@ -66,6 +66,8 @@ pub struct Opportunity {
     pub first_touch_on: Option<Date>,
     /// Days from the first touch to the close of a won deal.
     pub days_from_first_touch: Option<i64>,
+    /// The people on it.
+    pub people: Vec<String>,
     /// Places of the touches before the creation among the company's touches, in order.
     pub journey: Vec<usize>,
     /// The journey on to the close, or to the as-of day for an open deal.
@@ -215,6 +217,7 @@ fn opportunity(
     };
     let first_touch_on = first.map(|touch| touch.day);
     let kind = row.text("Type").to_owned();
+    let people = on_deal.iter().map(|person| person.id.clone()).collect();
     let segment = account.as_ref().map_or("unknown", |id| segment(company, id)).to_owned();
     let lead_creation = lead_creation(company, on_deal, account.as_ref(), (since, created_at))
         .and_then(|at| journey.iter().copied().rfind(|&place| company.touches[place].at <= at));
@@ -249,6 +252,7 @@ fn opportunity(
             .zip(closed_on)
             .filter(|_| state == State::Won)
             .map(|(first, closed)| days_between(first, closed)),
+        people,
         journey_to_close: window(since, end),
         journey,
         lead_creation,

@@ -19,6 +19,7 @@ pub(super) struct Account {
     pub(super) country: String,
     pub(super) employees: Option<i64>,
     pub(super) targeted: bool,
+    pub(super) created_at: Option<Timestamp>,
 }
 
 /// Reads the accounts that existed by an instant.
@@ -42,6 +43,7 @@ pub(super) fn accounts(folder: &Path, end: Timestamp) -> Vec<Account> {
                 country: row.text("BillingCountry").to_owned(),
                 employees: row.text("NumberOfEmployees").parse().ok(),
                 targeted: row.truth("Target_Account__c") == Some(true),
+                created_at: row.instant("CreatedDate", &TimeZone::UTC),
             })
         })
         .collect();

@@ -29,6 +29,8 @@ pub struct Person {
     pub utm: [String; 3],
     /// True where a lead was converted.
     pub converted: bool,
+    /// When the first of its leads was converted.
+    pub converted_at: Option<Timestamp>,
     /// The deals that leads were converted to.
     pub converted_deals: BTreeSet<String>,
 }
@@ -118,9 +120,15 @@ fn person(
         lead_source: first("LeadSource"),
         utm: ["UTM_Source__c", "UTM_Medium__c", "UTM_Campaign__c"].map(first),
         converted: rows.iter().any(|row| row.truth("IsConverted") == Some(true)),
+        converted_at: rows.iter().filter_map(|row| converted(row, company)).min(),
         converted_deals: rows.iter().filter_map(|row| row.id("ConvertedOpportunityId")).collect(),
         records: rows.iter().filter_map(|row| row.id("Id")).collect(),
     }
+}
+
+fn converted(row: &Row, company: &Company) -> Option<Timestamp> {
+    let zone = TimeZone::get(&company.definitions.source_time_zone).unwrap_or(TimeZone::UTC);
+    row.instant("ConvertedDate", &zone).filter(|at| *at <= company.end)
 }
 
 fn mail_domain(address: &str) -> Option<String> {

@@ -3,6 +3,10 @@
 //! For analysts, and for whoever wants to check us: no lake, no definitions, one file in, one table
 //! out.
 
+mod counts;
+mod table;
+mod waiting;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,11 +27,14 @@ use crate::output::Output;
 /// Run one method on a plain file
 ///
 /// Files of paths have the columns `path` (channels joined by ` > `), `total_conversions`, and,
-/// where there are any, `total_conversion_value` and `total_null`.
+/// where there are any, `total_conversion_value` and `total_null`. Of other files the columns are
+/// named by options.
 ///
 /// Examples:
 ///   throughline method markov paths.csv --order 2 --json
 ///   throughline method credit journeys.csv --model w_shaped
+///   throughline method survival leads.csv --time days --event won --group source
+///   throughline method funnel log.csv --stages mql,sal,sql,won --left lost --as-of 2026-09-30
 #[expect(clippy::doc_markdown, reason = "help for a terminal, where backticks would show")]
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
@@ -89,6 +96,14 @@ enum Name {
         #[arg(long, default_value_t = 7.0)]
         half_life_days: f64,
     },
+    /// How long it takes: Kaplan-Meier curves, incidence of causes, log-rank test
+    Survival(waiting::Waits),
+    /// Whether it ever comes: the share that never has the event, by the mixture cure model
+    Cure(waiting::Waits),
+    /// Rates of groups, drawn towards each other, with intervals
+    Rates(counts::Rates),
+    /// A log of stages: counts, conversion and days as of a day
+    Funnel(counts::Funnel),
 }
 
 #[derive(Args, Debug)]
@@ -130,6 +145,10 @@ pub(crate) fn run(method: &Method, _common: &Common, output: &Output) -> Outcome
         Name::Credit { file, model, half_life_days } => {
             journey_file::credit(file, &bytes(file)?, model, *half_life_days)?
         }
+        Name::Survival(waits) => waiting::survival(waits)?,
+        Name::Cure(waits) => waiting::cure(waits)?,
+        Name::Rates(rates) => counts::rates(rates)?,
+        Name::Funnel(log) => counts::funnel(log)?,
     };
     if output.json() {
         output.data(result.data, &doubts);

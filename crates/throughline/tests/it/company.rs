@@ -3,10 +3,10 @@
 //! `THROUGHLINE_SEEDS=40` tries forty companies instead of three. Money and counts must be equal;
 //! the two models whose weights are no fractions may differ by the cents of rounding.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::definition::{Side, SourcedBy, parse};
-use domain::{Decimal, Definitions, Money};
+use domain::{Cell, Currency, Decimal, Definitions, Money, Rows};
 use jiff::civil::{Date, date};
 use sample::{Dirt, Plan};
 use serde_json::Value;
@@ -31,6 +31,7 @@ fn every_figure_of_sample_companies_is_that_of_the_reference_model() {
             for period in PERIODS {
                 compare(&mut check, &company, &definitions, &reference, period, LAST);
             }
+            rows_about_time(&mut check, &company, &reference, LAST);
             check.finish();
         }
     }
@@ -52,6 +53,7 @@ fn a_past_day_is_answered_as_the_extract_of_that_day_is() {
         for period in ["2025", "2026Q2", "2023-10-01..2026-09-30"] {
             compare(&mut check, &company, &definitions, &reference, period, day);
         }
+        rows_about_time(&mut check, &company, &reference, day);
         check.finish();
     }
 }
@@ -202,6 +204,73 @@ fn compare(
     for difference in check.differences.iter_mut().skip(before) {
         *difference = format!("{period}: {difference}");
     }
+}
+
+/// Compares the relations about time, row by row.
+fn rows_about_time(
+    check: &mut Check,
+    company: &Company,
+    reference: &reference::Company,
+    day: Date,
+) {
+    let project = project::Project::find(Some(&company.path())).unwrap();
+    let view = project::View::open(&project, Some(day), &mut |_, _, _| {}).unwrap();
+    let lines = |relation: &str, columns: &[&str]| -> BTreeSet<String> {
+        let rows = Rows::of(relation).columns(columns);
+        let frame = view.built().fetch(&rows, Currency::USD).unwrap();
+        let word = |name: &str, row| match frame.cell(name, row) {
+            Cell::Null => "-".to_owned(),
+            cell => cell.to_string(),
+        };
+        let line = |row: usize| {
+            let words: Vec<String> = columns.iter().map(|name| word(name, row)).collect();
+            words.join(" ")
+        };
+        (0..frame.n_rows()).map(line).collect()
+    };
+    let mut same = |relation: &str, found: BTreeSet<String>, expected: BTreeSet<String>| {
+        check.same(relation, i64::try_from(found.len()).ok(), expected.len() as i64);
+        for line in expected.union(&found) {
+            let in_both = i64::from(found.contains(line) && expected.contains(line));
+            let whose = if found.contains(line) { "program" } else { "reference" };
+            check.same(&format!("{relation} of the {whose}: {line}"), Some(in_both), 1);
+        }
+    };
+    let visits = ["opportunity_id", "position", "stage", "entered_on", "left_on", "move"];
+    let from_one = |line: String| {
+        let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        words[1] = (words[1].parse::<usize>().unwrap() - 1).to_string();
+        words.join(" ")
+    };
+    let found = lines("stage_visits", &visits).into_iter().map(from_one).collect();
+    same("stage_visits", found, reference.stage_visits());
+    let stages = ["id", "stage", "entered_on", "left_on", "how"];
+    same("lead_stages", lines("lead_stages", &stages), reference.lead_stages());
+    let units = [
+        "account_id",
+        "opportunity_id",
+        "n_people",
+        "target_on",
+        "active_on",
+        "engaged_on",
+        "prioritized_on",
+        "qualified_on",
+        "pipeline_on",
+        "closed_on",
+        "outcome",
+    ];
+    same("demand_units", lines("demand_units", &units), reference.demand_units());
+    let changes =
+        view.built().fetch(&Rows::of("deal_changes").columns(&["field"]), Currency::USD).unwrap();
+    let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+    for field in changes.texts("field").iter().flatten() {
+        *counts.entry(field.to_string()).or_default() += 1;
+    }
+    for (field, expected) in reference.deal_changes() {
+        let name = format!("changes of {field}");
+        check.same(&name, Some(counts.remove(&field).unwrap_or(0)), expected);
+    }
+    assert!(counts.is_empty(), "{counts:?}");
 }
 
 fn scorecard(

@@ -127,3 +127,145 @@ fn path_data_gives_the_published_exact_removal_effects() {
         }
     }
 }
+
+/// Runs a method on a file of the shared goldens, or on one made here.
+fn on_file(name: &str, text: &str, args: &[&str]) -> Run {
+    let company = Company::empty();
+    std::fs::write(company.outside().join(name), text).unwrap();
+    let mut all = vec!["method"];
+    all.extend(args);
+    run_with(&all, &[], company.outside())
+}
+
+#[test]
+fn survival_is_that_of_the_packages() {
+    let Some(golden) = shared("golden/survival") else { return };
+    let text = std::fs::read_to_string(golden.join("waltons.csv")).unwrap();
+    let args = ["survival", "w.csv", "--time", "T", "--event", "E", "--group", "group", "--json"];
+    let data = on_file("w.csv", &text, &args).content().data();
+    let expected: Value =
+        serde_json::from_slice(&std::fs::read(golden.join("expected_lifelines.json")).unwrap())
+            .unwrap();
+    let expected = &expected["cases"]["waltons"];
+    near(&data["log_rank"]["chi_square"], expected["logrank"]["chisq"].as_f64().unwrap());
+    let groups = data["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 2);
+    for group in groups {
+        let expected = &expected["km"][group["group"].as_str().unwrap()];
+        assert_eq!(group["n"], expected["n"]);
+        assert_eq!(group["median"]["point"], expected["median"]);
+        let steps = group["steps"].as_array().unwrap();
+        let times = expected["t"].as_array().unwrap().iter().map(|t| t.as_f64().unwrap());
+        for (at, time) in times.enumerate() {
+            // The step at or before a time; before the first all still wait.
+            let step = steps.iter().rfind(|step| step["time"].as_f64().unwrap() <= time);
+            let one = serde_json::json!({"survival": 1.0, "low": 1.0, "high": 1.0});
+            let step = step.unwrap_or(&one);
+            near(&step["survival"], expected["S"][at].as_f64().unwrap());
+            near(&step["low"], expected["lo95_loglog"][at].as_f64().unwrap());
+            near(&step["high"], expected["hi95_loglog"][at].as_f64().unwrap());
+        }
+    }
+}
+
+#[test]
+fn cure_gives_the_published_shares_and_says_where_it_is_too_early() {
+    let Some(golden) = shared("golden/survival") else { return };
+    let text = std::fs::read_to_string(golden.join("rossi.csv")).unwrap();
+    let args = ["cure", "r.csv", "--time", "week", "--event", "arrest", "--json"];
+    let data = on_file("r.csv", &text, &args).content().data();
+    let expected: Value =
+        serde_json::from_slice(&std::fs::read(golden.join("expected_cure.json")).unwrap()).unwrap();
+    let group = &data["groups"][0];
+    assert_eq!([&group["n"], &group["events"]], [432, 114]);
+    assert!(group["told"].is_null(), "families disagree: {group}");
+    let families = group["families"].as_array().unwrap();
+    assert_eq!(families.len(), 3);
+    for one in families {
+        let name = one["family"].as_str().unwrap().replace('-', "");
+        let expected = &expected["cases"]["rossi"]["own_mle"][name.as_str()];
+        let off = |found: &Value, expected: &Value| {
+            (found.as_f64().unwrap() - expected.as_f64().unwrap()).abs()
+        };
+        assert!(off(&one["never"]["point"], &expected["cure_fraction"]) < 2e-3, "{one}");
+        assert!(off(&one["log_likelihood"], &expected["loglik"]) < 1e-3, "{one}");
+        assert!(off(&one["never"]["high"], &expected["profile95_cure"][1]) < 5e-3, "{one}");
+    }
+}
+
+#[test]
+fn rates_are_drawn_towards_each_other_and_raw_ones_have_their_limits() {
+    let Some(golden) = shared("golden/shrinkage") else { return };
+    let text = std::fs::read_to_string(golden.join("segments_dev.csv")).unwrap();
+    let args = ["rates", "s.csv", "--group", "segment", "--successes", "wins"];
+    let args = [&args[..], &["--trials", "opportunities", "--json"]].concat();
+    let data = on_file("s.csv", &text, &args).content().data();
+    let expected: Value =
+        serde_json::from_slice(&std::fs::read(golden.join("segments_dev_expected.json")).unwrap())
+            .unwrap();
+    let most_likely = &expected["betabinomial_mle"];
+    let groups = data["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 24);
+    for (at, group) in groups.iter().enumerate() {
+        let raw = &group["raw"];
+        let low = expected["wilson_lo"][at].as_f64().unwrap();
+        assert!((raw["low"].as_f64().unwrap() - low).abs() < 1e-8, "{group}");
+        near(&raw["high"], expected["wilson_hi"][at].as_f64().unwrap());
+        let (raw, shrunk) = (&raw["point"], &group["shrunk"]["point"]);
+        let (raw, shrunk) = (raw.as_f64().unwrap(), shrunk.as_f64().unwrap());
+        let mean = data["mean"]["point"].as_f64().unwrap();
+        // A rate at the mean itself may move by the spread of where that mean lies.
+        assert!((shrunk - mean).abs() <= (raw - mean).abs() + 2e-3, "{group}");
+        // The whole posterior is near what the most likely pair gives, and not the same.
+        let plug_in = most_likely["posterior_mean"][at].as_f64().unwrap();
+        assert!((shrunk - plug_in).abs() < 0.02, "{group} {plug_in}");
+    }
+}
+
+#[test]
+fn a_funnel_counts_cases_on_their_way_as_waiting() {
+    let log = "deal,step,on\n\
+               a,mql,2026-01-01\na,sal,2026-01-11\na,won,2026-02-10\n\
+               b,mql,2026-01-05\nb,won,2026-01-25\n\
+               c,mql,2026-01-10\nc,lost,2026-01-20\n\
+               d,mql,2026-03-01\n\
+               e,mql,2026-02-01\ne,sal,2026-02-05\ne,mql,2026-02-20\n\
+               f,mql,2026-05-01\n";
+    let args = ["funnel", "log.csv", "--case", "deal", "--stage", "step", "--time", "on"];
+    let more = ["--stages", "mql,sal,won", "--left", "lost", "--as-of", "2026-03-31", "--json"];
+    let data = on_file("log.csv", log, &[&args[..], &more].concat()).content().data();
+    assert_eq!([&data["cases"], &data["left_out"], &data["skips"]], [5, 1, 1]);
+    assert_eq!(data["backward"], 1);
+    let stages = data["stages"].as_array().unwrap();
+    let entered: Vec<i64> = stages.iter().map(|stage| stage["entered"].as_i64().unwrap()).collect();
+    assert_eq!(entered, [5, 3, 2]);
+    assert_eq!(stages[1]["skipped"], 1);
+    let first = &stages[0]["onward"];
+    assert_eq!([&first["went_on"], &first["left"], &first["waiting"]], [3, 1, 1]);
+    let strict = [&args[..], &more, &["--rule", "strict"]].concat();
+    let data = on_file("log.csv", log, &strict).content().data();
+    assert_eq!(data["stages"][2]["entered"], 1, "{data}");
+    // The same bytes for the same seed, whatever the order of the rows.
+    let mut lines: Vec<&str> = log.lines().collect();
+    lines[1..].reverse();
+    let turned = on_file("log.csv", &(lines.join("\n") + "\n"), &[&args[..], &more].concat());
+    let again = on_file("log.csv", log, &[&args[..], &more].concat());
+    assert_eq!(turned.content().stdout, again.content().stdout);
+}
+
+#[test]
+fn what_a_column_does_not_hold_is_told_with_line_and_hint() {
+    let text = "time,event\n5,1\nlong,0\n7,perhaps\n";
+    let run = on_file("t.csv", text, &["survival", "t.csv"]);
+    run.fails(3, "t.csv:3");
+    run.fails(3, "`perhaps` in column `event` cannot be read");
+    on_file("t.csv", text, &["survival", "t.csv", "--time", "tme"])
+        .fails(3, "Did you mean `time`?");
+    on_file("t.csv", "time,event\n5,0\n", &["cure", "t.csv"]).fails(3, "no event among the rows");
+    on_file("t.csv", "time,event\n", &["cure", "t.csv"]).fails(3, "holds no rows");
+    on_file("t.csv", "time,event,since\n5,1,6\n", &["cure", "t.csv", "--entry", "since"])
+        .fails(3, "entry is not before the time");
+    let text = "group,successes,trials\na,3,2\n";
+    on_file("r.csv", text, &["rates", "r.csv"]).fails(3, "more successes than trials");
+    on_file("r.csv", text, &["rates", "r.csv", "--level", "95"]).fails(2, "between 0 and 1");
+}
