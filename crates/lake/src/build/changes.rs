@@ -6,7 +6,7 @@
 //! before, else the old value of the first change. A deal without any record of its past has only
 //! its creation, with what it is now, and that is marked.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use domain::definition::State;
@@ -118,9 +118,9 @@ pub(crate) fn histories(
     source: &dyn Facts,
     end: Micros,
     n_future: &mut u64,
-) -> Result<HashMap<Box<str>, History>, LakeError> {
+) -> Result<BTreeMap<Box<str>, History>, LakeError> {
     let columns = ["opportunity_id", "field", "old", "new", "at", "sequence", "actor"];
-    let mut found: HashMap<Box<str>, History> = HashMap::new();
+    let mut found: BTreeMap<Box<str>, History> = BTreeMap::new();
     // Stages, owners and categories repeat.
     let mut shared: HashSet<Arc<str>> = HashSet::new();
     source.scan("opportunity_event", &columns, &mut |batch| {
@@ -309,8 +309,8 @@ pub(crate) fn of(
         change.set(1, new);
         changes.push(change);
     }
-    let stage_moves = changes.iter().filter(|change| change.field == Field::Stage);
-    let last_move = stage_moves.last().map(|change| (change.stages[1].clone(), change.at));
+    let last_move = changes.iter().rfind(|change| change.field == Field::Stage);
+    let last_move = last_move.map(|change| (change.stages[1].clone(), change.at));
     let text = deal.stage_text.clone();
     let now = text.map(|text| match reader.value(Field::Stage, Some(&text)) {
         Value::Stage(id, stage) => (id, stage),

@@ -358,12 +358,12 @@ impl Changes<'_> {
         let whole = |place: usize| u32::try_from(place).unwrap_or(NONE);
         let accounts = self.named.identity.accounts.iter().zip(&self.named.account_rows);
         let places: Vec<u32> = accounts
-            .map(|(account, row)| match row {
-                Some(row) => shifted(&befores, whole(*row)),
-                None => {
+            .map(|(account, row)| {
+                let known = row.map(|row| shifted(&befores, whole(row)));
+                known.unwrap_or_else(|| {
                     let among = new.partition_point(|id| **id < account.id);
                     whole(lower_bound(ids, &account.id) + among)
-                }
+                })
             })
             .collect();
         let people = &self.named.person_rows;

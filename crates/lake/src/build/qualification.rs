@@ -38,7 +38,7 @@ pub(super) fn score(answers: &str) -> Option<usize> {
             .iter()
             .filter(|(name, _)| {
                 let folded: String =
-                    name.chars().filter(|c| c.is_ascii_alphabetic()).collect::<String>();
+                    name.chars().filter(char::is_ascii_alphabetic).collect::<String>();
                 let folded = folded.to_lowercase();
                 letter.iter().any(|part| folded.contains(part))
             })

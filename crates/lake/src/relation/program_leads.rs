@@ -4,7 +4,7 @@
 //! with the first deal of its account that counts as pipeline and is created after that touch,
 //! within the lookback.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::{Column, Currency, Frame};
@@ -31,9 +31,12 @@ pub(super) const COLUMNS: &[&str] = &[
 /// A lead of a program: program, person, account where no person is known, and its first touch.
 type Lead = (u32, u32, u32, i64, u16);
 
+/// Creation and place of deals, in order, by the identifier of their account.
+pub(super) type Counted = BTreeMap<Arc<str>, Vec<(i64, usize)>>;
+
 /// Deals that count, by the identifier of their account: creation and place, in order.
-pub(super) fn counted(deals: &Frame) -> HashMap<Arc<str>, Vec<(i64, usize)>> {
-    let mut found: HashMap<Arc<str>, Vec<(i64, usize)>> = HashMap::new();
+pub(super) fn counted(deals: &Frame) -> Counted {
+    let mut found = Counted::new();
     let columns = deals.texts("account_id").iter().zip(deals.instants("created_at"));
     for (row, (account, created)) in columns.enumerate() {
         if let (Some(account), Some(created), Some(Some(true))) =

@@ -280,10 +280,13 @@ impl Ground<'_> {
     }
 }
 
+/// Days of stages by account: false for marketing, true for sales qualified.
+type Qualified = HashMap<Arc<str>, Vec<(i32, bool)>>;
+
 /// For each account, when a person of it became marketing (false) or sales (true) qualified.
-fn qualified(built: &Built) -> Result<HashMap<Arc<str>, Vec<(i32, bool)>>, LakeError> {
+fn qualified(built: &Built) -> Result<Qualified, LakeError> {
     let stages = built.whole("lead_stages", built.definitions().currency, "")?;
-    let mut found: HashMap<Arc<str>, Vec<(i32, bool)>> = HashMap::new();
+    let mut found = Qualified::new();
     let columns = stages.texts("stage").iter().zip(stages.texts("account_id"));
     for ((stage, account), day) in columns.zip(stages.days("entered_on")) {
         let sales = match stage.as_deref() {

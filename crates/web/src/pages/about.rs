@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use access::Caller;
 use domain::Definitions;
 use domain::answer::Caveat;
+use domain::definition::LeadStage;
 use lake::store::LoadEntry;
 use show::html::{self, BuildRow, Choice, LoadRow, QuarantineReason, Word, WordGroup};
 
@@ -370,10 +371,37 @@ fn company(definitions: &Definitions) -> Vec<WordGroup> {
         let meaning = "A part of the market; an account belongs to the first segment that fits.";
         word(format!("segment-{}", segment.id), &segment.name, meaning.to_owned(), here)
     });
+    let leads = LeadStage::ALL.iter().zip(&definitions.leads.stages).map(|(stage, words)| {
+        word(
+            format!("lead-{}", stage.id()),
+            &name_of(stage.id()),
+            "A stage of a lead, by the words of its source.".to_owned(),
+            words.iter().map(|text| format!("Written: {text}")).collect(),
+        )
+    });
+    let units = definitions.demand_units;
+    let unit = word(
+        "demand_unit".to_owned(),
+        "Demand unit",
+        "The people of one account in one purchase.".to_owned(),
+        vec![
+            format!("Touches count from {} days before its deal", units.window_days),
+            format!("Lapses after {} days without a touch or a deal", units.lapse_days),
+            format!(
+                "Engaged with {} touches or {} people within {} days",
+                units.engaged_touches, units.engaged_people, units.engaged_days
+            ),
+        ],
+    );
+    let roles = definitions.roles.iter().map(|(role, stage)| {
+        let meaning = "A role of the capacity facts, and the stage that it works.".to_owned();
+        word(format!("role-{role}"), &name_of(role), meaning, vec![format!("Works {stage}")])
+    });
     let group = |name: &str, words: Vec<Word>| WordGroup { name: name.to_owned(), words };
     vec![
         group("Rules in force", rules),
         group("Stages", stages.collect()),
+        group("Leads and demand units", leads.chain([unit]).chain(roles).collect()),
         group("Channels", channels.collect()),
         group("Segments", segments.collect()),
     ]
