@@ -33,6 +33,7 @@ pub const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("testkit", &["domain"]),
+    ("fuzz", &["domain", "intake"]),
     ("xtask", &[]),
 ];
 
@@ -151,7 +152,8 @@ pub fn odd_files() -> Vec<String> {
             found.push(format!("{file}: {} kB; keep large data out", bytes.len() / 1000));
         }
         let is_text = std::str::from_utf8(&bytes).is_ok() && !bytes.contains(&0);
-        let kept_as_is = file.starts_with("goldens/") || file.contains("/fixtures/");
+        let kept_as_is = ["goldens/", "fuzz/corpus/"].iter().any(|place| file.starts_with(place))
+            || file.contains("/fixtures/");
         if is_text && !kept_as_is && !bytes.is_empty() && !bytes.ends_with(b"\n") {
             found.push(format!("{file}: ends without a newline"));
         }

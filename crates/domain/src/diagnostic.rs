@@ -97,7 +97,7 @@ impl Diagnostic {
             level: Level::Error,
             code,
             place: None,
-            message: message.into(),
+            message: one_line(message.into()),
             excerpt: None,
             hint: None,
         }
@@ -130,9 +130,23 @@ impl Diagnostic {
     /// Says what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(one_line(hint.into()));
         self
     }
+}
+
+/// Makes a text one line that no terminal takes for a command: breaks and tabs become blanks, other
+/// control characters a mark. Messages quote what strangers wrote.
+pub fn one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let shown = |c: char| match c {
+        '\n' | '\r' | '\t' => ' ',
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// Finds the known name nearest to a text, where one is near enough to be what was meant.

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::diagnostic::Place;
+use crate::diagnostic::{Place, one_line};
 use crate::frame::Cell;
 
 /// What a column holds.
@@ -178,7 +178,7 @@ impl Refusal {
 
     /// Refuses the row at a place.
     pub fn new(place: Place, rule: &'static str, message: impl Into<String>) -> Self {
-        let message = message.into();
+        let message = one_line(message.into());
         Self { place, column: None, rule, message, hint: None, excerpt: None, kept: None }
     }
 
@@ -192,7 +192,7 @@ impl Refusal {
     /// Says what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(one_line(hint.into()));
         self
     }
 

@@ -6,12 +6,12 @@
 
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use rust_decimal::prelude::ToPrimitive;
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
 /// An ISO 4217 currency code, for example `USD`.
@@ -113,13 +113,8 @@ impl Money {
 
     /// Rounds a decimal amount in major units to the minor unit, half to even.
     pub fn from_decimal(amount: Decimal, currency: Currency) -> Result<Self, MoneyError> {
-        let scale = Decimal::from(10_u64.pow(currency.digits()));
-        let minor = amount
-            .checked_mul(scale)
-            .ok_or(MoneyError::Overflow)?
-            .round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven);
-        let minor = minor.to_i64().ok_or(MoneyError::Overflow)?;
-        Ok(Self { minor, currency })
+        let minor = rounded(1, amount.mantissa(), currency.digits(), amount.scale());
+        Ok(Self { minor: minor.ok_or(MoneyError::Overflow)?, currency })
     }
 
     /// Returns the amount in major units, exact.
@@ -144,8 +139,9 @@ impl Money {
 
     /// Converts with a rate in units of `to` for one unit of this currency, rounding once.
     pub fn convert(self, rate: Decimal, to: Currency) -> Result<Self, MoneyError> {
-        let converted = self.to_decimal().checked_mul(rate).ok_or(MoneyError::Overflow)?;
-        Self::from_decimal(converted, to)
+        let scale = rate.scale().saturating_add(self.currency.digits());
+        let minor = rounded(self.minor, rate.mantissa(), to.digits(), scale);
+        Ok(Self { minor: minor.ok_or(MoneyError::Overflow)?, currency: to })
     }
 
     /// Returns the code of the currency.
@@ -158,6 +154,36 @@ impl Money {
     pub fn amount_text(self) -> String {
         self.to_decimal().to_string()
     }
+}
+
+/// Returns `minor · factor · 10^tens / 10^scale`, rounded once, half to even; nothing where it does
+/// not fit. A product of decimals would be cut to 28 digits first, and so be rounded twice.
+fn rounded(minor: i64, factor: i128, tens: u32, scale: u32) -> Option<i64> {
+    /// Where a factor is split in two, so that each half times the minor units fits.
+    const HALF: u32 = 14;
+    let minor = i128::from(minor);
+    let Some(down) = scale.checked_sub(tens).filter(|down| *down > 0) else {
+        let up = 10_i128.checked_pow(tens.checked_sub(scale)?)?;
+        return i64::try_from(minor.checked_mul(factor)?.checked_mul(up)?).ok();
+    };
+    let by = 10_i128.checked_pow(down)?;
+    let (whole, rest) = if let Some(product) = minor.checked_mul(factor) {
+        (product.checked_div_euclid(by)?, product.checked_rem_euclid(by)?)
+    } else {
+        let half = 10_i128.checked_pow(HALF)?;
+        let small = 10_i128.checked_pow(down.checked_sub(HALF)?)?;
+        let high = minor.checked_mul(factor.checked_div_euclid(half)?)?;
+        let low = minor.checked_mul(factor.checked_rem_euclid(half)?)?;
+        let low = high.checked_rem_euclid(small)?.checked_mul(half)?.checked_add(low)?;
+        let whole = high.checked_div_euclid(small)?.checked_add(low.checked_div_euclid(by)?)?;
+        (whole, low.checked_rem_euclid(by)?)
+    };
+    let up = match rest.cmp(&by.checked_sub(rest)?) {
+        Ordering::Less => 0,
+        Ordering::Equal => whole.checked_rem_euclid(2)?,
+        Ordering::Greater => 1,
+    };
+    i64::try_from(whole.checked_add(up)?).ok()
 }
 
 impl fmt::Display for Money {
@@ -244,6 +270,33 @@ mod tests {
     fn conversion_rounds_once() {
         let eur = money("100.01", "EUR");
         assert_eq!(eur.convert("1.08".parse().unwrap(), Currency::USD), Ok(money("108.01", "USD")));
+    }
+
+    #[test]
+    fn long_numbers_are_rounded_once_too() {
+        // A product of decimals has 28 digits: these would become 1.515 and half a unit before.
+        assert_eq!(money("1.5149999999999999999999999999", "USD").minor, 151);
+        for (minor, rate, expected) in [
+            (
+                9_000_000_000_000_000_005,
+                "0.5000000000000000000000000001",
+                4_500_000_000_000_000_003,
+            ),
+            (
+                -9_000_000_000_000_000_005,
+                "0.5000000000000000000000000001",
+                -4_500_000_000_000_000_003,
+            ),
+            (i64::MAX, "0.9999999999999999999999999999", i64::MAX),
+            (1_000_000_000_000_000_001, "0.5000000000000000000000000000", 500_000_000_000_000_000),
+            (1_000_000_000_000_000_003, "0.5000000000000000000000000000", 500_000_000_000_000_002),
+        ] {
+            let found = Money::from_minor(minor, Currency::USD)
+                .convert(rate.parse().unwrap(), Currency::USD);
+            assert_eq!(found, Ok(Money::from_minor(expected, Currency::USD)), "{minor} at {rate}");
+        }
+        let most = Money::from_minor(i64::MAX, Currency::USD);
+        assert_eq!(most.convert(Decimal::MAX, Currency::USD), Err(MoneyError::Overflow));
     }
 
     proptest! {

@@ -307,7 +307,7 @@ fn write(file: &str, sample: &Sample) -> String {
         }
     }
     let mut out = String::new();
-    let quoted = |text: &str| format!("{:?}", text.replace(['\n', '\r'], " "));
+    let quoted = |text: &str| toml::Value::String(text.replace(['\n', '\r'], " ")).to_string();
     let example = |at: usize| {
         let seen = sample.examples.get(at).map_or(&[][..], Vec::as_slice);
         let name = sample.names.get(at).map_or("", |n| n.as_str()).to_lowercase();

@@ -90,13 +90,12 @@ impl Fault {
 
 /// Shortens a value for a message and hides what looks like an address of a person.
 pub fn shown(text: &str) -> String {
-    let mut out: String =
-        text.chars().take(60).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.contains('@') {
-        out = text.rsplit('@').next().map_or_else(String::new, |end| {
-            format!("…@{}", end.chars().take(40).collect::<String>())
-        });
-    } else if text.chars().count() > 60 {
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    if let Some((_, end)) = text.rsplit_once('@') {
+        return format!("…@{}", end.chars().take(40).map(plain).collect::<String>());
+    }
+    let mut out: String = text.chars().take(60).map(plain).collect();
+    if text.chars().count() > 60 {
         out.push('…');
     }
     out
@@ -346,6 +345,18 @@ mod tests {
         ] {
             assert_eq!(utm(given).as_deref(), expected, "{given}");
         }
+    }
+
+    #[test]
+    fn what_is_shown_has_no_control_characters_and_no_address() {
+        for (given, expected) in [
+            ("a\u{7}b", "a\u{fffd}b"),
+            ("ada@example.com\0", "…@example.com\u{fffd}"),
+            ("1@53\0\u{1b}[2J", "…@53\u{fffd}\u{fffd}[2J"),
+        ] {
+            assert_eq!(shown(given), expected);
+        }
+        assert_eq!(shown(&"x".repeat(61)).chars().count(), 61);
     }
 
     #[test]

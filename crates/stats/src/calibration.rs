@@ -1,9 +1,9 @@
 //! What was said becomes what happens: maps from stated to observed probabilities.
 //!
-//! Isotonic: pool adjacent violators (Ayer and others 1955), as Zadrozny and Elkan (2002) use it for
-//! probabilities; it follows any shape that rises, and needs a thousand cases. Logistic: Platt (1999)
-//! on the log-odds of what was said, with his smoothed targets; two numbers, for fewer cases. Both
-//! must be fitted on cases that the model behind the probabilities has not seen.
+//! Isotonic: pool adjacent violators (Ayer and others 1955), as Zadrozny and Elkan (2002) use it
+//! for probabilities; it follows any shape that rises, and needs a thousand cases. Logistic: Platt
+//! (1999) on the log-odds of what was said, with his smoothed targets; two numbers, for fewer
+//! cases. Both must be fitted on cases that the model behind the probabilities has not seen.
 
 /// Cases from which the isotonic map is used.
 pub const ISOTONIC_FLOOR: usize = 1_000;

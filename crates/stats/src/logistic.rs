@@ -1,9 +1,9 @@
 //! A probability from several features: logistic regression with a ridge.
 //!
-//! Le Cessie and van Houwelingen (1992): the log-likelihood less half of `ridge` times the squares of
-//! the weights, in units of the spread of each feature; the intercept is free, so the mean of the
-//! fitted probabilities is the share of events. Newton's method with halved steps; the penalty makes
-//! the maximum unique, also where features say the same or split the events without an error.
+//! Le Cessie and van Houwelingen (1992): the log-likelihood less half of `ridge` times the squares
+//! of the weights, in units of the spread of each feature; the intercept is free, so the mean of
+//! the fitted probabilities is the share of events. Newton's method with halved steps; the penalty
+//! makes the maximum unique, also where features say the same or split the events without an error.
 
 #![expect(clippy::indexing_slicing, reason = "rows and columns are counted from the same lengths")]
 

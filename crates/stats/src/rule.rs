@@ -1,10 +1,10 @@
 //! How much more often something happens to cases that a rule points at.
 //!
-//! The ratio of two shares, those of flagged and of other cases, compared within strata and weighted
-//! over them as Mantel and Haenszel (1959) do, so that a rule that merely picks out a stratum shows
-//! no lift. The same subject may be seen several times: the variance is that of sums over subjects
-//! (Liang and Zeger 1986), on the scale of the logarithm, with Student's t for few subjects. Many
-//! rules at once: step-up of Benjamini and Hochberg (1995).
+//! The ratio of two shares, those of flagged and of other cases, compared within strata and
+//! weighted over them as Mantel and Haenszel (1959) do, so that a rule that merely picks out a
+//! stratum shows no lift. The same subject may be seen several times: the variance is that of sums
+//! over subjects (Liang and Zeger 1986), on the scale of the logarithm, with Student's t for few
+//! subjects. Many rules at once: step-up of Benjamini and Hochberg (1995).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,8 +42,8 @@ pub struct Lift {
     pub with: Side,
     /// All others.
     pub without: Side,
-    /// Share of events among flagged cases over that among the others, within strata; none where one
-    /// of them is zero, or where no stratum holds both.
+    /// Share of events among flagged cases over that among the others, within strata; none where
+    /// one of them is zero, or where no stratum holds both.
     pub ratio: Option<Interval>,
     /// Probability of a ratio this far from 1, either way, where the rule says nothing.
     pub p: Option<f64>,

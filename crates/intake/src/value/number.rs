@@ -85,13 +85,29 @@ pub fn decimal(text: &str, style: NumberStyle) -> Result<Decimal, Fault> {
 
 /// Reads a number of a typed format, where an exponent is exact.
 pub fn typed(text: &str) -> Result<Decimal, Fault> {
-    plain(text.as_bytes(), u32::from('.'))
-        .or_else(|| {
-            text.contains(['e', 'E']).then(|| Decimal::from_scientific(text).ok()).flatten()
-        })
-        .ok_or_else(|| {
-            Fault::new("value.number", format!("expected a finite number, found `{}`", shown(text)))
-        })
+    plain(text.as_bytes(), u32::from('.')).or_else(|| scientific(text)).ok_or_else(|| {
+        Fault::new("value.number", format!("expected a finite number, found `{}`", shown(text)))
+    })
+}
+
+/// Reads `1.25e3`, exactly: a number of more digits than are held is not rounded but refused.
+fn scientific(text: &str) -> Option<Decimal> {
+    let (number, exponent) = text.split_once(['e', 'E'])?;
+    shifted(plain(number.as_bytes(), u32::from('.'))?, exponent.parse().ok()?)
+}
+
+/// Moves the decimal mark, exactly; nothing where the digits do not fit.
+fn shifted(value: Decimal, by: i32) -> Option<Decimal> {
+    let value = value.normalize();
+    if value.is_zero() {
+        return Some(Decimal::ZERO);
+    }
+    let scale = i64::from(value.scale()) - i64::from(by);
+    let up = u32::try_from(-scale.min(0)).ok().and_then(|up| 10_i128.checked_pow(up))?;
+    let mantissa = value.mantissa().checked_mul(up)?;
+    let fits = mantissa.unsigned_abs() < 10_u128.pow(28);
+    let scale = u32::try_from(scale.max(0)).ok()?;
+    fits.then(|| Decimal::try_from_i128_with_scale(mantissa, scale).ok()).flatten()
 }
 
 /// Reads `-12.50`: an optional sign, digits, one mark at most. The fast path.
@@ -105,10 +121,13 @@ fn plain(bytes: &[u8], mark: u32) -> Option<Decimal> {
     // The first eighteen digits fit a word, which is much faster.
     let mut word: u64 = 0;
     let mut scale: Option<u32> = None;
+    // Digits that count: none before the first that is not 0.
     let mut n_digits = 0_u32;
+    let mut any = false;
     for &byte in digits {
         if byte.is_ascii_digit() {
-            n_digits += 1;
+            any = true;
+            n_digits += u32::from(n_digits > 0 || byte != b'0');
             if n_digits > 28 {
                 return None;
             }
@@ -130,7 +149,7 @@ fn plain(bytes: &[u8], mark: u32) -> Option<Decimal> {
     if n_digits <= 18 {
         mantissa = i128::from(word);
     }
-    if n_digits == 0 {
+    if !any {
         return None;
     }
     let signed = if negative { -mantissa } else { mantissa };
@@ -141,24 +160,27 @@ fn plain(bytes: &[u8], mark: u32) -> Option<Decimal> {
 fn dressed(text: &str, style: NumberStyle) -> Option<Decimal> {
     let mut text = text.trim();
     let mut negative = false;
-    let mut factor = Decimal::ONE;
+    let mut zeros = 0;
     if style.dressed {
         if let Some(inner) = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
             negative = true;
             text = inner.trim();
         }
         if let Some(rest) = text.strip_prefix('-') {
-            negative = !negative;
+            // Twice negative is no number that anybody writes.
+            if negative {
+                return None;
+            }
+            negative = true;
             text = rest.trim_start();
         }
         let signs = ['$', '€', '£', '¥', '\u{a0}', '\u{202f}', ' '];
         text = text.trim_matches(signs);
         text = text.strip_suffix('%').unwrap_or(text).trim_end();
-        for (suffix, by) in [("k", 1_000_i64), ("K", 1_000), ("M", 1_000_000), ("B", 1_000_000_000)]
-        {
+        for (suffix, by) in [("k", 3), ("K", 3), ("M", 6), ("B", 9)] {
             if let Some(rest) = text.strip_suffix(suffix) {
                 text = rest.trim_end();
-                factor = Decimal::from(by);
+                zeros = by;
                 break;
             }
         }
@@ -179,7 +201,8 @@ fn dressed(text: &str, style: NumberStyle) -> Option<Decimal> {
         whole.split(|c: char| Some(c) == style.group || (style.dressed && blank(c))).collect();
     for (at, group) in groups.iter().enumerate() {
         // All groups but the first have three digits: `1,23` is not `123`.
-        let signless = if at == 0 { group.strip_prefix('-').unwrap_or(group) } else { group };
+        let signed = at == 0 && !negative;
+        let signless = if signed { group.strip_prefix('-').unwrap_or(group) } else { group };
         let fits = if at == 0 {
             groups.len() == 1 || (1..=3).contains(&signless.len())
         } else {
@@ -197,7 +220,10 @@ fn dressed(text: &str, style: NumberStyle) -> Option<Decimal> {
         compact.push('.');
         compact.push_str(fraction);
     }
-    let value = plain(compact.as_bytes(), u32::from('.'))?.checked_mul(factor)?;
+    let mut value = plain(compact.as_bytes(), u32::from('.'))?;
+    if zeros > 0 {
+        value = shifted(value, zeros)?;
+    }
     Some(if negative { -value } else { value })
 }
 
@@ -218,13 +244,20 @@ mod tests {
             $1,234              -           1234          1.234
             (500.00)            -           -500.00       -
             12k                 -           12000         12000
-            1.2M                -           1200000.0     -
+            1.2M                -           1200000       -
+            19999999999999999999999999k - -           -
+            0.1234567890123456789012345678k - 123.4567890123456789012345678 -
             65%                 -           65            65
             €1.234,56           -           -             1234.56
             1,2345,678          -           -             -
             N/A                 -           -             -
             1E5                 -           -             -
             --                  -           -             -
+            --0.1               -           -             -
+            (-5)                -           -             -
+            -$5                 -           -5            -5
+            $-5                 -           -5            -5
+            -$-5                -           -             -
         ";
         for line in table.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
             let cells: Vec<&str> = line.split_whitespace().collect();
@@ -243,6 +276,21 @@ mod tests {
             "1234.56"
         );
         assert_eq!(decimal("12,50 EUR", NumberStyle::COMMA).unwrap().to_string(), "12.50");
+    }
+
+    #[test]
+    fn zeros_in_front_take_no_place_of_a_digit() {
+        let long = "0.7145021824399784045505493305";
+        assert_eq!(decimal(long, NumberStyle::PLAIN).unwrap().to_string(), long);
+        let padded = "00000000000000000000000000000012.50";
+        assert_eq!(decimal(padded, NumberStyle::PLAIN).unwrap().to_string(), "12.50");
+        for text in ["0", "000", "-0.00", ".5", "0."] {
+            assert!(decimal(text, NumberStyle::PLAIN).is_ok(), "{text}");
+        }
+        // Twenty-nine digits that count, or after the mark, do not fit.
+        for text in ["12345678901234567890123456789", "0.00000000000000000000000000001", ".", "-"] {
+            assert!(decimal(text, NumberStyle::PLAIN).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -268,7 +316,24 @@ mod tests {
     fn numbers_of_typed_formats_are_exact_and_finite() {
         assert_eq!(typed("19.99").unwrap().to_string(), "19.99");
         assert_eq!(typed("1e3").unwrap().to_string(), "1000");
-        for text in ["1e400", "NaN", "Infinity", "-Infinity", ""] {
+        assert_eq!(typed("-1.25E+2").unwrap().to_string(), "-125");
+        assert_eq!(typed("12.5e-3").unwrap().to_string(), "0.0125");
+        assert_eq!(typed("0e999").unwrap().to_string(), "0");
+        // More digits than are held: rounding would be silent.
+        assert!(typed("1234.99999999999999999999999999995e-2").is_err());
+        for text in [
+            "1e400",
+            "1e28",
+            "1e-29",
+            "e5",
+            "1e",
+            "1e5e5",
+            "1e99999999999",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "",
+        ] {
             assert!(typed(text).is_err(), "{text}");
         }
     }
