@@ -7,6 +7,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "rows and columns are counted from the same lengths")]
 
+use crate::cholesky::Cholesky;
+
 /// A fitted model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Logistic {
@@ -149,35 +151,7 @@ fn newton(
         gradient[i] -= ridge * beta[i];
         curvature[i * m + i] += ridge;
     }
-    solve(&mut curvature, &mut gradient, m)?;
-    Some(gradient)
-}
-
-/// Solves a symmetric positive system in place by Cholesky; the lower half is given.
-fn solve(a: &mut [f64], b: &mut [f64], m: usize) -> Option<()> {
-    for i in 0..m {
-        for j in 0..=i {
-            let dot: f64 = (0..j).map(|k| a[i * m + k] * a[j * m + k]).sum();
-            let rest = a[i * m + j] - dot;
-            if i == j {
-                if rest <= 0.0 || !rest.is_finite() {
-                    return None;
-                }
-                a[i * m + i] = rest.sqrt();
-            } else {
-                a[i * m + j] = rest / a[j * m + j];
-            }
-        }
-    }
-    for i in 0..m {
-        let dot: f64 = (0..i).map(|k| a[i * m + k] * b[k]).sum();
-        b[i] = (b[i] - dot) / a[i * m + i];
-    }
-    for i in (0..m).rev() {
-        let dot: f64 = (i + 1..m).map(|k| a[k * m + i] * b[k]).sum();
-        b[i] = (b[i] - dot) / a[i * m + i];
-    }
-    Some(())
+    Some(Cholesky::new(&curvature, m)?.solve(&gradient))
 }
 
 #[cfg(test)]

@@ -115,24 +115,6 @@ pub fn lift(cases: &[Case], level: f64) -> Lift {
     lift
 }
 
-/// Returns what each probability becomes when all of them are looked at: rules whose value is at
-/// most `q` hold at most a share `q` of false ones on average.
-pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
-    let mut order: Vec<(usize, f64)> = p.iter().copied().enumerate().collect();
-    order.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let m = p.len() as f64;
-    let mut adjusted = vec![1.0; p.len()];
-    let mut least = 1.0_f64;
-    for (at, (place, p)) in order.iter().enumerate() {
-        let rank = m - at as f64;
-        least = least.min(p * (m / rank));
-        if let Some(slot) = adjusted.get_mut(*place) {
-            *slot = least;
-        }
-    }
-    adjusted
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -238,16 +220,6 @@ mod tests {
     }
 
     #[test]
-    fn the_step_up_agrees_with_the_worked_example() {
-        // R: p.adjust(c(0.01, 0.04, 0.03, 0.005, 0.8), "BH")
-        let adjusted = benjamini_hochberg(&[0.01, 0.04, 0.03, 0.005, 0.8]);
-        for (found, expected) in adjusted.iter().zip([0.025, 0.05, 0.05, 0.025, 0.8]) {
-            assert!((found - expected).abs() < 1e-12, "{adjusted:?}");
-        }
-        assert!(benjamini_hochberg(&[]).is_empty());
-    }
-
-    #[test]
     fn what_cannot_be_compared_has_no_ratio() {
         assert_eq!(lift(&[], 0.95).ratio, None);
         let apart = cases(&[(true, true, 0, 9), (false, true, 1, 9)]);
@@ -274,14 +246,6 @@ mod tests {
             if let (Some(a), Some(b)) = (a.ratio, b.ratio) {
                 prop_assert!((a.low - b.low).abs() < 1e-9 * a.low.max(1.0));
                 prop_assert!(a.low <= a.point && a.point <= a.high);
-            }
-        }
-
-        #[test]
-        fn adjusting_never_makes_a_rule_surer(p in prop::collection::vec(0.0_f64..=1.0, 0..30)) {
-            let adjusted = benjamini_hochberg(&p);
-            for (before, after) in p.iter().zip(&adjusted) {
-                prop_assert!(*after >= *before && *after <= 1.0);
             }
         }
     }
