@@ -17,6 +17,7 @@ mod testing;
 mod words;
 
 pub mod attribution;
+pub mod constraint;
 pub mod health;
 pub mod history;
 pub mod pipeline;

@@ -480,7 +480,7 @@ pub(crate) fn assert_opens(answer: &Answer, ask: &Ask, company: &Company) {
     }
 }
 
-fn assert_intervals_contain(answer: &Answer) {
+pub(crate) fn assert_intervals_contain(answer: &Answer) {
     let figures = answer.figures.iter().map(|f| (&f.id, &f.value, &f.interval));
     let entries = answer.tables.iter().flat_map(|table| {
         table.rows.iter().flat_map(|row| {
@@ -496,7 +496,7 @@ fn assert_intervals_contain(answer: &Answer) {
 
 /// A sentence has no doubled blanks or stops, begins large and ends.
 #[track_caller]
-fn assert_reads_well(text: &str) {
+pub(crate) fn assert_reads_well(text: &str) {
     for fault in ["  ", "..", " .", " ,", "NaN", "inf%", " 1 deals", "(1 deals", "-$0", "( "] {
         assert!(!text.contains(fault), "{text}");
     }

@@ -93,7 +93,7 @@ impl Company {
     fn staffed(law: &Law, prospects: &[Prospect]) -> Capacity {
         let mut capacity = Capacity::unlimited();
         let paths = flow::run(law, prospects, &capacity);
-        let (from, to) = (law.today - 365, law.today + 365);
+        let (from, to) = (law.today - 365, law.today);
         let within = |day: i64| (from..to).contains(&day);
         let mut counts = [0_u32; STAGES + 1];
         for (prospect, path) in prospects.iter().zip(&paths) {
@@ -181,6 +181,18 @@ impl Company {
     /// The company as it was known at the end of a day.
     pub fn as_of(&self, day: Date) -> Known<'_> {
         Known { company: self, day: day.min(self.ends()) }
+    }
+
+    /// Says how loaded its stations are, for whoever looks into a case.
+    pub fn describe(&self) -> String {
+        let stations = self.law.stations.iter().enumerate().filter(|(_, s)| s.role.is_some());
+        let said = stations.map(|(at, station)| {
+            let record = if self.on_record(at) { "" } else { " (not on record)" };
+            let (load, patience) = (station.load, station.patience);
+            let id = law::station_id(at);
+            format!("{id} load {load:.2}, patience {patience:.0} days{record}")
+        });
+        said.collect::<Vec<_>>().join("; ")
     }
 
     fn channel_of(&self, source: Source, program: Option<usize>) -> &'static str {

@@ -21,6 +21,7 @@ pub mod multiple;
 mod near;
 pub mod order;
 pub mod path;
+pub mod queue;
 pub mod random;
 pub mod removal;
 pub mod rule;

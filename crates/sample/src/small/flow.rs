@@ -181,7 +181,9 @@ pub(super) struct Capacity {
     pub(super) units: [Option<f64>; STAGES + 1],
     /// Heads on that day.
     pub(super) heads: [f64; STAGES + 1],
-    /// A factor for each station from the company's day on.
+    /// From this day on there is more capacity or demand.
+    pub(super) since: i64,
+    /// A factor for each station from that day on.
     pub(super) factor: [f64; STAGES + 1],
     /// True where from that day on those come as well who come with more demand only.
     pub(super) more_demand: bool,
@@ -191,7 +193,13 @@ impl Capacity {
     /// Nobody is short of anything.
     pub(super) fn unlimited() -> Self {
         let factor = [1.0; STAGES + 1];
-        Self { units: [None; STAGES + 1], heads: [0.0; STAGES + 1], factor, more_demand: false }
+        Self {
+            units: [None; STAGES + 1],
+            heads: [0.0; STAGES + 1],
+            since: NEVER,
+            factor,
+            more_demand: false,
+        }
     }
 
     /// Heads on a day: half persons, that follow the growth of the company twice a year.
@@ -207,7 +215,7 @@ impl Capacity {
         let heads = self.heads.get(station).copied().unwrap_or(1.0);
         let factor = self.factor.get(station).copied().unwrap_or(1.0);
         let now = units * self.heads_on(law, station, day) / heads;
-        Some(if day > law.today { now * factor } else { now })
+        Some(if day > self.since { now * factor } else { now })
     }
 }
 
@@ -242,7 +250,7 @@ pub(super) fn run(law: &Law, prospects: &[Prospect], capacity: &Capacity) -> Vec
         queues: (0..=STAGES).map(|_| VecDeque::new()).collect(),
     };
     for (who, prospect) in prospects.iter().enumerate() {
-        if prospect.extra && !(capacity.more_demand && prospect.born > law.today) {
+        if prospect.extra && !(capacity.more_demand && prospect.born > capacity.since) {
             continue;
         }
         if prospect.lead() {

@@ -13,8 +13,9 @@ use super::{Company, program_id};
 use crate::clock;
 use crate::random::mix;
 
-/// Days after the company's day in which the effect of more capacity is measured.
-const HORIZON: i64 = 730;
+/// Days before and after the company's day in which the effect of more capacity is measured; there
+/// is more of it for as long before already.
+const AROUND: i64 = 365;
 
 /// What is true of a program.
 #[derive(Clone, Debug)]
@@ -89,7 +90,8 @@ impl Outcome {
 pub struct Relief {
     /// The stage whose people could work more (`mql` for leads), or `demand`.
     pub stage: &'static str,
-    /// More closed revenue over the two years that follow, as a part of what closes without.
+    /// More closed revenue in the two years around the company's day, as a part of what closes
+    /// without: what limits now, and not what may once demand has changed.
     pub gain: f64,
 }
 
@@ -190,10 +192,12 @@ impl Company {
         let deals = self.records.iter().filter(|record| record.known <= self.law.today).count();
         let runs = (8_000 / deals.max(1)).clamp(4, 60);
         let mut ways: Vec<(&'static str, Capacity)> = Vec::new();
-        ways.push(("", self.capacity.clone()));
-        ways.push(("demand", Capacity { more_demand: true, ..self.capacity.clone() }));
+        let since = self.law.today - 2 * AROUND;
+        let capacity = Capacity { since, ..self.capacity.clone() };
+        ways.push(("", capacity.clone()));
+        ways.push(("demand", Capacity { more_demand: true, ..capacity.clone() }));
         for station in 0..=STAGES {
-            let mut capacity = self.capacity.clone();
+            let mut capacity = capacity.clone();
             let limited = capacity.units.get(station).copied().flatten().is_some();
             if let Some(factor) = capacity.factor.get_mut(station).filter(|_| limited) {
                 *factor += MORE;
@@ -221,9 +225,9 @@ impl Company {
 
 /// What is won within the horizon.
 fn closed(law: &Law, prospects: &[flow::Prospect], paths: &[Path]) -> f64 {
-    let within = |path: &Path| path.won && path.closed > law.today;
-    let horizon = |path: &Path| path.closed <= law.today + HORIZON;
-    let won = prospects.iter().zip(paths).filter(|(_, path)| within(path) && horizon(path));
+    let (from, to) = (law.today - AROUND, law.today + AROUND);
+    let within = |path: &Path| path.won && from < path.closed && path.closed <= to;
+    let won = prospects.iter().zip(paths).filter(|(_, path)| within(path));
     // By the usual amount of the segment: single large deals would only add chance.
     let usual = |segment: usize| law.segments.get(segment).map_or(0.0, |segment| segment.amount);
     won.map(|(prospect, _)| usual(prospect.segment)).sum()
