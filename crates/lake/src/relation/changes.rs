@@ -31,6 +31,7 @@ pub(super) const COLUMNS: &[&str] = &[
     "derived",
     "segment",
     "channel",
+    "program_id",
     "program",
     "source",
     "owner",
@@ -40,8 +41,17 @@ pub(super) const COLUMNS: &[&str] = &[
 ];
 
 /// Columns of the deal that each row carries.
-pub(super) const OF_DEAL: &[&str] =
-    &["segment", "channel", "program", "source", "owner", "kind", "counted", "created_on"];
+pub(super) const OF_DEAL: &[&str] = &[
+    "segment",
+    "channel",
+    "program_id",
+    "program",
+    "source",
+    "owner",
+    "kind",
+    "counted",
+    "created_on",
+];
 
 pub(super) fn all(built: &Built, currency: Currency) -> Result<Frame, LakeError> {
     let base = built.table("deal_changes")?;

@@ -49,6 +49,7 @@ pub(super) const LEAD_STAGES: &[&str] = &[
     "account_id",
     "segment",
     "channel",
+    "program_id",
     "program",
     "created_on",
     "month",

@@ -24,6 +24,7 @@ pub(super) const COLUMNS: &[&str] = &[
     "account",
     "segment",
     "channel",
+    "program_id",
     "program",
     "source",
     "opportunity_id",
@@ -176,7 +177,7 @@ fn settled(mut stages: [Option<i32>; 6]) -> [Option<i32>; 6] {
 /// The rows as they are made.
 #[derive(Default)]
 struct Made {
-    texts: [Vec<Option<Arc<str>>>; 9],
+    texts: [Vec<Option<Arc<str>>>; 10],
     n_people: Vec<Option<i64>>,
     days: [Vec<Option<Date>>; 7],
     amounts: Vec<Option<Money>>,
@@ -241,11 +242,11 @@ impl Ground<'_> {
             Some(_) => self.text("source", deal),
             None => first.map(|touch| side_text(channels.side(touch.2))).or(Some("unknown".into())),
         };
-        let program = match deal {
-            Some(_) => self.text("program", deal),
+        let program = |of_deal: &str, own: &str| match deal {
+            Some(_) => self.text(of_deal, deal),
             None => first.and_then(|touch| {
                 let place = usize::try_from(touch.1).ok()?;
-                self.programs.texts("name").get(place).cloned().flatten()
+                self.programs.texts(own).get(place).cloned().flatten()
             }),
         };
         let account_id = of_account("id");
@@ -259,7 +260,8 @@ impl Ground<'_> {
             of_account("name").or_else(|| self.text("account", deal)),
             of_account("_segment").or(Some("unknown".into())),
             channel,
-            program,
+            program("program_id", "id"),
+            program("program", "name"),
             source,
             self.text("id", deal),
             outcome,
@@ -359,8 +361,18 @@ pub(super) fn all(built: &Built, currency: Currency) -> Result<Frame, LakeError>
 }
 
 fn frame(made: Made) -> Result<Frame, LakeError> {
-    let [ids, account_ids, accounts, segments, channels, programs, sources, deals, outcomes] =
-        made.texts.map(Column::Text);
+    let [
+        ids,
+        account_ids,
+        accounts,
+        segments,
+        channels,
+        program_ids,
+        programs,
+        sources,
+        deals,
+        outcomes,
+    ] = made.texts.map(Column::Text);
     let [target, active, engaged, prioritized, qualified, pipeline, closed] =
         made.days.map(Column::Day);
     Ok(Frame::new(vec![
@@ -369,6 +381,7 @@ fn frame(made: Made) -> Result<Frame, LakeError> {
         ("account", accounts),
         ("segment", segments),
         ("channel", channels),
+        ("program_id", program_ids),
         ("program", programs),
         ("source", sources),
         ("opportunity_id", deals),

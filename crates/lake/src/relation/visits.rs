@@ -29,6 +29,7 @@ pub(super) const COLUMNS: &[&str] = &[
     "n_skipped",
     "segment",
     "channel",
+    "program_id",
     "program",
     "source",
     "owner",

@@ -117,6 +117,31 @@ fn the_reference_model_finds_the_deals_and_the_spend_of_the_simulated_truth() {
     }
 }
 
+#[test]
+fn simulated_rows_have_the_columns_of_the_lake() {
+    let small = sample::small::company(3);
+    let known = small.as_of(small.today());
+    let names = [
+        "opportunities",
+        "deal_changes",
+        "stage_visits",
+        "program_leads",
+        "lead_stages",
+        "demand_units",
+        "capacity",
+        "budgets",
+    ];
+    for name in names {
+        let frame = known.relation(name).unwrap();
+        let relation = lake::RELATIONS.iter().find(|relation| relation.name == name).unwrap();
+        let mut found: Vec<&str> = frame.names().iter().map(|name| &**name).collect();
+        let mut expected = relation.columns.to_vec();
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
 /// A small company of two or three hundred people.
 fn plan(seed: u64, dirt: Dirt) -> Plan {
     Plan { seed, touches: 3_000, dirt, ..Plan::default() }
