@@ -190,17 +190,36 @@ impl History {
     }
 
     /// Returns the days after one day and up to another on which the state of a deal changed, with
-    /// the state then; a deal that was closed and opened again shows both.
+    /// the state at their end; a deal that was closed and opened again on other days shows both.
     pub fn turns(&self, deal: usize, after: Date, to: Date) -> Vec<(Date, State)> {
         let mut state = self.stages.at(deal, after).map(|stay| stay.state);
         let mut found = Vec::new();
-        for (day, stay) in self.stages.steps(deal) {
-            if *day > after && *day <= to && state != Some(stay.state) {
+        let steps = self.stages.steps(deal);
+        for (at, (day, stay)) in steps.iter().enumerate() {
+            let last_of_day = steps.get(at + 1).is_none_or(|(next, _)| next > day);
+            let within = *day > after && *day <= to;
+            if within && last_of_day && state != Some(stay.state) {
                 found.push((*day, stay.state));
                 state = Some(stay.state);
             }
         }
         found
+    }
+}
+
+impl History {
+    /// Returns the days after one day and up to another on which anything of a deal changed that a
+    /// pipeline is made of (creation, stage, amount, close day), in order.
+    pub fn days(&self, deal: usize, after: Date, to: Date) -> Vec<Date> {
+        let created = self.deals.get(deal).and_then(|life| life.created_on);
+        let mut days: Vec<Date> = created.into_iter().collect();
+        days.extend(self.stages.steps(deal).iter().map(|(day, _)| *day));
+        days.extend(self.amounts.steps(deal).iter().map(|(day, _)| *day));
+        days.extend(self.close_days.steps(deal).iter().map(|(day, _)| *day));
+        days.retain(|day| *day > after && *day <= to);
+        days.sort_unstable();
+        days.dedup();
+        days
     }
 }
 

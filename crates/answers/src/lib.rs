@@ -23,6 +23,7 @@ pub mod history;
 pub mod pipeline;
 pub mod programs;
 pub mod scorecard;
+pub mod waterfall;
 
 use domain::{Answer, Ask, Given, Need, Question};
 
@@ -77,6 +78,12 @@ pub const QUESTIONS: &[Entry] = &[
         needs: programs::needs,
         dimensions: &["channel", "program"],
         answer: programs::answer,
+    },
+    Entry {
+        question: &waterfall::QUESTION,
+        needs: waterfall::needs,
+        dimensions: waterfall::BY,
+        answer: waterfall::answer,
     },
     Entry {
         question: &health::QUESTION,

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use domain::answer::{Entry, QuotientUnit, measure};
+use domain::answer::{Entry, QuotientUnit, Stated, measure};
 use domain::{
     Cell, Column, Currency, Evidence, Filter, Frame, Given, Measure, Money, Rows, Test, Value,
 };
@@ -93,6 +93,29 @@ impl<'a> Slice<'a> {
                 || self.none_of(column, value.map(Arc::from).as_ref()),
                 |(_, slice)| slice.clone(),
             )
+    }
+
+    /// Keeps the rows whose text is one of several.
+    pub(crate) fn among(&self, column: &str, ids: &[Arc<str>]) -> Self {
+        let wanted: HashSet<&str> = ids.iter().map(|id| &**id).collect();
+        let values = self.frame.texts(column);
+        let at = self.keep(|row| at(values, row).is_some_and(|text| wanted.contains(&**text)));
+        let cells = ids.iter().cloned().map(Cell::Text).collect();
+        let filter = Filter { column: column.to_owned(), test: Test::In(cells) };
+        Self { rows: self.rows.clone().only(filter), at, ..*self }
+    }
+
+    /// A sum that is stated for rows by their identifiers: what they were on another day.
+    pub(crate) fn stated(&self, key: &str, amounts: &[(Arc<str>, i64)]) -> Entry {
+        let money = |minor| Money::from_minor(minor, self.currency);
+        let total = amounts.iter().try_fold(0_i64, |sum, (_, minor)| sum.checked_add(*minor));
+        let Some(total) = total else {
+            return Entry::plain(Value::None("the sum is too large".to_owned()));
+        };
+        let ids: Vec<Arc<str>> = amounts.iter().map(|(id, _)| Arc::clone(id)).collect();
+        let amounts = amounts.iter().map(|(id, minor)| (Arc::clone(id), money(*minor))).collect();
+        let stated = Measure::Stated(Stated::by(key, amounts));
+        self.among(key, &ids).entry(Value::Money(money(total)), stated, None)
     }
 
     /// Returns the number of rows.
@@ -262,6 +285,37 @@ fn shown(relation: &str) -> &'static [&'static str] {
         "leads" => {
             &["id", "created_on", "account_id", "channel", "program", "lead_source", "status"]
         }
+        "lead_stages" => {
+            &["id", "stage", "entered_on", "left_on", "how", "account_id", "channel", "program"]
+        }
+        "demand_units" => &[
+            "id",
+            "account",
+            "channel",
+            "program",
+            "n_people",
+            "target_on",
+            "active_on",
+            "engaged_on",
+            "prioritized_on",
+            "qualified_on",
+            "pipeline_on",
+            "closed_on",
+            "outcome",
+            "amount",
+        ],
+        "stage_visits" => &[
+            "opportunity_id",
+            "opportunity",
+            "stage",
+            "entered_on",
+            "left_on",
+            "days",
+            "next",
+            "move",
+            "n_skipped",
+            "amount",
+        ],
         "loads" => &["load_id", "recorded_on", "n_files", "n_read", "n_loaded", "n_known"],
         "sources" => &["source", "loaded_on", "age_days", "n_files", "n_read", "n_loaded"],
         "stored" => &["table", "n_rows", "n_withdrawn", "loaded_on", "newest_on"],

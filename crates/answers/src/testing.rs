@@ -452,8 +452,14 @@ pub(crate) fn assert_opens(answer: &Answer, ask: &Ask, company: &Company) {
         assert_columns(frame, rows);
         answered(frame, rows)
     };
+    assert_opens_by(answer, ask, &mut fetch);
+}
+
+/// Checks that every value opens to itself, from rows that are fetched.
+#[track_caller]
+pub(crate) fn assert_opens_by(answer: &Answer, ask: &Ask, fetch: &mut dyn FnMut(&Rows) -> Frame) {
     for (id, value, evidence) in answer.openable() {
-        let again = figure(evidence, &mut fetch, ask.currency);
+        let again = figure(evidence, fetch, ask.currency);
         assert_eq!(again.as_ref(), Ok(value), "{id} of {}", answer.question);
     }
     let openable = answer.openable();

@@ -149,6 +149,26 @@ pub enum Measure {
     Mean(String),
     /// The median of a column; the mean of the middle two for an even number of rows.
     Median(String),
+    /// The sum of amounts that are stated for the rows: what they were on another day than the one
+    /// that their columns speak of.
+    Stated(Stated),
+}
+
+/// Amounts stated for rows, each by the identifier of its row.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Stated {
+    /// The column with the identifiers.
+    pub key: String,
+    /// Identifiers with their amounts, in order of the identifiers, none twice.
+    pub amounts: Vec<(Arc<str>, Money)>,
+}
+
+impl Stated {
+    /// States amounts by a column, in any order.
+    pub fn by(key: &str, mut amounts: Vec<(Arc<str>, Money)>) -> Self {
+        amounts.sort_by(|a, b| a.0.cmp(&b.0));
+        Self { key: key.to_owned(), amounts }
+    }
 }
 
 /// The rows behind a figure and how it follows from them.
@@ -683,9 +703,29 @@ pub fn measure(rows: &Frame, measure: &Measure, currency: Currency) -> Result<Va
             }
             _ => Err(MeasureError::Column(name.clone())),
         },
+        Measure::Stated(stated) => stated_sum(rows, stated, currency).map(Value::Money),
         Measure::Mean(name) => mean(rows, name, currency),
         Measure::Median(name) => median(rows, name),
     }
+}
+
+/// Each stated amount must have its row, each row its amount.
+fn stated_sum(rows: &Frame, stated: &Stated, currency: Currency) -> Result<Money, MeasureError> {
+    let broken = || MeasureError::Column(stated.key.clone());
+    let mut found = vec![None; stated.amounts.len()];
+    if rows.n_rows() != found.len() {
+        return Err(broken());
+    }
+    for id in rows.texts(&stated.key) {
+        let id = id.as_ref().ok_or_else(broken)?;
+        let at = stated.amounts.binary_search_by(|(known, _)| known.cmp(id));
+        let amount = at.ok().and_then(|at| Some((found.get_mut(at)?, stated.amounts.get(at)?)));
+        let (place, (_, amount)) = amount.ok_or_else(broken)?;
+        if place.replace(*amount).is_some() {
+            return Err(broken());
+        }
+    }
+    sum_money(&found, currency)
 }
 
 fn sum_money(values: &[Option<Money>], currency: Currency) -> Result<Money, MeasureError> {
@@ -808,6 +848,24 @@ pub fn cell(value: &Value) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stated_amounts_need_exactly_their_rows() {
+        let usd = |minor| Money::from_minor(minor, Currency::USD);
+        let rows = |ids: &[&str]| {
+            let ids = ids.iter().map(|id| Some(Arc::from(*id))).collect();
+            Frame::new(vec![("id", crate::frame::Column::Text(ids))]).unwrap()
+        };
+        let stated = Stated::by("id", vec![("b".into(), usd(5)), ("a".into(), usd(-2))]);
+        let by = Measure::Stated(stated);
+        let of = |ids: &[&str]| measure(&rows(ids), &by, Currency::USD);
+        assert_eq!(of(&["a", "b"]), Ok(Value::Money(usd(3))));
+        for wrong in [&["a"][..], &["a", "a"], &["a", "c"], &["a", "b", "c"]] {
+            assert_eq!(of(wrong), Err(MeasureError::Column("id".to_owned())));
+        }
+        let none = Measure::Stated(Stated::by("id", Vec::new()));
+        assert_eq!(measure(&Frame::default(), &none, Currency::USD), Ok(Value::Money(usd(0))));
+    }
 
     #[test]
     fn a_quotient_is_what_its_unit_says_and_nothing_where_there_is_nothing_to_divide_by() {

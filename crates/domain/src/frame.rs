@@ -3,6 +3,7 @@
 //! A frame is small (the rows that one question needs); texts are shared, so that copying a cell is
 //! cheap. Filters are data, so that the same condition runs here, in the lake, and as SQL.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -236,12 +237,18 @@ impl Frame {
 
     /// Returns the numbers of the rows that pass all conditions, in order.
     pub fn matching(&self, filters: &[Filter]) -> Vec<usize> {
-        let tests: Vec<(Option<&Column>, &Filter)> =
-            filters.iter().map(|filter| (self.column(&filter.column), filter)).collect();
+        let tests: Vec<_> = filters
+            .iter()
+            .map(|filter| (self.column(&filter.column), filter, many_texts(&filter.test)))
+            .collect();
         (0..self.n_rows)
             .filter(|&row| {
-                tests.iter().all(|(column, filter)| {
-                    filter.test.holds(&column.map_or(Cell::Null, |values| values.cell(row)))
+                tests.iter().all(|(column, filter, texts)| match (column, texts) {
+                    (Some(Column::Text(values)), Some(texts)) => {
+                        let value = values.get(row).and_then(Option::as_deref);
+                        value.is_some_and(|value| texts.contains(value))
+                    }
+                    _ => filter.test.holds(&column.map_or(Cell::Null, |values| values.cell(row))),
                 })
             })
             .collect()
@@ -274,6 +281,14 @@ impl Frame {
             }
         }
         frame
+    }
+}
+
+/// The texts of a list of nothing but texts, so that a long one is not walked for each row.
+fn many_texts(test: &Test) -> Option<HashSet<&str>> {
+    match test {
+        Test::In(cells) if cells.len() > 8 => cells.iter().map(Cell::as_text).collect(),
+        _ => None,
     }
 }
 
@@ -396,6 +411,21 @@ mod tests {
         let january = crate::Period::days(date(2026, 1, 1), date(2026, 1, 31));
         assert_eq!(frame.matching(&[Filter::within("day", &january)]), [0]);
         assert_eq!(frame.filter(&[Filter::present("stage")]).texts("stage").len(), 2);
+    }
+
+    #[test]
+    fn a_long_list_passes_the_same_rows_as_a_short_one() {
+        let names: Vec<Option<Arc<str>>> =
+            (0..40).map(|i| (i % 7 != 0).then(|| Arc::from(format!("n{i}")))).collect();
+        let frame = Frame::new(vec![("name", Column::Text(names))]).unwrap();
+        let wanted: Vec<Cell> = (0..40).step_by(3).map(|i| Cell::text(format!("n{i}"))).collect();
+        let of = |cells: &[Cell]| {
+            frame.matching(&[Filter { column: "name".to_owned(), test: Test::In(cells.to_vec()) }])
+        };
+        let mut parts: Vec<usize> = wanted.chunks(5).flat_map(of).collect();
+        parts.sort_unstable();
+        assert_eq!(of(&wanted), parts);
+        assert_eq!(parts.len(), 12);
     }
 
     #[test]

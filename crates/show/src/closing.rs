@@ -23,6 +23,7 @@ pub fn closing(evidence: &Evidence, rows: &Frame, value: &Value) -> String {
         Measure::Share(column) => format!("{count}, {column} is true in {part}."),
         Measure::Mean(column) => format!("{count}, mean of {column} = {part}."),
         Measure::Median(column) => format!("{count}, median of {column} = {part}."),
+        Measure::Stated(_) => format!("{count}, sum of what they were then = {part}."),
     }
 }
 

@@ -14,6 +14,8 @@
 
 use crate::interval::{self, Interval, wilson};
 use crate::random::SplitMix64;
+use crate::special::{normal_cdf, normal_quantile};
+use crate::survival::curve::kaplan_meier;
 use crate::survival::incidence::aalen_johansen;
 use crate::survival::{Observed, Table};
 
@@ -228,6 +230,82 @@ fn quantile(sorted: &[Wait], weights: &[u32], horizon: f64, p: f64) -> Option<f6
     }
     let last = steps.last()?.1;
     steps.iter().find(|(_, gone)| *gone >= (p - 1e-12) * last).map(|(days, _)| *days)
+}
+
+/// The chance of shares as far apart as these two, were both cohorts alike; `None` where a share is
+/// missing or both are without error.
+pub fn difference(a: &Transition, b: &Transition, level: f64) -> Option<f64> {
+    let width = -2.0 * normal_quantile(0.5 - 0.5 * level);
+    let error = |share: Interval| (share.high - share.low) / width;
+    let (a, b) = (a.share?, b.share?);
+    let both = error(a).hypot(error(b));
+    (both > 0.0).then(|| 2.0 * normal_cdf(-((a.point - b.point) / both).abs()))
+}
+
+/// Cases of one kind with and without something.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stratum {
+    /// Cases with it.
+    pub with: Vec<Wait>,
+    /// Cases without it.
+    pub without: Vec<Wait>,
+}
+
+/// How much longer cases with something wait than the same kind of cases without it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Longer {
+    /// Days longer, up to `until`; negative where they wait less.
+    pub days: Interval,
+    /// Up to which day waits are counted.
+    pub until: f64,
+    /// Strata that had enough of both.
+    pub strata: u64,
+    /// Cases with it in those strata.
+    pub with: u64,
+    /// Cases without it.
+    pub without: u64,
+}
+
+/// Compares mean waits until either end, counted up to a day (restricted means; Royston and Parmar
+/// 2013), within strata, and averages over the strata by their number of cases (direct
+/// standardization). Strata with fewer than `least` cases on a side are left out.
+pub fn longer(strata: &[Stratum], until: f64, least: usize, level: f64) -> Option<Longer> {
+    let z = -normal_quantile(0.5 - 0.5 * level);
+    let mean = |waits: &[Wait]| {
+        let time: Vec<f64> = waits.iter().map(|wait| wait.days).collect();
+        let cause: Vec<u16> =
+            waits.iter().map(|wait| u16::from(wait.end != End::Waiting)).collect();
+        let table = Table::of(&Observed { time: &time, cause: &cause, entry: &[] }).ok()?;
+        let found = kaplan_meier(&table).restricted_mean(until, level);
+        Some((found.point, ((found.high - found.low) / (2.0 * z)).powi(2)))
+    };
+    let (mut total, mut days, mut variance) = (0.0, 0.0, 0.0);
+    let mut found = Longer {
+        days: Interval { point: 0.0, low: 0.0, high: 0.0 },
+        until,
+        strata: 0,
+        with: 0,
+        without: 0,
+    };
+    for Stratum { with, without } in strata {
+        if with.len() < least || without.len() < least {
+            continue;
+        }
+        let (Some((a, va)), Some((b, vb))) = (mean(with), mean(without)) else { continue };
+        let weight = (with.len() + without.len()) as f64;
+        total += weight;
+        days += weight * (a - b);
+        variance += weight * weight * (va + vb);
+        found.strata += 1;
+        found.with += with.len() as u64;
+        found.without += without.len() as u64;
+    }
+    if total <= 0.0 {
+        return None;
+    }
+    let (point, half) = (days / total, z * variance.sqrt() / total);
+    found.days = Interval { point, low: point - half, high: point + half };
+    Some(found)
 }
 
 /// Which cases count as having been in a stage.

@@ -367,6 +367,7 @@ fn of_deal(deals: &[&Past]) -> Vec<(&'static str, Column)> {
         ("program_id", text(deals, |_| None::<&str>)),
         ("program", text(deals, |_| None::<&str>)),
         ("source", text(deals, |past| Some(past.source))),
+        ("source_first_touch", text(deals, |past| Some(past.source))),
         ("kind", text(deals, |past| past.kind)),
         ("counted", Column::Boolean(deals.iter().map(|past| Some(past.counted)).collect())),
         ("created_on", days(deals, |past| Some(past.created))),

@@ -405,6 +405,7 @@ fn made_by(measure: &Measure, divided: bool) -> String {
         Measure::Share(column) => format!("share of {column}"),
         Measure::Mean(column) => format!("mean of {column}"),
         Measure::Median(column) => format!("median of {column}"),
+        Measure::Stated(_) => "sum of what they were then".to_owned(),
     };
     if divided { format!("{made}, divided") } else { made }
 }

@@ -140,6 +140,40 @@ fn a_young_cohort_has_the_truth_within_its_limits() {
     assert!(covered >= 89 && medians >= 89, "{covered} {medians} of 100");
 }
 
+#[test]
+fn a_difference_shows_within_strata_and_not_between_them() {
+    // With it, large deals wait 90 days and small ones 30; without it, 100 and 40: 10 days less in
+    // each, although those with it are mostly large and so wait longer on the whole.
+    let cases = |days: f64, n: u32| -> Vec<Wait> {
+        (0..n).map(|i| wait(days + f64::from(i % 5) - 2.0, End::Passed)).collect()
+    };
+    let strata = [
+        Stratum { with: cases(90.0, 80), without: cases(100.0, 20) },
+        Stratum { with: cases(30.0, 20), without: cases(40.0, 80) },
+        // Too few to be compared.
+        Stratum { with: cases(500.0, 3), without: cases(10.0, 50) },
+    ];
+    let found = longer(&strata, 365.0, 5, 0.95).unwrap();
+    assert!((found.days.point + 10.0).abs() < 1e-9, "{found:?}");
+    assert!(found.days.low > -11.0 && found.days.high < -9.0, "{found:?}");
+    assert_eq!((found.strata, found.with, found.without), (2, 100, 100));
+    assert_eq!(longer(&strata[2..], 365.0, 5, 0.95), None);
+}
+
+#[test]
+fn shares_that_differ_by_chance_are_not_told_apart() {
+    let cohort = |passed: usize| {
+        let waits: Vec<Wait> =
+            (0..200).map(|i| wait(5.0, if i < passed { End::Passed } else { End::Left })).collect();
+        transition(&waits, &Within::default())
+    };
+    let p = |a, b| difference(&cohort(a), &cohort(b), 0.95).unwrap();
+    assert!(p(100, 105) > 0.5 && p(100, 140) < 0.001);
+    // Two rates of 0.5 and 0.6 of 200: the pooled test gives 0.0446.
+    assert!((p(100, 120) - 0.044_6).abs() < 0.003, "{}", p(100, 120));
+    assert_eq!(difference(&cohort(100), &transition(&[], &Within::default()), 0.95), None);
+}
+
 proptest! {
     #[test]
     fn counts_add_up_and_later_knowledge_of_waiting_never_lowers_the_share(

@@ -233,6 +233,7 @@ fn part(evidence: &domain::answer::Evidence) -> String {
         Measure::Median(column) => {
             format!("median of {} over {relation}", column.replace('_', " "))
         }
+        Measure::Stated(_) => format!("sum of what {relation} were on that day"),
     };
     let conditions: Vec<String> = evidence.rows.filters.iter().map(condition).collect();
     if !conditions.is_empty() {

@@ -144,7 +144,7 @@ pub(crate) fn page(site: &Site, visit: &Visit, caller: &Caller) -> Outcome {
 /// Puts the column that makes the figure where it is seen without scrolling: after the name.
 fn measured_first(rows: &Frame, measure: &Measure) -> Frame {
     let measured = match measure {
-        Measure::Count => return rows.clone(),
+        Measure::Count | Measure::Stated(_) => return rows.clone(),
         Measure::CountDistinct(column)
         | Measure::Sum(column)
         | Measure::Share(column)
