@@ -17,7 +17,9 @@ mod testing;
 mod words;
 
 pub mod attribution;
+pub mod backtest;
 pub mod constraint;
+pub mod forecast;
 pub mod health;
 pub mod history;
 pub mod pipeline;
@@ -40,6 +42,14 @@ pub struct Entry {
     pub dimensions: &'static [&'static str],
     /// What they mean.
     pub answer: fn(&Ask, &Given) -> Answer,
+}
+
+impl Entry {
+    /// True where the question is about what has not happened yet: it is asked of the period that runs
+    /// on the day after the as-of day, where no other is named.
+    pub fn looks_ahead(&self) -> bool {
+        self.question.id == forecast::QUESTION.id
+    }
 }
 
 /// All questions, in the order in which they are listed.
@@ -86,6 +96,12 @@ pub const QUESTIONS: &[Entry] = &[
         answer: waterfall::answer,
     },
     Entry {
+        question: &forecast::QUESTION,
+        needs: forecast::needs,
+        dimensions: &[],
+        answer: forecast::answer,
+    },
+    Entry {
         question: &health::QUESTION,
         needs: health::needs,
         dimensions: &[],
@@ -95,7 +111,12 @@ pub const QUESTIONS: &[Entry] = &[
 
 /// How right answers were: each replays one as of past days and compares it with what came. Named
 /// as the question that it tests.
-pub const BACKTESTS: &[Entry] = &[];
+pub const BACKTESTS: &[Entry] = &[Entry {
+    question: &backtest::forecast::QUESTION,
+    needs: backtest::forecast::needs,
+    dimensions: &[],
+    answer: backtest::forecast::answer,
+}];
 
 /// Finds a question by its identifier; an error names the nearest one, where one is near.
 pub fn find(id: &str) -> Result<&'static Entry, Option<&'static str>> {

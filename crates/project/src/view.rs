@@ -158,7 +158,11 @@ impl View {
     pub fn ask(&self, entry: &Entry, scope: &Scope) -> Result<Session, Failure> {
         check_dimensions(entry, scope)?;
         let facts = if scope.is_all() { span(&self.built, &self.definitions)? } else { None };
-        let ask = scope.resolve(&self.definitions, self.as_of, facts)?;
+        let mut ask = scope.resolve(&self.definitions, self.as_of, facts)?;
+        if entry.looks_ahead() && scope.period.is_none() && scope.days.is_none() {
+            let next = self.as_of.tomorrow().unwrap_or(self.as_of);
+            ask.period = self.definitions.calendar().quarter_of(next);
+        }
         Ok(Session { ask, view: self.clone(), frames: BTreeMap::new() })
     }
 }

@@ -42,6 +42,8 @@ pub struct Followed {
     pub source: usize,
     /// Days from its coming to its end, or to the present.
     pub days: f64,
+    /// Days from its coming to the present, whether or not it has ended.
+    pub seen: f64,
     /// Whether it was won; none while it goes on.
     pub won: Option<bool>,
     /// What it brought, where it was won.
@@ -144,9 +146,7 @@ pub fn fit(bins: &[(Bin, Vec<f64>)], cases: &[Followed], horizon_days: usize) ->
             wins.0 += 1.0;
             amounts[case.source].extend(case.amount.filter(|amount| amount.is_finite()));
         }
-        // Won or lost, a case could have been won over all days that have passed since it came; the
-        // present of a closed case is not known here, so its own end stands for it.
-        wins.1 += at(&incidence, case.days.min(horizon_days as f64)).max(0.0);
+        wins.1 += at(&incidence, case.seen.min(horizon_days as f64));
     }
     // Scaled so that all sources together expect what was won.
     let (won, expected) = wins.iter().fold((0.0, 0.0), |(a, b), (w, e)| (a + w, b + e));
@@ -417,6 +417,7 @@ mod tests {
                 Followed {
                     source,
                     days: end.min(seen),
+                    seen,
                     won: ended.then_some(won),
                     amount: (ended && won).then_some(100.0 * (1.0 + source as f64)),
                 }

@@ -26,6 +26,7 @@ pub mod random;
 pub mod removal;
 pub mod rule;
 pub mod score;
+pub mod series;
 pub mod shapley;
 pub mod shrinkage;
 pub mod simulate;

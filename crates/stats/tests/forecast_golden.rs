@@ -133,3 +133,72 @@ fn bookings_of_independent_deals_are_exact() {
         near("at least", sum.at_least(units), golden, 1e-9);
     }
 }
+
+fn series(name: &str) -> Option<Vec<f64>> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
+    let root = std::env::var("THROUGHLINE_SHARED").map_or_else(|_| beside.into(), PathBuf::from);
+    let text = std::fs::read_to_string(root.join("golden/forecast").join(name)).ok()?;
+    let value = |line: &str| line.split(',').nth(1).map(|value| value.parse().unwrap());
+    Some(text.lines().skip(1).filter_map(value).collect())
+}
+
+#[test]
+fn series_go_on_no_worse_than_by_the_reference_packages() {
+    use stats::series::{Method, airline, forecast, mase, smape};
+    let Some(golden) = json("forecast/expected.json") else { return };
+    for name in ["AirPassengers", "USAccDeaths"] {
+        let Some(values) = series(&format!("{name}.csv")) else { return };
+        for horizon in [12, 24] {
+            let expected = &golden[name][horizon.to_string()];
+            let (record, came) = values.split_at(values.len() - horizon);
+            for (method, key) in [
+                (Method::SeasonalNaive, "SeasonalNaive"),
+                (Method::Theta, "DynamicOptimizedTheta"),
+                (Method::Smoothing, "AutoETS"),
+            ] {
+                let said = forecast(method, record, 12, horizon).unwrap();
+                let error = smape(&said, came).unwrap();
+                let what = format!("{name}, {horizon}, {key}: {error}");
+                if method == Method::SeasonalNaive {
+                    near(&what, error, &expected[key]["smape_pct"], 1e-7);
+                    let scaled = mase(&said, came, record, 12).unwrap();
+                    near(&what, scaled, &expected[key]["mase"], 1e-7);
+                    for (said, golden) in said.iter().zip(numbers(&expected[key]["forecast"])) {
+                        assert!((said - golden).abs() < 1e-9);
+                    }
+                } else {
+                    let most = 1.15 * expected[key]["smape_pct"].as_f64().unwrap();
+                    assert!(error <= most, "{what}, at most {most}");
+                }
+            }
+            // The mean is no worse than the worst, and than the seasonal naive way.
+            let said = forecast(Method::Mean, record, 12, horizon).unwrap();
+            let error = smape(&said, came).unwrap();
+            let naive = expected["SeasonalNaive"]["smape_pct"].as_f64().unwrap();
+            assert!(error < naive, "{name}, {horizon}: {error}");
+        }
+    }
+    let Some(values) = series("AirPassengers.csv") else { return };
+    let model = &golden["AirPassengers"]["airline_model_log"];
+    let near_by = |what: &str, value: f64, expected: &Value, absolute: f64| {
+        let expected = expected.as_f64().unwrap();
+        assert!((value - expected).abs() < absolute, "{what}: {value}, expected {expected}");
+    };
+    let whole = airline(&values, 12).unwrap();
+    near_by("ma", whole.ma, &model["ma1"], 1e-4);
+    near_by("seasonal ma", whole.seasonal_ma, &model["sma1"], 1e-4);
+    near_by("variance", whole.variance, &model["sigma2"], 1e-6);
+    // R starts from a vague prior of variance a million, this from none.
+    near_by("likelihood", whole.log_likelihood, &model["loglik"], 5e-3);
+    for horizon in [12, 24] {
+        let expected = &model["holdout"][horizon.to_string()];
+        let (record, came) = values.split_at(values.len() - horizon);
+        let fit = airline(record, 12).unwrap();
+        near_by("ma", fit.ma, &expected["ma1"], 1e-4);
+        near_by("seasonal ma", fit.seasonal_ma, &expected["sma1"], 1e-4);
+        near_by("likelihood", fit.log_likelihood, &expected["loglik"], 5e-3);
+        let said = fit.forecast(horizon);
+        near_by("smape", smape(&said, came).unwrap(), &expected["smape_pct"], 1e-3);
+        near_by("mase", mase(&said, came, record, 12).unwrap(), &expected["mase"], 1e-3);
+    }
+}
