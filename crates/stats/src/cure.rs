@@ -246,10 +246,10 @@ fn given(points: &Points, family: Family, never: f64, start: &[f64]) -> Option<G
 
 /// Returns the limits of the share that never has the event by the profile likelihood.
 pub fn profile(table: &Table, fit: &CureFit, level: f64) -> Result<(f64, f64), Fault> {
-    profile_points(&Points::of(table)?, fit, level)
+    Ok(profile_points(&Points::of(table)?, fit, level))
 }
 
-fn profile_points(points: &Points, fit: &CureFit, level: f64) -> Result<(f64, f64), Fault> {
+fn profile_points(points: &Points, fit: &CureFit, level: f64) -> (f64, f64) {
     let z = crate::survival::curve::z_of(level);
     let bound = fit.log_likelihood - 0.5 * z * z;
     let best = vec![fit.scale.ln(), fit.shape.ln()];
@@ -287,7 +287,7 @@ fn profile_points(points: &Points, fit: &CureFit, level: f64) -> Result<(f64, f6
         0.5 * (inside + outside)
     };
     let low = if no_share >= bound { 0.0 } else { sigmoid(limit(-1.0)) };
-    Ok((low, sigmoid(limit(1.0))))
+    (low, sigmoid(limit(1.0)))
 }
 
 fn sigmoid(x: f64) -> f64 {
@@ -390,7 +390,7 @@ pub fn averaged(table: &Table, level: f64) -> Result<Averaged, Fault> {
                 continue;
             }
         };
-        let never = profile_points(&points, &fit, level)?;
+        let never = profile_points(&points, &fit, level);
         let posterior = posterior(&points, &fit);
         let highest = posterior.iter().map(|one| one.1).fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = posterior.iter().map(|one| (one.1 - highest).exp()).sum();

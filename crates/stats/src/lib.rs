@@ -11,6 +11,7 @@ pub mod calibration;
 mod cholesky;
 pub mod credit;
 pub mod cure;
+pub mod decision;
 pub mod funnel;
 pub mod hazard;
 pub mod heuristic;

@@ -6,6 +6,10 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::type_complexity,
     reason = "a test reads files, and a failure here is a failed test"
 )]
 
@@ -326,4 +330,104 @@ fn programs_that_work_slowly_are_told_from_those_that_do_not() {
             "{name}: {all:?}"
         );
     }
+}
+
+/// The file of a data set beside the golden values.
+fn olist(name: &str) -> Option<String> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
+    let root = std::env::var("THROUGHLINE_SHARED").map_or_else(|_| beside.into(), PathBuf::from);
+    let path = root.join("data/olist_marketing_funnel").join(name);
+    let text = std::fs::read_to_string(&path).ok();
+    if text.is_none() {
+        eprintln!("skipped: {} is not there (set THROUGHLINE_SHARED)", path.display());
+    }
+    text
+}
+
+/// Days since 1970, with parts, of `2018-05-31` or `2018-05-31 10:20:30`.
+fn days(text: &str) -> f64 {
+    let part = |from: usize, to: usize| text[from..to].parse::<f64>().unwrap();
+    let (year, month, day) = (part(0, 4), part(5, 7), part(8, 10));
+    // Years that begin in March have their leap day last.
+    let (year, month) = if month < 3.0 { (year - 1.0, month + 9.0) } else { (year, month - 3.0) };
+    let leaps = (year / 4.0).floor() - (year / 100.0).floor() + (year / 400.0).floor();
+    let date = 365.0 * year + leaps + ((153.0 * month + 2.0) / 5.0).floor() + day - 719_469.0;
+    let clock = if text.len() < 19 {
+        0.0
+    } else {
+        (part(11, 13) * 60.0 + part(14, 16)) * 60.0 + part(17, 19)
+    };
+    date + clock / 86_400.0
+}
+
+#[test]
+fn real_leads_are_won_late_and_no_young_cohort_is_called_dead() {
+    let (Some(leads), Some(deals)) = (
+        olist("olist_marketing_qualified_leads_dataset.csv"),
+        olist("olist_closed_deals_dataset.csv"),
+    ) else {
+        return;
+    };
+    let won: std::collections::BTreeMap<&str, f64> = deals
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').collect::<Vec<_>>())
+        .map(|cells| (cells[0], days(cells[5])))
+        .collect();
+    let rows: Vec<(f64, Option<f64>)> = leads
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').collect::<Vec<_>>())
+        .map(|cells| (days(cells[1]), won.get(cells[0]).copied()))
+        .collect();
+    assert_eq!((rows.len(), won.len()), (8000, 842));
+
+    let mut waits: Vec<f64> =
+        rows.iter().filter_map(|(from, won)| won.map(|won| won - from)).collect();
+    waits.sort_unstable_by(f64::total_cmp);
+    let at = |p: f64| {
+        let place = p * (waits.len() - 1) as f64;
+        let low = waits[place.floor() as usize];
+        low + (place - place.floor()) * (waits[place.ceil() as usize] - low)
+    };
+    println!("days of the won: median {:.2}, nine tenths {:.2}", at(0.5), at(0.9));
+    assert!((at(0.5) - 14.65).abs() < 0.005 && (at(0.9) - 162.59).abs() < 0.005);
+
+    // Wins are on record from December 2017 only: a lead of June that was won by then is not in the
+    // file, so leads of before are watched from that day on.
+    let (first, last) = (days("2017-12-05"), days("2018-11-15"));
+    let cohort = |from: f64, until: f64, as_of: f64| {
+        let (mut time, mut cause, mut entry) = (Vec::new(), Vec::new(), Vec::new());
+        for (begins, won) in rows.iter().filter(|(begins, _)| *begins >= from && *begins < until) {
+            let won = won.filter(|won| *won <= as_of);
+            let end = (won.unwrap_or(as_of) - begins).max(0.05);
+            let late = (first - begins).max(0.0);
+            if *begins <= as_of && late < end {
+                time.push(end);
+                cause.push(u16::from(won.is_some()));
+                entry.push(late);
+            }
+        }
+        Table::of(&Observed { time: &time, cause: &cause, entry: &entry }).unwrap()
+    };
+    // Each month of first contact, asked at its own end and later: what is young is never told.
+    for (year, month) in [(2018, 1), (2018, 2), (2018, 3), (2018, 4), (2018, 5)] {
+        let from = days(&format!("{year}-{month:02}-01"));
+        let until = days(&format!("{year}-{:02}-01", month + 1));
+        for after in [10.0, 30.0, 60.0] {
+            let table = cohort(from, until, until + after);
+            let Ok(all) = cure::averaged(&table, 0.95) else { continue };
+            assert!(all.told().is_none_or(|never| never < 0.99), "{year}-{month} {after}: {all:?}");
+            // By the end of the file a share was won; it lay within what was thought possible.
+            let final_table = cohort(from, until, last);
+            let final_won = final_table.n_events() as f64 / final_table.n() as f64;
+            assert!(1.0 - all.limits.0 >= final_won - 0.01, "{year}-{month} {after}: {all:?}");
+        }
+    }
+    // Without late entries the early cohorts would look as if nearly none had ever been won.
+    let early = cohort(days("2017-06-01"), days("2017-12-01"), last);
+    let naive: u64 = early.n_events();
+    let watched = kaplan_meier(&early);
+    assert!(early.rows().iter().any(|row| row.entered > 0));
+    assert!(watched.survival(300.0) < 1.0 - naive as f64 / 2.0 / early.n() as f64);
 }

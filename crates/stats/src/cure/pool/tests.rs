@@ -1,0 +1,107 @@
+use super::*;
+use crate::random::SplitMix64;
+
+/// Whole days until events, and ages of those who wait, for `n` that came evenly over `span` days.
+fn drawn(n: u32, share: f64, median: f64, span: f64, random: &mut SplitMix64) -> Source {
+    let (mut events, mut waiting) = (Vec::new(), Vec::new());
+    for _ in 0..n {
+        let age = (random.uniform() * span).floor();
+        let u = random.uniform();
+        let wait = Family::Lognormal.quantile(random.uniform(), median, 1.2);
+        if u < share && wait <= age {
+            events.push(wait.floor());
+        } else {
+            waiting.push(age);
+        }
+    }
+    Source::of(&events, &waiting)
+}
+
+#[test]
+fn a_source_with_much_evidence_speaks_for_itself_and_one_with_little_for_its_group() {
+    let mut random = SplitMix64::new(4);
+    let mut sources: Vec<Source> =
+        (0..12).map(|_| drawn(1500, 0.10, 40.0, 600.0, &mut random)).collect();
+    sources.push(drawn(3000, 0.30, 40.0, 600.0, &mut random));
+    sources.push(drawn(8, 0.10, 40.0, 20.0, &mut random));
+    let pool = pooled(&sources, &vec![0; sources.len()]);
+    let share = |at: usize| pool.beliefs[at].mean(|place| place.share);
+    for at in 0..12 {
+        let limits = [0.005, 0.995].map(|p| pool.beliefs[at].quantile(p, |place| place.share));
+        assert!(limits[0] < 0.10 && 0.10 < limits[1], "{at}: {limits:?}");
+        assert!(limits[1] - limits[0] < 0.06, "{at}: {limits:?}");
+    }
+    assert!((share(12) - 0.30).abs() < 0.03, "{}", share(12));
+    assert!((0.05..0.25).contains(&share(13)), "{}", share(13));
+    let weights: f64 = pool.beliefs[13].places.iter().map(|place| place.weight).sum();
+    assert!((weights - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn intervals_hold_what_they_promise() {
+    let mut random = SplitMix64::new(9);
+    let (mut inside, mut n) = (0, 0);
+    for _ in 0..6 {
+        let shares: Vec<f64> =
+            (0..20).map(|_| super::super::sigmoid(-2.5 + 0.8 * random.normal())).collect();
+        let median = (4.0 + 0.5 * random.normal()).exp();
+        let sources: Vec<Source> = shares
+            .iter()
+            .map(|share| {
+                let n = 40 + u32::try_from(random.below(400)).unwrap();
+                let span = 60.0 + 400.0 * random.uniform();
+                drawn(n, *share, median, span, &mut random)
+            })
+            .collect();
+        let pool = pooled(&sources, &vec![0; sources.len()]);
+        for (belief, share) in pool.beliefs.iter().zip(&shares) {
+            let [low, high] = [0.1, 0.9].map(|p| belief.quantile(p, |place| place.share));
+            inside += u32::from(low <= *share && *share <= high);
+            n += 1;
+        }
+    }
+    let part = f64::from(inside) / f64::from(n);
+    assert!((0.70..=0.90).contains(&part), "{part} of the 80 % intervals hold the truth");
+}
+
+#[test]
+fn the_order_of_sources_changes_nothing_but_the_order() {
+    let mut random = SplitMix64::new(2);
+    let mut sources: Vec<Source> =
+        (0..5).map(|i| drawn(200, 0.05 * f64::from(i + 1), 30.0, 200.0, &mut random)).collect();
+    let mut groups = vec![0, 0, 1, 1, 1];
+    let forward = pooled(&sources, &groups);
+    sources.reverse();
+    groups.reverse();
+    let backward = pooled(&sources, &groups);
+    for (a, b) in forward.beliefs.iter().zip(backward.beliefs.iter().rev()) {
+        assert!((a.mean(|place| place.share) - b.mean(|place| place.share)).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn futures_agree_with_what_is_believed() {
+    let mut random = SplitMix64::new(21);
+    let sources =
+        vec![drawn(300, 0.2, 90.0, 150.0, &mut random), drawn(300, 0.1, 90.0, 300.0, &mut random)];
+    let pool = pooled(&sources, &[0, 0]);
+    let belief = &pool.beliefs[0];
+    let future = Future::of(&pool, &sources[0], belief);
+    let n = 400;
+    let (mut events, mut share, mut width) = (0.0, 0.0, 0.0);
+    for at in 0..n {
+        let later = future.draw(&mut SplitMix64::stream(1, at));
+        events += later.days().count() as f64 / n as f64;
+        let then = future.believed(&later, 700.0);
+        share += then.mean(|place| place.share) / n as f64;
+        let [low, high] = [0.1, 0.9].map(|p| then.quantile(p, |place| place.share));
+        width += (high - low) / n as f64;
+    }
+    let expected = belief.mean(|place| place.to_come);
+    assert!((events / expected - 1.0).abs() < 0.15, "{events} and {expected}");
+    // What is expected to be believed later is what is believed now; but it will be surer.
+    let now = belief.mean(|place| place.share);
+    assert!((share / now - 1.0).abs() < 0.1, "{share} and {now}");
+    let [low, high] = [0.1, 0.9].map(|p| belief.quantile(p, |place| place.share));
+    assert!(width < 0.75 * (high - low), "{width}");
+}

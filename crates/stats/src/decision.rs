@@ -1,0 +1,460 @@
+//! Go on, mend or end? What is believed of a return, turned into a decision by a rule.
+//!
+//! A source has cost something; its subjects convert (or not yet, or never: [`crate::cure::pool`]),
+//! a conversion is won with some chance and then brings an amount. The return is what all its
+//! subjects of now bring in the end, divided by the cost: what is won so far is known, what is to
+//! come is a sum of a random number of random amounts. Given the share and the wait it is nought
+//! with the chance that nothing comes, else lognormal with the mean and variance of that sum (the
+//! usual approximation of risk theory: Bowers et al. 1997, chapter 12); the uncertain chance and
+//! amount widen it. Probabilities follow by integration over the posterior, without simulation.
+//!
+//! The rule is that of least expected loss (Berger 1985, chapter 4) with stated ratios of losses,
+//! written as bounds of probabilities. When more evidence is worth waiting for is found by drawing
+//! futures and asking the rule again in each (preposterior analysis: Raiffa and Schlaifer 1961).
+
+use crate::cure::pool::{Belief, Future};
+use crate::random::SplitMix64;
+use crate::special::{chi_square_tail, normal_cdf};
+use crate::survival::incidence::{Incidence, aalen_johansen};
+use crate::survival::{Fault, Observed, Table};
+
+/// What a source cost and brought so far, and what a conversion is worth.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Worth {
+    /// What it cost.
+    pub cost: f64,
+    /// Profit of what is won so far.
+    pub won: f64,
+    /// Conversions that are neither won nor lost, as so many new ones.
+    pub open: f64,
+    /// Chance that a new conversion is won.
+    pub chance: f64,
+    /// Mean profit of one that is won.
+    pub profit: f64,
+    /// Variance of the logarithm of chance × profit: how little is known of them.
+    pub unsure: f64,
+    /// Squared coefficient of variation of profits.
+    pub spread: f64,
+}
+
+impl Worth {
+    /// Returns the chance that the return is above `bound`, for each unit of cost.
+    pub fn above(&self, belief: &Belief, bound: f64) -> f64 {
+        let missing = bound * self.cost - self.won;
+        if missing <= 0.0 {
+            return 1.0;
+        }
+        belief.mean(|place| self.brings(place.to_come, missing))
+    }
+
+    /// The chance that what is to come is more than `missing`.
+    fn brings(&self, to_come: f64, missing: f64) -> f64 {
+        let wins = self.chance * (self.open + to_come);
+        if wins <= 1e-9 || self.profit <= 0.0 {
+            return 0.0;
+        }
+        let something = -(-wins).exp_m1();
+        let mean = wins * self.profit / something;
+        let square = (1.0 + (1.0 + self.spread) / wins) * something;
+        let variance = square.max(1.0).ln() + self.unsure;
+        if variance <= 0.0 {
+            return if mean > missing { something } else { 0.0 };
+        }
+        let error = variance.sqrt();
+        something * normal_cdf(((mean / missing).ln() - 0.5 * variance) / error)
+    }
+
+    /// Returns the expected return, for each unit of cost.
+    pub fn expected(&self, belief: &Belief) -> f64 {
+        let come = belief.mean(|place| self.chance * (self.open + place.to_come) * self.profit);
+        (self.won + come) / self.cost
+    }
+
+    /// Returns the part of the expected return that has come already.
+    pub fn come(&self, belief: &Belief) -> f64 {
+        let all = self.expected(belief) * self.cost;
+        if all > 0.0 { self.won / all } else { 0.0 }
+    }
+
+    /// Returns the return that is exceeded with the chance `1 - p`.
+    pub fn quantile(&self, belief: &Belief, p: f64) -> f64 {
+        let (mut low, mut high) = (self.won / self.cost, self.expected(belief).max(0.1) * 4.0);
+        while self.above(belief, high) > 1.0 - p && high < 1e9 {
+            high *= 2.0;
+        }
+        if self.above(belief, low + 1e-9) <= 1.0 - p {
+            return low;
+        }
+        for _ in 0..40 {
+            let middle = 0.5 * (low + high);
+            if self.above(belief, middle) > 1.0 - p {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        0.5 * (low + high)
+    }
+
+    /// Returns what is expected to be lost, in units of money, by ending what would pay and by going
+    /// on with what does not: the expected excess over the cost, and the expected shortfall.
+    pub fn losses(&self, belief: &Belief) -> (f64, f64) {
+        // Both by the trapezoid rule over bounds: below one the shortfall, above one the excess.
+        let n = 40;
+        let shortfall: f64 = (0..=n)
+            .map(|i| {
+                let end = if i == 0 || i == n { 0.5 } else { 1.0 };
+                end * (1.0 - self.above(belief, f64::from(i) / f64::from(n))) / f64::from(n)
+            })
+            .sum();
+        // The mean is known, so the excess follows: E(R) - 1 = excess - shortfall.
+        let excess = (self.expected(belief) - 1.0 + shortfall).max(0.0);
+        (excess * self.cost, shortfall * self.cost)
+    }
+}
+
+/// How conversions end: won, lost, or not yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ends {
+    won: Incidence,
+}
+
+impl Ends {
+    /// Counts conversions: days until the end or so far, and 0 open, 1 won, 2 lost.
+    pub fn of(days: &[f64], cause: &[u16]) -> Result<Self, Fault> {
+        let table = Table::of(&Observed { time: days, cause, entry: &[] })?;
+        Ok(Self { won: aalen_johansen(&table, 1) })
+    }
+
+    /// Returns the chance that a new conversion is won in the end; who is still open at the longest
+    /// time is taken to go as those before.
+    pub fn chance(&self) -> f64 {
+        self.won.steps().last().map_or(0.0, |last| {
+            if last.waiting < 1.0 { last.share / (1.0 - last.waiting) } else { 0.0 }
+        })
+    }
+
+    /// Returns the chance that a new conversion is won within so many days.
+    pub fn won_by(&self, days: f64) -> f64 {
+        self.won.reached(days).map_or(0.0, |step| step.share)
+    }
+
+    /// Returns the chance that one that is still open after so many days is won, as a part of that
+    /// of a new one.
+    pub fn left(&self, days: f64) -> f64 {
+        let chance = self.chance();
+        let Some(step) = self.won.reached(days) else { return 1.0 };
+        if step.waiting <= 0.0 || chance <= 0.0 {
+            return 0.0;
+        }
+        let later = (chance - step.share).max(0.0) / step.waiting;
+        (later / chance).min(1.0 / chance)
+    }
+
+    /// Returns the chance that one that is open after `from` days is closed after `to`.
+    pub fn closed(&self, from: f64, to: f64) -> f64 {
+        let waiting = |days| self.won.reached(days).map_or(1.0, |step| step.waiting);
+        let now = waiting(from);
+        if now > 0.0 { 1.0 - waiting(to) / now } else { 1.0 }
+    }
+}
+
+/// The chance of winning of one source, near that of all: wins against those expected by now, with
+/// `STEADY` expected ones added to both. The chance, and the variance of its logarithm.
+pub fn chance_of_one(wins: f64, expected: f64, all: f64) -> (f64, f64) {
+    const STEADY: f64 = 8.0;
+    let ratio = (wins + STEADY) / (expected + STEADY);
+    ((all * ratio).min(0.98), 1.0 / (wins + STEADY))
+}
+
+/// Mean amounts of sources, near that of all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Amounts {
+    /// The mean of all.
+    pub mean: f64,
+    /// Squared coefficient of variation.
+    pub spread: f64,
+    /// For each source its mean, and the variance of its logarithm.
+    pub sources: Vec<(f64, f64)>,
+}
+
+/// Returns the mean amount of each of `n` sources from amounts with the place of their source.
+///
+/// Logarithms are normal within a source and between them, variances by moments (DerSimonian and
+/// Laird 1986); how far a source's logarithms lie from those of all moves its mean. `None` without
+/// amounts.
+pub fn amounts(amounts: &[(usize, f64)], n: usize) -> Option<Amounts> {
+    let good = || amounts.iter().filter(|(_, amount)| *amount > 0.0);
+    let count = good().count() as f64;
+    if count < 1.0 {
+        return None;
+    }
+    let mean = good().map(|one| one.1).sum::<f64>() / count;
+    let variance = good().map(|one| (one.1 - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
+    let ln_mean = good().map(|one| one.1.ln()).sum::<f64>() / count;
+    let mut own = vec![(0.0_f64, 0.0_f64); n];
+    for (source, amount) in good() {
+        if let Some(own) = own.get_mut(*source) {
+            own.0 += 1.0;
+            own.1 += amount.ln();
+        }
+    }
+    let middle = |source: usize| own.get(source).map_or(ln_mean, |own| own.1 / own.0.max(1.0));
+    let within = good().map(|(s, amount)| (amount.ln() - middle(*s)).powi(2)).sum::<f64>();
+    let some = own.iter().filter(|own| own.0 > 0.0).count() as f64;
+    // Few amounts leave the variance open; a factor of two either way is usual for deals.
+    let within = (within + 3.0 * 0.6) / ((count - some).max(0.0) + 3.0);
+    let between: f64 = own
+        .iter()
+        .filter(|own| own.0 > 0.0)
+        .map(|own| own.0 * (own.1 / own.0 - ln_mean).powi(2))
+        .sum();
+    let squares: f64 = own.iter().map(|own| own.0 * own.0).sum();
+    let denominator = count - squares / count;
+    let between =
+        if denominator > 0.0 { (between - (some - 1.0) * within) / denominator } else { 0.0 };
+    let between = between.clamp(0.02, 1.0);
+    let sources = own
+        .iter()
+        .map(|(n, sum)| {
+            let part = n * between / (n * between + within);
+            let away = if *n > 0.0 { part * (sum / n - ln_mean) } else { 0.0 };
+            (mean * away.exp(), between * (1.0 - part) + within / count)
+        })
+        .collect();
+    Some(Amounts { mean, spread: (variance / (mean * mean)).max(0.2), sources })
+}
+
+/// The bounds of the rule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rule {
+    /// The return above which more money should go in.
+    pub hurdle: f64,
+    /// The return above which what does not pay is close enough to be mended.
+    pub close: f64,
+    /// Stop where the chance to get the money back is at most this.
+    pub stop: f64,
+    /// Keep where the chance to get the money back is at least this, scale where the chance to reach
+    /// the hurdle is.
+    pub sure: f64,
+    /// What has come of the expected return from which on waiting teaches little.
+    pub ripe: f64,
+    /// Fewer subjects than this say nothing.
+    pub least: f64,
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        Self { hurdle: 1.5, close: 0.75, stop: 0.05, sure: 0.9, ripe: 0.85, least: 10.0 }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It returns more than the hurdle: put more in.
+    Scale,
+    /// It pays back.
+    Keep,
+    /// It nearly pays back, or hangs in the balance where time will not tell.
+    Fix,
+    /// It does not pay back.
+    Stop,
+    /// The evidence does not say yet.
+    TooEarly,
+}
+
+impl Verdict {
+    /// Returns the word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Scale => "scale",
+            Self::Keep => "keep",
+            Self::Fix => "fix",
+            Self::Stop => "stop",
+            Self::TooEarly => "too early",
+        }
+    }
+}
+
+/// What is believed of a return, as the rule looks at it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outlook {
+    /// Chance to get the money back.
+    pub pays: f64,
+    /// Chance to reach the hurdle.
+    pub hurdle: f64,
+    /// Chance to come close.
+    pub close: f64,
+    /// Part of the expected return that has come.
+    pub come: f64,
+    /// Events that are still to come, of all that are expected.
+    pub to_come: f64,
+}
+
+impl Rule {
+    /// Looks at a return.
+    pub fn look(&self, worth: &Worth, belief: &Belief, n_events: f64) -> Outlook {
+        let come = belief.mean(|place| place.to_come) + worth.open;
+        Outlook {
+            pays: worth.above(belief, 1.0),
+            hurdle: worth.above(belief, self.hurdle),
+            close: worth.above(belief, self.close),
+            come: worth.come(belief),
+            to_come: come / (come + n_events).max(1e-9),
+        }
+    }
+
+    /// Decides.
+    pub fn decide(&self, outlook: &Outlook, n: f64) -> Verdict {
+        if n < self.least {
+            return Verdict::TooEarly;
+        }
+        if outlook.hurdle >= self.sure {
+            Verdict::Scale
+        } else if outlook.pays >= self.sure {
+            Verdict::Keep
+        } else if outlook.pays <= self.stop {
+            if outlook.close >= 0.5 { Verdict::Fix } else { Verdict::Stop }
+        } else if outlook.to_come <= 1.0 - self.ripe {
+            Verdict::Fix
+        } else {
+            Verdict::TooEarly
+        }
+    }
+}
+
+/// When the evidence is expected to be decisive.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decisive {
+    /// Days from now.
+    pub days: f64,
+    /// Part of the futures in which the rule decides by then.
+    pub part: f64,
+}
+
+/// Days after which the rule is asked again.
+const ASKED: [f64; 12] =
+    [14.0, 30.0, 45.0, 60.0, 90.0, 120.0, 150.0, 180.0, 270.0, 365.0, 540.0, 730.0];
+const FUTURES: u64 = 60;
+
+/// Finds the first day on which the rule decides in at least the part `wanted` of the futures; the
+/// last day that is asked about where there is none.
+///
+/// `open` are the days that conversions which are neither won nor lost have been open.
+pub fn decisive(
+    rule: &Rule,
+    worth: &Worth,
+    future: &Future<'_>,
+    (n, n_events): (f64, f64),
+    (ends, open): (&Ends, &[f64]),
+    wanted: f64,
+    seed: u64,
+) -> Decisive {
+    let mut decided = [0.0_f64; ASKED.len()];
+    for at in 0..FUTURES {
+        let mut random = SplitMix64::stream(seed, at);
+        let later = future.draw(&mut random);
+        let better = (worth.unsure.sqrt() * random.normal() - 0.5 * worth.unsure).exp();
+        // Each conversion: when it begins, its age now, and by what luck it closes and is won.
+        let mut deals: Vec<(f64, f64, f64, f64, f64)> = Vec::new();
+        let begun = later.days().map(|begins| (begins, 0.0));
+        for (begins, age) in begun.chain(open.iter().map(|age| (0.0, *age))) {
+            let variance = worth.spread.ln_1p();
+            let amount = (variance.sqrt() * random.normal() - 0.5 * variance).exp();
+            deals.push((begins, age, random.uniform(), random.uniform(), amount));
+        }
+        let mut lucky = SplitMix64::stream(seed ^ 0x5EED, at);
+        let fresh = lucky.normal();
+        for (days, decided) in ASKED.iter().zip(&mut decided) {
+            let belief = future.believed(&later, *days);
+            let (mut won, mut still, mut n_won, mut came) = (0.0, 0.0, 0.0, 0.0);
+            for (begins, age, closes, wins, amount) in &deals {
+                if begins > days {
+                    continue;
+                }
+                came += if *age > 0.0 { 0.0 } else { 1.0 };
+                let old = age + days - begins;
+                if *closes <= ends.closed(*age, old) {
+                    let chance = worth.chance * ends.left(*age) * better.sqrt();
+                    if *wins < chance {
+                        won += worth.profit * better.sqrt() * amount;
+                        n_won += 1.0;
+                    }
+                } else {
+                    still += ends.left(old);
+                }
+            }
+            // What the wins teach of chance and amount.
+            let noise = (1.0 + worth.spread) / f64::max(n_won, 1e-9);
+            let part = if worth.unsure > 0.0 { worth.unsure / (worth.unsure + noise) } else { 0.0 };
+            let moved = part * (better.ln() + fresh * noise.sqrt().min(3.0));
+            let then = Worth {
+                won: worth.won + won,
+                open: still,
+                profit: worth.profit * moved.exp(),
+                unsure: worth.unsure * (1.0 - part),
+                ..*worth
+            };
+            let outlook = rule.look(&then, &belief, n_events + came);
+            if rule.decide(&outlook, n) != Verdict::TooEarly {
+                *decided += 1.0 / FUTURES as f64;
+            }
+        }
+    }
+    let pairs = || ASKED.iter().zip(&decided);
+    let first = pairs().find(|(_, part)| **part >= wanted).or_else(|| pairs().next_back());
+    first.map_or(Decisive { days: 0.0, part: 0.0 }, |(days, part)| Decisive {
+        days: *days,
+        part: *part,
+    })
+}
+
+/// A change of a rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change {
+    /// The first part after the change.
+    pub at: usize,
+    /// Events for each expected one before it.
+    pub before: f64,
+    /// Events for each expected one from it on.
+    pub after: f64,
+    /// How likely so large a change somewhere is without any.
+    pub p: f64,
+}
+
+/// Finds where a rate changed most, in parts that follow each other with events and those expected
+/// without a change (by time at risk, so that young parts are not taken as bad ones).
+///
+/// The likelihood ratio of two Poisson rates at each cut; the chance by Bonferroni over the cuts,
+/// which errs to the careful side (Hinkley 1970; Worsley 1983). `None` with fewer than two parts or
+/// no event.
+pub fn change(events: &[f64], expected: &[f64]) -> Option<Change> {
+    let (all, all_expected) = (events.iter().sum::<f64>(), expected.iter().sum::<f64>());
+    if all <= 0.0 || all_expected <= 0.0 || events.len() < 2 {
+        return None;
+    }
+    let (mut k, mut e) = (0.0, 0.0);
+    let (mut best, mut n_cuts) = (None::<(f64, Change)>, 0.0);
+    for (at, (own, own_expected)) in events.iter().zip(expected).enumerate() {
+        let (rest, rest_expected) = (all - k, all_expected - e);
+        if at > 0 && e > 0.0 && rest_expected > 0.0 {
+            n_cuts += 1.0;
+            let term = |k: f64, e: f64| {
+                if k > 0.0 { k * (k * all_expected / (e * all)).ln() } else { 0.0 }
+            };
+            let ratio = 2.0 * (term(k, e) + term(rest, rest_expected));
+            if best.is_none_or(|(most, _)| ratio > most) {
+                let (before, after) = (k / e, rest / rest_expected);
+                best = Some((ratio, Change { at, before, after, p: 1.0 }));
+            }
+        }
+        k += own;
+        e += own_expected;
+    }
+    let (ratio, found) = best?;
+    Some(Change { p: (n_cuts * chi_square_tail(ratio.max(0.0), 1.0)).min(1.0), ..found })
+}
+
+#[cfg(test)]
+mod tests;
