@@ -1,3 +1,4 @@
 //! How right answers were, replayed as of past days: one file for each question that is tested.
 
 pub mod forecast;
+pub mod programs;

@@ -111,12 +111,20 @@ pub const QUESTIONS: &[Entry] = &[
 
 /// How right answers were: each replays one as of past days and compares it with what came. Named
 /// as the question that it tests.
-pub const BACKTESTS: &[Entry] = &[Entry {
-    question: &backtest::forecast::QUESTION,
-    needs: backtest::forecast::needs,
-    dimensions: &[],
-    answer: backtest::forecast::answer,
-}];
+pub const BACKTESTS: &[Entry] = &[
+    Entry {
+        question: &backtest::programs::QUESTION,
+        needs: backtest::programs::needs,
+        dimensions: &[],
+        answer: backtest::programs::answer,
+    },
+    Entry {
+        question: &backtest::forecast::QUESTION,
+        needs: backtest::forecast::needs,
+        dimensions: &[],
+        answer: backtest::forecast::answer,
+    },
+];
 
 /// Finds a question by its identifier; an error names the nearest one, where one is near.
 pub fn find(id: &str) -> Result<&'static Entry, Option<&'static str>> {

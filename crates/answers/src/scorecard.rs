@@ -41,7 +41,7 @@ const NAMED: usize = 3;
 /// What the answers need whose figures these are.
 pub fn needs(ask: &Ask) -> Vec<Need> {
     let mut needs = pipeline::needs(ask);
-    needs.extend(programs::needs(ask));
+    needs.extend(programs::needs_of_figures(ask));
     needs
 }
 

@@ -170,6 +170,7 @@ impl Company {
             }
             "touch_days" => self.touch_frame(),
             "leads" => self.lead_frame(),
+            "program_leads" => self.program_lead_frame(),
             other => panic!("no relation `{other}`"),
         };
         assert_columns(&frame, rows);
@@ -284,6 +285,38 @@ impl Company {
             ("n_touches", integers(rows, |row| Some(row.3))),
             ("n_invalid", integers(rows, |row| Some(row.4))),
             ("n_sends", integers(rows, |_| Some(0))),
+        ])
+    }
+
+    /// Leads by program that became nothing yet, and the accounts that deals came from.
+    fn program_lead_frame(&self) -> Frame {
+        type Row<'a> =
+            (Option<&'static str>, &'static str, &'static str, String, Option<&'a Deal>, Date);
+        fn won<'a>(row: &Row<'a>) -> Option<&'a Deal> {
+            row.4.filter(|deal| deal.won)
+        }
+        let young = self.leads.iter().enumerate().filter(|(_, lead)| lead.1.is_some());
+        let young =
+            young.map(|(at, lead)| (lead.1, lead.2, lead.3, format!("lead {at}"), None, lead.0));
+        let become_deals = self.deals.iter().filter(|deal| deal.program.is_some());
+        let become_deals = become_deals.filter_map(|deal| {
+            let entered = deal.first_touch?;
+            let program = deal.program;
+            Some((program, deal.channel, deal.segment, deal.id.clone(), Some(deal), entered))
+        });
+        let rows: Vec<Row<'_>> = young.chain(become_deals).collect();
+        frame(vec![
+            ("program_id", text(&rows, |row| row.0)),
+            ("program", text(&rows, |row| row.0)),
+            ("channel", text(&rows, |row| Some(row.1))),
+            ("segment", text(&rows, |row| Some(row.2))),
+            ("id", text(&rows, |row| Some(&row.3))),
+            ("account_id", text(&rows, |_| None::<&str>)),
+            ("entered_on", Column::Day(rows.iter().map(|row| Some(row.5)).collect())),
+            ("converted_on", Column::Day(rows.iter().map(|row| Some(row.4?.created)).collect())),
+            ("opportunity_id", text(&rows, |row| row.4.map(|deal| &deal.id))),
+            ("won_on", Column::Day(rows.iter().map(|row| won(row)?.closed).collect())),
+            ("amount", usd(&rows, |row| won(row)?.amount)),
         ])
     }
 

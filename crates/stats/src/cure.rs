@@ -55,6 +55,16 @@ pub fn fit(table: &Table, family: Family) -> Result<CureFit, Fault> {
 }
 
 fn fit_points(points: &Points, family: Family) -> Result<CureFit, Fault> {
+    let rough = points.coarse(parametric::MANY).and_then(|coarse| fit_points(&coarse, family).ok());
+    if let Some(rough) = rough.filter(|rough| rough.error_logit.is_some_and(|error| error < 1.0)) {
+        // Well inside: a few steps from what fewer points say.
+        let start = vec![logit(rough.never), rough.scale.ln(), rough.shape.ln()];
+        let value = |at: &[f64]| mixture_value(points, family, at);
+        let found = climb(start, value, |at| mixture(points, family, at));
+        if let Some(fit) = found.and_then(|(place, here)| inside(family, &place, &here)) {
+            return Ok(fit);
+        }
+    }
     // Without a share that never has the event the model is the plain one: the edge.
     let plain = parametric::fit_points(points, family).ok();
     let mut best = plain.map(|fit| CureFit {
@@ -74,21 +84,25 @@ fn fit_points(points: &Points, family: Family) -> Result<CureFit, Fault> {
     for (share, later) in [(naive, 0.1), ((2.0 * naive).min(0.5 + 0.5 * naive), 0.8)] {
         let start = vec![logit(1.0 - share), middle + later, shape];
         let Some((place, here)) = climb(start, all, bend) else { continue };
-        let [logit_never, ln_scale, ln_shape] = place[..] else { continue };
-        let better = best.as_ref().is_none_or(|best| here.value > best.log_likelihood + 1e-9);
-        if better && logit_never > -EDGE {
-            let errors = here.bend.inverse();
-            best = Some(CureFit {
-                family,
-                never: 1.0 / (1.0 + (-logit_never).exp()),
-                scale: ln_scale.exp(),
-                shape: ln_shape.exp(),
-                log_likelihood: here.value,
-                error_logit: errors.map(|errors| errors.at(0, 0).sqrt()),
-            });
+        let Some(fit) = inside(family, &place, &here) else { continue };
+        if best.as_ref().is_none_or(|best| fit.log_likelihood > best.log_likelihood + 1e-9) {
+            best = Some(fit);
         }
     }
     best.ok_or(Fault::NotDetermined)
+}
+
+/// The fit at a place that is not at the edge.
+fn inside(family: Family, place: &[f64], here: &Slope) -> Option<CureFit> {
+    let [logit_never, ln_scale, ln_shape] = *place else { return None };
+    (logit_never > -EDGE).then(|| CureFit {
+        family,
+        never: sigmoid(logit_never),
+        scale: ln_scale.exp(),
+        shape: ln_shape.exp(),
+        log_likelihood: here.value,
+        error_logit: here.bend.inverse().map(|errors| errors.at(0, 0).sqrt()),
+    })
 }
 
 fn logit(p: f64) -> f64 {

@@ -12,7 +12,7 @@
 //! written as bounds of probabilities. When more evidence is worth waiting for is found by drawing
 //! futures and asking the rule again in each (preposterior analysis: Raiffa and Schlaifer 1961).
 
-use crate::cure::pool::{Belief, Future};
+use crate::cure::pool::{Belief, Future, Later};
 use crate::random::SplitMix64;
 use crate::special::{chi_square_tail, normal_cdf};
 use crate::survival::incidence::{Incidence, aalen_johansen};
@@ -37,6 +37,10 @@ pub struct Worth {
     pub spread: f64,
 }
 
+/// Variance of the logarithm of what is to come because the model is one: added to what the data
+/// leave open.
+const MODEL: f64 = 0.15;
+
 impl Worth {
     /// Returns the chance that the return is above `bound`, for each unit of cost.
     pub fn above(&self, belief: &Belief, bound: f64) -> f64 {
@@ -56,7 +60,7 @@ impl Worth {
         let something = -(-wins).exp_m1();
         let mean = wins * self.profit / something;
         let square = (1.0 + (1.0 + self.spread) / wins) * something;
-        let variance = square.max(1.0).ln() + self.unsure;
+        let variance = square.max(1.0).ln() + self.unsure + MODEL;
         if variance <= 0.0 {
             return if mean > missing { something } else { 0.0 };
         }
@@ -180,7 +184,7 @@ pub struct Amounts {
 
 /// Returns the mean amount of each of `n` sources from amounts with the place of their source.
 ///
-/// Logarithms are normal within a source and between them, variances by moments (DerSimonian and
+/// Logarithms are normal within a source and between them, variances by moments (`DerSimonian` and
 /// Laird 1986); how far a source's logarithms lie from those of all moves its mean. `None` without
 /// amounts.
 pub fn amounts(amounts: &[(usize, f64)], n: usize) -> Option<Amounts> {
@@ -241,11 +245,23 @@ pub struct Rule {
     pub ripe: f64,
     /// Fewer subjects than this say nothing.
     pub least: f64,
+    /// Stop only where at least so many mean wins would be needed to get the money back: what one
+    /// lucky win can turn is no matter of evidence.
+    pub lucky: f64,
 }
 
 impl Default for Rule {
+    /// Stops at 1 %, so that stops stay under 5 % wrong although the model is only a model.
     fn default() -> Self {
-        Self { hurdle: 1.5, close: 0.75, stop: 0.05, sure: 0.9, ripe: 0.85, least: 10.0 }
+        Self {
+            hurdle: 1.5,
+            close: 0.75,
+            stop: 0.01,
+            sure: 0.9,
+            ripe: 0.85,
+            least: 10.0,
+            lucky: 3.0,
+        }
     }
 }
 
@@ -290,6 +306,8 @@ pub struct Outlook {
     pub come: f64,
     /// Events that are still to come, of all that are expected.
     pub to_come: f64,
+    /// Mean wins that are missing to get the money back.
+    pub missing: f64,
 }
 
 impl Rule {
@@ -302,6 +320,7 @@ impl Rule {
             close: worth.above(belief, self.close),
             come: worth.come(belief),
             to_come: come / (come + n_events).max(1e-9),
+            missing: (worth.cost - worth.won).max(0.0) / worth.profit.max(1e-9),
         }
     }
 
@@ -314,7 +333,7 @@ impl Rule {
             Verdict::Scale
         } else if outlook.pays >= self.sure {
             Verdict::Keep
-        } else if outlook.pays <= self.stop {
+        } else if outlook.pays <= self.stop && outlook.missing >= self.lucky {
             if outlook.close >= 0.5 { Verdict::Fix } else { Verdict::Stop }
         } else if outlook.to_come <= 1.0 - self.ripe {
             Verdict::Fix
@@ -334,7 +353,7 @@ pub struct Decisive {
 }
 
 /// Days after which the rule is asked again.
-const ASKED: [f64; 12] =
+pub const ASKED: [f64; 12] =
     [14.0, 30.0, 45.0, 60.0, 90.0, 120.0, 150.0, 180.0, 270.0, 365.0, 540.0, 730.0];
 const FUTURES: u64 = 60;
 
@@ -351,63 +370,114 @@ pub fn decisive(
     wanted: f64,
     seed: u64,
 ) -> Decisive {
-    let mut decided = [0.0_f64; ASKED.len()];
-    for at in 0..FUTURES {
-        let mut random = SplitMix64::stream(seed, at);
-        let later = future.draw(&mut random);
-        let better = (worth.unsure.sqrt() * random.normal() - 0.5 * worth.unsure).exp();
-        // Each conversion: when it begins, its age now, and by what luck it closes and is won.
-        let mut deals: Vec<(f64, f64, f64, f64, f64)> = Vec::new();
-        let begun = later.days().map(|begins| (begins, 0.0));
-        for (begins, age) in begun.chain(open.iter().map(|age| (0.0, *age))) {
-            let variance = worth.spread.ln_1p();
-            let amount = (variance.sqrt() * random.normal() - 0.5 * variance).exp();
-            deals.push((begins, age, random.uniform(), random.uniform(), amount));
-        }
-        let mut lucky = SplitMix64::stream(seed ^ 0x5EED, at);
-        let fresh = lucky.normal();
-        for (days, decided) in ASKED.iter().zip(&mut decided) {
-            let belief = future.believed(&later, *days);
-            let (mut won, mut still, mut n_won, mut came) = (0.0, 0.0, 0.0, 0.0);
-            for (begins, age, closes, wins, amount) in &deals {
-                if begins > days {
-                    continue;
-                }
-                came += if *age > 0.0 { 0.0 } else { 1.0 };
-                let old = age + days - begins;
-                if *closes <= ends.closed(*age, old) {
-                    let chance = worth.chance * ends.left(*age) * better.sqrt();
-                    if *wins < chance {
-                        won += worth.profit * better.sqrt() * amount;
-                        n_won += 1.0;
-                    }
-                } else {
-                    still += ends.left(old);
-                }
-            }
-            // What the wins teach of chance and amount.
-            let noise = (1.0 + worth.spread) / f64::max(n_won, 1e-9);
-            let part = if worth.unsure > 0.0 { worth.unsure / (worth.unsure + noise) } else { 0.0 };
-            let moved = part * (better.ln() + fresh * noise.sqrt().min(3.0));
-            let then = Worth {
-                won: worth.won + won,
-                open: still,
-                profit: worth.profit * moved.exp(),
-                unsure: worth.unsure * (1.0 - part),
-                ..*worth
-            };
+    let drawn: Vec<Drawn> = (0..FUTURES)
+        .map(|at| Drawn::of(worth, future, open, &mut SplitMix64::stream(seed, at)))
+        .collect();
+    let part = |days: f64| {
+        let decided = drawn.iter().filter(|drawn| {
+            let (then, belief, came) = drawn.after(days, worth, future, ends);
             let outlook = rule.look(&then, &belief, n_events + came);
-            if rule.decide(&outlook, n) != Verdict::TooEarly {
-                *decided += 1.0 / FUTURES as f64;
-            }
+            rule.decide(&outlook, n) != Verdict::TooEarly
+        });
+        decided.count() as f64 / drawn.len().max(1) as f64
+    };
+    // The more time, the more is known: halving finds the first day of enough.
+    let (mut low, mut high) = (0, ASKED.len() - 1);
+    let mut found = Decisive { days: 0.0, part: 0.0 };
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        let Some(&days) = ASKED.get(middle) else { break };
+        let part = part(days);
+        if part >= wanted {
+            found = Decisive { days, part };
+            high = middle;
+        } else {
+            low = middle + 1;
         }
     }
-    let pairs = || ASKED.iter().zip(&decided);
-    let first = pairs().find(|(_, part)| **part >= wanted).or_else(|| pairs().next_back());
-    first.map_or(Decisive { days: 0.0, part: 0.0 }, |(days, part)| Decisive {
-        days: *days,
-        part: *part,
-    })
+    match ASKED.get(low) {
+        Some(&days) if (found.days - days).abs() > 1e-9 => Decisive { days, part: part(days) },
+        _ => found,
+    }
+}
+
+/// One future of a program: its conversions, and how each ends.
+struct Drawn {
+    later: Later,
+    /// How much better a win is than believed now.
+    better: f64,
+    luck: f64,
+    deals: Vec<Conversion>,
+}
+
+/// A conversion of now or later.
+struct Conversion {
+    /// Days from now; nothing for one that is open now.
+    begins: Option<f64>,
+    /// Days that it has been open now.
+    age: f64,
+    /// Luck of closing and of winning, from 0 to 1.
+    closes: f64,
+    wins: f64,
+    /// Its amount, for each mean amount.
+    amount: f64,
+}
+
+impl Drawn {
+    fn of(worth: &Worth, future: &Future<'_>, open: &[f64], random: &mut SplitMix64) -> Self {
+        let later = future.draw(random);
+        let better = (worth.unsure.sqrt() * random.normal() - 0.5 * worth.unsure).exp();
+        let luck = random.normal();
+        let variance = worth.spread.ln_1p();
+        let begun = later.days().map(|begins| (Some(begins), 0.0));
+        let deals = begun
+            .chain(open.iter().map(|age| (None, *age)))
+            .map(|(begins, age)| Conversion {
+                begins,
+                age,
+                closes: random.uniform(),
+                wins: random.uniform(),
+                amount: (variance.sqrt() * random.normal() - 0.5 * variance).exp(),
+            })
+            .collect();
+        Self { later, better, luck, deals }
+    }
+
+    /// What is known and believed after so many days, and how many conversions came.
+    fn after(
+        &self,
+        days: f64,
+        worth: &Worth,
+        future: &Future<'_>,
+        ends: &Ends,
+    ) -> (Worth, Belief, f64) {
+        let belief = future.believed(&self.later, days);
+        let (mut won, mut still, mut n_won, mut came) = (0.0, 0.0, 0.0_f64, 0.0);
+        // Half of the luck lies in the chance, half in the amounts.
+        let half = self.better.sqrt();
+        for deal in self.deals.iter().filter(|deal| deal.begins.is_none_or(|on| on <= days)) {
+            came += if deal.begins.is_some() { 1.0 } else { 0.0 };
+            let old = deal.age + days - deal.begins.unwrap_or(0.0);
+            if deal.closes > ends.closed(deal.age, old) {
+                still += ends.left(old);
+            } else if deal.wins < worth.chance * ends.left(deal.age) * half {
+                won += worth.profit * half * deal.amount;
+                n_won += 1.0;
+            }
+        }
+        // What the wins teach of chance and amount.
+        let noise = (1.0 + worth.spread) / n_won.max(1e-9);
+        let part = if worth.unsure > 0.0 { worth.unsure / (worth.unsure + noise) } else { 0.0 };
+        let moved = part * (self.better.ln() + self.luck * noise.sqrt().min(3.0));
+        let then = Worth {
+            won: worth.won + won,
+            open: still,
+            profit: worth.profit * moved.exp(),
+            unsure: worth.unsure * (1.0 - part),
+            ..*worth
+        };
+        (then, belief, came)
+    }
 }
 
 /// A change of a rate.

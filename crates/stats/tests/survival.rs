@@ -6,7 +6,6 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,
-    clippy::print_stdout,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::type_complexity,
@@ -372,7 +371,7 @@ fn real_leads_are_won_late_and_no_young_cohort_is_called_dead() {
         .lines()
         .skip(1)
         .map(|line| line.split(',').collect::<Vec<_>>())
-        .map(|cells| (cells[0], days(cells[5])))
+        .map(|cells| (cells[0], days(cells[4])))
         .collect();
     let rows: Vec<(f64, Option<f64>)> = leads
         .lines()

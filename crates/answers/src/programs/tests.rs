@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::common::of_period;
 use crate::testing::*;
 
 const ENTRY: &crate::Entry = &crate::QUESTIONS[3];

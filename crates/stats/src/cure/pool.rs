@@ -150,14 +150,52 @@ pub struct Pool {
     edges: Vec<f64>,
     nodes: Vec<Node>,
     forms: Vec<(Family, f64)>,
-    /// Weights of the forms.
-    pub weights: Vec<f64>,
-    /// Mean log odds of the share and mean logarithm of the median, for each group.
-    pub groups: Vec<(f64, f64)>,
-    /// Spread of sources around their group: log odds of the share, logarithm of the median.
-    pub spread: (f64, f64),
+    hyper: Hyper,
     /// One for each source, in their order.
     pub beliefs: Vec<Belief>,
+}
+
+impl Pool {
+    /// Returns what is believed of a part of a source's subjects, such as the older ones, given what
+    /// all sources say of its group. Families, shapes and medians are those that all of its subjects
+    /// leave possible.
+    pub fn belief(&self, part: &Source, group: usize, whole: &Belief) -> Belief {
+        let mut possible: Vec<usize> = whole.places.iter().map(|place| place.node).collect();
+        possible.sort_unstable();
+        possible.dedup();
+        let nodes = possible.iter().filter_map(|at| Some((*at, self.nodes.get(*at)?)));
+        let peaks: Vec<(usize, &Node, Peak)> =
+            nodes.map(|(at, node)| (at, node, peak(part, node, FIRST))).collect();
+        believe(part, &peaks, &self.forms, &self.hyper, group)
+    }
+
+    /// Returns the share of subjects that are expected to have had the event after so many days, as
+    /// is believed of a source.
+    pub fn reached(&self, belief: &Belief) -> Reached {
+        let mut shares = vec![0.0; self.edges.len()];
+        for place in &belief.places {
+            let Some(node) = self.nodes.get(place.node) else { continue };
+            for (sum, reached) in shares.iter_mut().zip(&node.reached) {
+                *sum += place.weight * place.share * reached;
+            }
+        }
+        Reached { edges: self.edges.clone(), shares }
+    }
+}
+
+/// The share that is expected to have had the event, by days.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reached {
+    edges: Vec<f64>,
+    shares: Vec<f64>,
+}
+
+impl Reached {
+    /// Returns the share after so many whole days.
+    pub fn after(&self, days: f64) -> f64 {
+        let at = nearest(&self.edges, days.max(0.0) + 1.0);
+        self.shares.get(at).copied().unwrap_or(0.0)
+    }
 }
 
 /// The mode of the log odds on a node: what a first, wide prior gives.
@@ -200,10 +238,13 @@ pub fn pooled(sources: &[Source], group: &[usize]) -> Pool {
         .iter()
         .zip(&peaks)
         .zip(group)
-        .map(|((source, peaks), group)| believe(source, &nodes, &forms, peaks, &hyper, *group))
+        .map(|((source, peaks), group)| {
+            let peaks: Vec<(usize, &Node, Peak)> =
+                nodes.iter().zip(peaks).enumerate().map(|(at, (n, p))| (at, n, *p)).collect();
+            believe(source, &peaks, &forms, &hyper, *group)
+        })
         .collect();
-    let spread = (hyper.spread.0.sqrt(), hyper.spread.1.sqrt());
-    Pool { edges, nodes, forms, weights: hyper.weights, groups: hyper.groups, spread, beliefs }
+    Pool { edges, nodes, forms, hyper, beliefs }
 }
 
 fn nodes(edges: &[f64], forms: &[(Family, f64)]) -> Vec<Node> {
@@ -270,6 +311,7 @@ fn peak(source: &Source, node: &Node, prior: (f64, f64)) -> Peak {
 }
 
 /// What all sources share.
+#[derive(Debug, Clone)]
 struct Hyper {
     whole: (f64, f64),
     groups: Vec<(f64, f64)>,
@@ -378,9 +420,8 @@ const KEPT: usize = 400;
 
 fn believe(
     source: &Source,
-    nodes: &[Node],
+    peaks: &[(usize, &Node, Peak)],
     forms: &[(Family, f64)],
-    peaks: &[Peak],
     hyper: &Hyper,
     group: usize,
 ) -> Belief {
@@ -390,10 +431,10 @@ fn believe(
         weight.ln() - 0.5 * (node.ln_median - median.0).powi(2) / median.1
     };
     // The first peaks say which nodes are worth a closer look: 8 is a weight of 0.0003.
-    let rough = |(peak, node): (&Peak, &Node)| peak.value + of_node(node);
-    let most = peaks.iter().zip(nodes).map(rough).fold(f64::NEG_INFINITY, f64::max);
+    let rough = |(_, node, peak): &(usize, &Node, Peak)| peak.value + of_node(node);
+    let most = peaks.iter().map(rough).fold(f64::NEG_INFINITY, f64::max);
     let mut places = Vec::new();
-    for (at, (node, first)) in nodes.iter().zip(peaks).enumerate() {
+    for (at, node, first) in peaks.iter().copied() {
         if first.value + of_node(node) < most - 10.0 {
             continue;
         }
@@ -424,7 +465,8 @@ fn believe(
     let total: f64 = places.iter().map(|place| (place.weight - most).exp()).sum();
     for place in &mut places {
         place.weight = (place.weight - most).exp() / total;
-        if let Some(node) = nodes.get(place.node) {
+        let node = peaks.binary_search_by_key(&place.node, |peak| peak.0);
+        if let Some((_, node, _)) = node.ok().and_then(|at| peaks.get(at)) {
             place.to_come = to_come(&source.waiting, node, place.share);
         }
     }

@@ -34,7 +34,8 @@ fn chances_agree_with_drawing_sums() {
     let bounds = [0.6, 1.0, 1.8];
     let mut mean = 0.0;
     for _ in 0..n {
-        let better = (worth.unsure.sqrt() * random.normal() - 0.5 * worth.unsure).exp();
+        let unsure = worth.unsure + MODEL;
+        let better = (unsure.sqrt() * random.normal() - 0.5 * unsure).exp();
         let mut sum = 0.0;
         for _ in 0..random.poisson(6.0) {
             let variance = 2.0_f64.ln();

@@ -78,6 +78,34 @@ impl Points {
         })
     }
 
+    /// The same with neighbors put together, about `n` in all: a start from which few steps over all
+    /// remain. `None` where there are not many more.
+    pub(crate) fn coarse(&self, n: usize) -> Option<Self> {
+        let together = self.ends.len() / n;
+        if together < 10 {
+            return None;
+        }
+        let merged = |group: &[Point]| {
+            let count = |of: fn(&Point) -> f64| group.iter().map(of).sum::<f64>();
+            let whole = count(|p| p.events + p.censored);
+            Point {
+                ln_time: count(|p| (p.events + p.censored) * p.ln_time) / whole,
+                events: count(|p| p.events),
+                censored: count(|p| p.censored),
+            }
+        };
+        let entries = self.entries.chunks(together).map(|group| {
+            let whole: f64 = group.iter().map(|entry| entry.1).sum();
+            (group.iter().map(|entry| entry.0 * entry.1).sum::<f64>() / whole, whole)
+        });
+        Some(Self {
+            ends: self.ends.chunks(together).map(merged).collect(),
+            entries: entries.collect(),
+            n: self.n,
+            n_events: self.n_events,
+        })
+    }
+
     /// Median of the events' times, and spread of their logarithms.
     pub(crate) fn events(&self) -> (f64, f64) {
         let mean = self.ends.iter().map(|p| p.events * p.ln_time).sum::<f64>() / self.n_events;
@@ -147,10 +175,19 @@ pub fn fit(table: &Table, family: Family) -> Result<Fit, Fault> {
     fit_points(&points, family)
 }
 
+/// Times beyond this many are put together for a start.
+pub(crate) const MANY: usize = 1000;
+
 pub(crate) fn fit_points(points: &Points, family: Family) -> Result<Fit, Fault> {
-    let (middle, spread) = points.events();
-    // The more are censored, the later is the middle of all.
-    let start = vec![middle + (points.n / points.n_events).ln(), -(spread.max(0.05)).ln()];
+    let rough = points.coarse(MANY).and_then(|coarse| fit_points(&coarse, family).ok());
+    let start = rough.map_or_else(
+        || {
+            let (middle, spread) = points.events();
+            // The more are censored, the later is the middle of all.
+            vec![middle + (points.n / points.n_events).ln(), -(spread.max(0.05)).ln()]
+        },
+        |fit| vec![fit.scale.ln(), fit.shape.ln()],
+    );
     let (place, here) =
         climb(start, |at| plain_value(points, family, at), |at| plain(points, family, at))
             .ok_or(Fault::NotDetermined)?;

@@ -3,12 +3,15 @@
 use super::{Belief, Place, Pool, Source, add, bin, nearest};
 use crate::random::SplitMix64;
 
+/// Places of a belief that futures are drawn from.
+const KEPT: usize = 160;
+
 /// A source's futures: made once, drawn from often.
 #[derive(Debug, Clone)]
 pub struct Future<'a> {
     pool: &'a Pool,
     source: &'a Source,
-    belief: &'a Belief,
+    places: &'a [Place],
     /// For each place: the logarithm of the share that still waits at each edge.
     waits: Vec<Vec<f64>>,
 }
@@ -37,18 +40,21 @@ impl<'a> Future<'a> {
             let reached = node.map_or(&[][..], |node| &node.reached);
             reached.iter().map(|reached| (-place.share * reached).ln_1p()).collect()
         };
-        let waits = belief.places.iter().map(ln).collect();
-        Self { pool, source, belief, waits }
+        // The weightiest places stand for all: futures need no tails of tails.
+        let places = belief.places.get(..KEPT.min(belief.places.len())).unwrap_or_default();
+        let waits = places.iter().map(ln).collect();
+        Self { pool, source, places, waits }
     }
 
     /// Draws one future.
     pub fn draw(&self, random: &mut SplitMix64) -> Later {
-        let mut left = random.uniform();
-        let place = self.belief.places.iter().find(|place| {
+        let whole: f64 = self.places.iter().map(|place| place.weight).sum();
+        let mut left = random.uniform() * whole;
+        let place = self.places.iter().find(|place| {
             left -= place.weight;
             left < 0.0
         });
-        let place = place.or_else(|| self.belief.places.first());
+        let place = place.or_else(|| self.places.first());
         let Some((place, node)) =
             place.and_then(|place| Some((place, self.pool.nodes.get(place.node)?)))
         else {
@@ -100,8 +106,8 @@ impl<'a> Future<'a> {
         }
         // All who wait, weighted by how the chance of what is seen of them changes.
         let change: Vec<f64> = aged.iter().zip(&self.source.waiting).map(|(a, b)| a - b).collect();
-        let mut places = Vec::with_capacity(self.belief.places.len());
-        for (place, waits) in self.belief.places.iter().zip(&self.waits) {
+        let mut places = Vec::with_capacity(self.places.len());
+        for (place, waits) in self.places.iter().zip(&self.waits) {
             let Some(node) = self.pool.nodes.get(place.node) else { continue };
             let waited: f64 = change.iter().zip(waits).map(|(n, ln)| n * ln).sum();
             let when: f64 = came
@@ -114,7 +120,7 @@ impl<'a> Future<'a> {
             places.push(Place { weight, ..*place });
         }
         let most = places.iter().map(|place| place.weight).fold(f64::NEG_INFINITY, f64::max);
-        places.retain(|place| place.weight > most - 9.0);
+        places.retain(|place| place.weight > most - 6.0);
         let total: f64 = places.iter().map(|place| (place.weight - most).exp()).sum();
         for place in &mut places {
             place.weight = (place.weight - most).exp() / total;
