@@ -30,7 +30,7 @@ const OLD_AFTER: i64 = 14;
 /// The most months that a chart shows.
 const MONTHS: usize = 24;
 
-const ALL: &[&str] = &["scorecard", "pipeline", "attribution", "programs", "waterfall"];
+const ALL: &[&str] = &["scorecard", "pipeline", "attribution", "programs", "waterfall", "forecast"];
 
 /// Rules that set lines apart which are no records: no answer misses them.
 const NO_RECORDS: &[&str] = &["totals-row", "footer"];
@@ -44,7 +44,7 @@ const RESTS_ON: &[(&str, &[&str])] = &[
     ("lifecycle_event", &["waterfall"]),
     ("spend", &["scorecard", "programs"]),
     ("opportunity", ALL),
-    ("opportunity_event", &["pipeline", "waterfall"]),
+    ("opportunity_event", &["pipeline", "waterfall", "forecast"]),
     ("opportunity_role", ALL),
     ("fx_rate", ALL),
 ];

@@ -141,8 +141,8 @@ impl Airline {
             let known = row.iter().enumerate().skip(h);
             let said: f64 = known.map(|(k, c)| c * shocks[n + h - k - 1]).sum();
             let t = logs.len();
-            let (a, b, c) = (logs[t - 1], logs[t - self.season], logs[t - self.season - 1]);
-            logs.push(said + a + b - c);
+            let before = logs[t - 1] + logs[t - self.season] - logs[t - self.season - 1];
+            logs.push(said + before);
         }
         logs[self.logs.len()..].iter().map(|log| log.exp()).collect()
     }
