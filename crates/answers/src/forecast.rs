@@ -2,8 +2,9 @@
 //!
 #![doc = include_str!("forecast.md")]
 //!
-//! For: CEO, CFO, CRO. Grain: one row per open deal, owner, source and past period. Money: the currency
-//! asked for. Method: `stats::hazard`, `stats::arrival`, `stats::simulate`, `stats::velocity`.
+//! For: CEO, CFO, CRO. Grain: one row per open deal, owner, source and past period. Money: the
+//! currency asked for. Method: `stats::hazard`, `stats::arrival`, `stats::simulate`,
+//! `stats::velocity`.
 
 use domain::answer::Table;
 use domain::definition::State;

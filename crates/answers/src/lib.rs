@@ -45,8 +45,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// True where the question is about what has not happened yet: it is asked of the period that runs
-    /// on the day after the as-of day, where no other is named.
+    /// True where the question is about what has not happened yet: it is asked of the period that
+    /// runs on the day after the as-of day, where no other is named.
     pub fn looks_ahead(&self) -> bool {
         self.question.id == forecast::QUESTION.id
     }

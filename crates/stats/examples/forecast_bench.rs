@@ -23,7 +23,8 @@ fn cpu_seconds() -> f64 {
     nanoseconds.unwrap_or(0.0) / 1e9
 }
 
-/// Columns of a case: one, six stages, eight of numbers, three segments, four sources, thirty owners.
+/// Columns of a case: one, six stages, eight of numbers, three segments, four sources, thirty
+/// owners.
 fn fixed(random: &mut SplitMix64) -> Vec<(usize, f64)> {
     let mut row = vec![(0, 1.0)];
     row.push((1 + usize::try_from(random.below(6)).unwrap(), 1.0));

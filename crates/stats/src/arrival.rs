@@ -1,10 +1,11 @@
 //! Cases that do not exist yet: how many will come, from which source, and what they bring in time.
 //!
-//! Counts by bin of time are negative binomial around a level with a trend and a season (log-linear;
-//! Lawless 1987), fitted by Newton's method with normal priors that hold trend and season near none
-//! where the record is short. Sources share what comes by a Dirichlet posterior. The part that wins
-//! within *d* days is the cumulative incidence of Aalen and Johansen (1978) over all sources, times a
-//! gamma factor of each source that is drawn towards one. Amounts are drawn from those that were won.
+//! Counts by bin of time are negative binomial around a level with a trend and a season
+//! (log-linear; Lawless 1987), fitted by Newton's method with normal priors that hold trend and
+//! season near none where the record is short. Sources share what comes by a Dirichlet posterior.
+//! The part that wins within *d* days is the cumulative incidence of Aalen and Johansen (1978) over
+//! all sources, times a gamma factor of each source that is drawn towards one. Amounts are drawn
+//! from those that were won.
 
 #![expect(
     clippy::indexing_slicing,
@@ -97,8 +98,8 @@ pub struct Brought {
     pub amount: f64,
 }
 
-/// Learns from counts by bin and source and from what became of cases. `None` without a bin that has
-/// days, or without any case.
+/// Learns from counts by bin and source and from what became of cases. `None` without a bin that
+/// has days, or without any case.
 pub fn fit(bins: &[(Bin, Vec<f64>)], cases: &[Followed], horizon_days: usize) -> Option<Arrivals> {
     let bins: Vec<&(Bin, Vec<f64>)> = bins.iter().filter(|(bin, _)| bin.days > 0.0).collect();
     let n_sources = bins.iter().map(|(_, counts)| counts.len()).max()?;

@@ -4,9 +4,10 @@
 //! 8): in a step of exposure *e*, the odds of a win against staying are `e · exp(x·w)`, those of a
 //! loss `e · exp(x·l)`. Columns come in blocks. A block has a normal prior with mean zero, of which
 //! the variance is given, or estimated from the data, for wins and for losses apart (Laplace
-//! approximation with the update of Wood and Fasiolo 2017): levels with little data are drawn towards
-//! what all levels have in common, and a level without data has the prior and nothing else. Newton's
-//! method with the exact gradient and Hessian; the posterior is taken as normal around its mode.
+//! approximation with the update of Wood and Fasiolo 2017): levels with little data are drawn
+//! towards what all levels have in common, and a level without data has the prior and nothing else.
+//! Newton's method with the exact gradient and Hessian; the posterior is taken as normal around its
+//! mode.
 
 #![expect(clippy::indexing_slicing, reason = "columns are checked against the number of columns")]
 

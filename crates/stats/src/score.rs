@@ -1,10 +1,10 @@
 //! How good a forecast was: proper scores, calibration and coverage.
 //!
-//! Continuous ranked probability score: Gneiting and Raftery (2007), "Strictly proper scoring rules,
-//! prediction, and estimation"; the fair version for a finite ensemble: Ferro (2014). Parts of the
-//! Brier score: Murphy (1973), over bins of equal width. Slope and intercept of calibration: Cox
-//! (1958), a logistic regression of the outcome on the logit of what was said. Scores are in the unit
-//! of the observation, the smaller the better.
+//! Continuous ranked probability score: Gneiting and Raftery (2007), "Strictly proper scoring
+//! rules, prediction, and estimation"; the fair version for a finite ensemble: Ferro (2014). Parts
+//! of the Brier score: Murphy (1973), over bins of equal width. Slope and intercept of calibration:
+//! Cox (1958), a logistic regression of the outcome on the logit of what was said. Scores are in
+//! the unit of the observation, the smaller the better.
 
 #![expect(clippy::indexing_slicing, reason = "ranks and bins are counted from the same slices")]
 
@@ -23,8 +23,8 @@ pub fn crps_ensemble(members: &[f64], observed: f64) -> Option<f64> {
     Some(distance - 0.5 * spread / (m * m))
 }
 
-/// Returns the score that the distribution behind the ensemble is expected to have: pairs of a member
-/// with itself do not count. `None` for fewer than two members.
+/// Returns the score that the distribution behind the ensemble is expected to have: pairs of a
+/// member with itself do not count. `None` for fewer than two members.
 pub fn crps_fair(members: &[f64], observed: f64) -> Option<f64> {
     let (distance, spread) = crps_parts(members, observed)?;
     let m = members.len() as f64;
@@ -91,8 +91,8 @@ pub fn normal_limits(mean: f64, sd: f64, level: f64) -> (f64, f64) {
     (mean - half, mean + half)
 }
 
-/// Returns the place of an observation in an ensemble: the share of members below, and half of those
-/// that equal it. `None` without members.
+/// Returns the place of an observation in an ensemble: the share of members below, and half of
+/// those that equal it. `None` without members.
 pub fn pit(members: &[f64], observed: f64) -> Option<f64> {
     let below = members.iter().filter(|x| **x < observed).count() as f64;
     let equal = members.iter().filter(|x| **x <= observed).count() as f64 - below;
@@ -199,8 +199,8 @@ pub fn reliability(p: &[f64], happened: &[bool], n_bins: usize) -> Option<Reliab
     })
 }
 
-/// Intercept and slope of calibration: 0 and 1 where what was said is right; a slope below 1 where it
-/// was too extreme.
+/// Intercept and slope of calibration: 0 and 1 where what was said is right; a slope below 1 where
+/// it was too extreme.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Calibration {
     /// Intercept, with the slope free.

@@ -1,11 +1,11 @@
 //! Series of equal steps, such as months: what comes next, by several methods and their mean.
 //!
-//! Seasonal naive; Theta of Assimakopoulos and Nikolopoulos (2000) in the dynamic, optimized form of
-//! Fiorucci et al. (2016); exponential smoothing with a damped trend on logs (Hyndman et al. 2002); the
-//! airline model of Box and Jenkins (1970) on logs with its exact likelihood. Their mean is the
-//! default (Bates and Granger 1969). Where the record is long enough, intervals are conformal:
-//! distances of past forecasts from rolling origins (Vovk et al. 2005), since those that the models
-//! give themselves are known to be too narrow.
+//! Seasonal naive; Theta of Assimakopoulos and Nikolopoulos (2000) in the dynamic, optimized form
+//! of Fiorucci et al. (2016); exponential smoothing with a damped trend on logs (Hyndman et al.
+//! 2002); the airline model of Box and Jenkins (1970) on logs with its exact likelihood. Their mean
+//! is the default (Bates and Granger 1969). Where the record is long enough, intervals are
+//! conformal: distances of past forecasts from rolling origins (Vovk et al. 2005), since those that
+//! the models give themselves are known to be too narrow.
 
 #![expect(clippy::indexing_slicing, reason = "positions are counted from the same series")]
 
@@ -68,8 +68,8 @@ pub fn seasonal_naive(values: &[f64], season: usize, horizon: usize) -> Option<V
     finite(values).then(|| (0..horizon).map(|h| values[from + h % season.max(1)]).collect())
 }
 
-/// Forecasts by a method; `None` where the series is too short or unfit for it (the airline model and
-/// smoothing take two whole seasons and only positive values).
+/// Forecasts by a method; `None` where the series is too short or unfit for it (the airline model
+/// and smoothing take two whole seasons and only positive values).
 ///
 /// The mean takes those of the three that can be had, else repeats the last season, else the last
 /// value.
@@ -98,8 +98,8 @@ pub fn forecast(method: Method, values: &[f64], season: usize, horizon: usize) -
 
 /// Forecasts with limits from how far the same method was off at past origins, step by step.
 ///
-/// At least eight origins stand behind a limit; steps for which there are fewer have none. Distances
-/// are relative for positive series, so that limits of a growing series grow.
+/// At least eight origins stand behind a limit; steps for which there are fewer have none.
+/// Distances are relative for positive series, so that limits of a growing series grow.
 pub fn forecast_with_limits(
     method: Method,
     values: &[f64],
@@ -155,8 +155,8 @@ pub fn smape(said: &[f64], came: &[f64]) -> Option<f64> {
     (n > 0).then(|| said.iter().zip(came).map(each).sum::<f64>() / n as f64)
 }
 
-/// Returns the mean absolute error over that of the seasonal naive way within the record (Hyndman and
-/// Koehler 2006); `None` where that is zero or unknown.
+/// Returns the mean absolute error over that of the seasonal naive way within the record (Hyndman
+/// and Koehler 2006); `None` where that is zero or unknown.
 pub fn mase(said: &[f64], came: &[f64], record: &[f64], season: usize) -> Option<f64> {
     let lag = season.max(1);
     let n = record.len().checked_sub(lag).filter(|n| *n > 0)?;
@@ -170,9 +170,9 @@ fn finite(values: &[f64]) -> bool {
     values.iter().all(|value| value.is_finite())
 }
 
-/// Returns seasonal factors by classical decomposition: the ratio to a centered moving mean, averaged
-/// by season and scaled to a mean of one. `None` for fewer than two seasons or values that are not
-/// positive.
+/// Returns seasonal factors by classical decomposition: the ratio to a centered moving mean,
+/// averaged by season and scaled to a mean of one. `None` for fewer than two seasons or values that
+/// are not positive.
 fn factors(values: &[f64], season: usize) -> Option<Vec<f64>> {
     if season < 2 || values.len() < 2 * season || values.iter().any(|value| *value <= 0.0) {
         return None;

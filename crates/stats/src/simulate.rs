@@ -38,8 +38,8 @@ impl Going {
     }
 
     /// Adds a case: a number that is its own (results do not depend on the order of cases), what it
-    /// brings where it is won, what is known of it and does not change with the step, and what does,
-    /// a row for each step. A step without a row has nothing of its own.
+    /// brings where it is won, what is known of it and does not change with the step, and what
+    /// does, a row for each step. A step without a row has nothing of its own.
     pub fn push(
         &mut self,
         key: u64,
@@ -131,8 +131,8 @@ pub fn play(model: &Hazard, going: &Going, slip: &Slip, from: usize, runs: Runs)
 
 /// Simulates some of the worlds: those of several calls, one after the other, are those of one.
 ///
-/// `None` without a step, or where a column is none of the model's. Probabilities of cases are means over the
-/// worlds of the call.
+/// `None` without a step, or where a column is none of the model's. Probabilities of cases are
+/// means over the worlds of the call.
 pub fn play_worlds(
     model: &Hazard,
     going: &Going,

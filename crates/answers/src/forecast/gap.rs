@@ -1,9 +1,10 @@
 //! The gap to the target, divided: too little created, too low conversion, too slow, too small.
 //!
-//! Bookings of a period are deals in play × share of them that closes in it × share of these that is
-//! won × mean amount of a won deal, exactly. The reference are the last periods of the same kind;
-//! deals in play are those that the target takes at their rates and amounts. So the parts say what is
-//! short of *what the target asks for at the usual performance*, and add up to the gap to the cent.
+//! Bookings of a period are deals in play × share of them that closes in it × share of these that
+//! is won × mean amount of a won deal, exactly. The reference are the last periods of the same
+//! kind; deals in play are those that the target takes at their rates and amounts. So the parts say
+//! what is short of *what the target asks for at the usual performance*, and add up to the gap to
+//! the cent.
 
 use domain::Period;
 

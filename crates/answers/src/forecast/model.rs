@@ -1,6 +1,7 @@
 //! What open deals and deals still to be created will bring: learned from the past, then simulated.
 //!
-//! Everything is learned from what was known on one day and before; the same code replays past days.
+//! Everything is learned from what was known on one day and before; the same code replays past
+//! days.
 
 use stats::arrival::{self, Ahead, Arrivals, Bin, Followed};
 use stats::hazard::{self, End, Hazard, Steps};
@@ -196,7 +197,8 @@ impl Learned {
                     Some(_) => End::Lost,
                     None => End::Stays,
                 };
-                // The same days of a deal are seen from several landmarks: together they count once.
+                // The same days of a deal are seen from several landmarks: together they count
+                // once.
                 let seen_from = later.iter().take_while(|landmark| **landmark <= from).count()
                     + earlier.iter().take_while(|landmark| from - **landmark < horizon).count();
                 let age = (span.on - from) as f64;
@@ -494,8 +496,8 @@ impl Forecast {
     }
 }
 
-/// What sets each deal apart from the mean of all, the strongest first; at most two, and nothing that
-/// moves the odds by less than a sixth.
+/// What sets each deal apart from the mean of all, the strongest first; at most two, and nothing
+/// that moves the odds by less than a sixth.
 fn reasons(parts: &[[f64; BLOCKS]]) -> Vec<Vec<(&'static str, f64)>> {
     let mut middle = [0.0; BLOCKS];
     for part in parts {

@@ -1,3 +1,5 @@
+//! The forecast of simulated companies: what opens, what adds up, and how often ranges hold.
+
 use std::fmt::Write as _;
 
 use domain::{Answer, Value, answer::figure};

@@ -1,8 +1,8 @@
 //! The airline model on logs: ARIMA(0,1,1)(0,1,1), by its exact likelihood.
 //!
-//! What is left after differencing at lag one and at the season is a moving mean of 1 + season steps;
-//! its likelihood and its forecasts come from the innovations algorithm (Brockwell and Davis 1991,
-//! section 5.3), in which only as many coefficients as the order differ from zero.
+//! What is left after differencing at lag one and at the season is a moving mean of 1 + season
+//! steps; its likelihood and its forecasts come from the innovations algorithm (Brockwell and Davis
+//! 1991, section 5.3), in which only as many coefficients as the order differ from zero.
 
 #![expect(clippy::indexing_slicing, reason = "lags are checked against the length")]
 
@@ -127,7 +127,8 @@ fn shocks(left: &[f64], innovations: &Innovations) -> Vec<f64> {
 }
 
 impl Airline {
-    /// Forecasts the values themselves: the median, which is the exponential of the mean of the logs.
+    /// Forecasts the values themselves: the median, which is the exponential of the mean of the
+    /// logs.
     pub fn forecast(&self, horizon: usize) -> Vec<f64> {
         let left = differenced(&self.logs, self.season);
         let n = left.len();

@@ -7,11 +7,11 @@ use super::{factors, minimize};
 /// How much of the trend is left a step later.
 const DAMPING: f64 = 0.98;
 
-/// Forecasts by ETS(A,Ad,A) of Hyndman et al. (2002) on logs; `None` for fewer than two seasons (four
-/// values without a season) or values that are not positive.
+/// Forecasts by ETS(A,Ad,A) of Hyndman et al. (2002) on logs; `None` for fewer than two seasons
+/// (four values without a season) or values that are not positive.
 ///
-/// On logs, seasons multiply and errors are relative. The begin is the line through the whole record
-/// without its seasons; smoothing minimizes the squared errors one step ahead.
+/// On logs, seasons multiply and errors are relative. The begin is the line through the whole
+/// record without its seasons; smoothing minimizes the squared errors one step ahead.
 pub fn smoothing(values: &[f64], season: usize, horizon: usize) -> Option<Vec<f64>> {
     let fine = values.len() >= 4 && values.iter().all(|value| *value > 0.0 && value.is_finite());
     if !fine {

@@ -1,3 +1,5 @@
+//! Series that are made to go on in a known way, and those that are too short.
+
 use super::*;
 use crate::random::SplitMix64;
 

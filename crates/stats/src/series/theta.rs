@@ -6,8 +6,8 @@ use super::{factors, minimize};
 
 /// Forecasts by the dynamic optimized Theta method; `None` for fewer than four values.
 ///
-/// A season that the autocorrelation shows at 90% is divided out first and multiplied back (only for
-/// positive values). Level, smoothing and theta minimize the squared errors one step ahead.
+/// A season that the autocorrelation shows at 90% is divided out first and multiplied back (only
+/// for positive values). Level, smoothing and theta minimize the squared errors one step ahead.
 pub fn theta(values: &[f64], season: usize, horizon: usize) -> Option<Vec<f64>> {
     if values.len() < 4 || values.iter().any(|value| !value.is_finite()) {
         return None;
