@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::OpenFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::anchor::{self, Anchor};
@@ -19,6 +19,9 @@ use crate::error::{Damage, DamagedFile, LakeError};
 use crate::lock::WriterLock;
 use crate::parquet_file::{flush_folder, hash_file};
 use crate::person::key;
+use crate::place::Place;
+use crate::sql::Connection;
+use crate::store::find;
 use crate::verify;
 
 /// How often a copy is begun anew because files were replaced meanwhile.
@@ -82,14 +85,25 @@ pub fn standing(dir: &Path) -> Result<Option<Standing>, LakeError> {
 }
 
 fn uuid_of(catalog: &Path) -> Option<String> {
-    let connection = Connection::open_with_flags(catalog, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection = rusqlite::Connection::open_with_flags(catalog, flags).ok()?;
     let sql = "SELECT value FROM lake_info WHERE key = 'uuid'";
     connection.query_row(sql, [], |row| row.get(0)).ok()
 }
 
+/// Fails where the catalog is on a server, whose own means save it and bring it back.
+pub fn can(place: &Place, doing: &'static str) -> Result<(), LakeError> {
+    match place.catalog {
+        Some(_) => Err(LakeError::OnServer { doing }),
+        None => Ok(()),
+    }
+}
+
 /// Copies a lake into an empty folder. Files that an `earlier` copy has with the same content are
 /// linked to it. Each file and folder is flushed.
-pub fn copy(dir: &Path, to: &Path, earlier: Option<&Path>) -> Result<LakeCopy, LakeError> {
+pub fn copy(place: &Place, to: &Path, earlier: Option<&Path>) -> Result<LakeCopy, LakeError> {
+    can(place, "copied")?;
+    let dir = place.dir.as_path();
     let mut tries = 0;
     loop {
         tries += 1;
@@ -111,7 +125,8 @@ pub fn copy(dir: &Path, to: &Path, earlier: Option<&Path>) -> Result<LakeCopy, L
 fn moved_on(dir: &Path, to: &Path) -> Result<bool, LakeError> {
     let digest = |path: &Path| -> Result<_, LakeError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path.join("catalog.sqlite"), flags)?;
+        let file = path.join("catalog.sqlite");
+        let connection: Connection = rusqlite::Connection::open_with_flags(file, flags)?.into();
         Ok(chain::newest(&connection)?.map(|change| change.digest))
     };
     Ok(digest(dir)? != digest(to)?)
@@ -121,7 +136,7 @@ fn copy_once(dir: &Path, to: &Path, earlier: Option<&Path>) -> Result<LakeCopy, 
     fs::create_dir_all(to).map_err(LakeError::disk("cannot create", to))?;
     let catalog = to.join("catalog.sqlite");
     copy_database(&dir.join("catalog.sqlite"), &catalog)?;
-    let connection = Connection::open(&catalog)?;
+    let connection: Connection = rusqlite::Connection::open(&catalog)?.into();
     catalog::check_layout(&connection, dir)?;
     // The next load makes the indexes anew.
     connection.execute("DELETE FROM lake_key_index", [])?;
@@ -181,7 +196,8 @@ fn copy_once(dir: &Path, to: &Path, earlier: Option<&Path>) -> Result<LakeCopy, 
     }
     anchor.confirm(Some(hash_file(&catalog)?))?;
     drop(anchor);
-    let connection = Connection::open_with_flags(&catalog, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection: Connection = rusqlite::Connection::open_with_flags(&catalog, flags)?.into();
     chain::check(to, &connection)?;
     drop(connection);
     // Without its key the copy could not be opened.
@@ -209,9 +225,9 @@ fn copy_once(dir: &Path, to: &Path, earlier: Option<&Path>) -> Result<LakeCopy, 
 /// Copies a database as it stands in one moment, whoever writes it meanwhile, into one file.
 fn copy_database(from: &Path, to: &Path) -> Result<(), LakeError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let source = Connection::open_with_flags(from, flags)?;
+    let source = rusqlite::Connection::open_with_flags(from, flags)?;
     source.busy_timeout(std::time::Duration::from_secs(10))?;
-    let mut target = Connection::open(to)?;
+    let mut target = rusqlite::Connection::open(to)?;
     {
         let backup = rusqlite::backup::Backup::new(&source, &mut target)?;
         // All pages in one step: one moment, and no page is copied twice.
@@ -294,7 +310,7 @@ pub struct Held {
 
 /// Takes the writer's lock of a folder that holds a lake, whole or not.
 pub fn hold(dir: &Path) -> Result<Held, LakeError> {
-    Ok(Held { _lock: WriterLock::take(dir)? })
+    Ok(Held { _lock: WriterLock::take(&dir.into())? })
 }
 
 /// What is lost where a lake goes on with what is left of it.
@@ -311,16 +327,14 @@ pub struct Repaired {
 /// Goes on with the catalog that is there, where it is not the one that was committed last: sets
 /// the anchor and all files that no snapshot names aside, and begins the anchor anew. None where
 /// there is nothing to repair.
-pub fn repair(dir: &Path) -> Result<Option<Repaired>, LakeError> {
-    let catalog = dir.join("catalog.sqlite");
-    if !catalog.is_file() {
-        return Err(LakeError::Broken {
-            dir: dir.to_owned(),
-            found: "`catalog.sqlite` is gone or empty".to_owned(),
-        });
+pub fn repair(place: &Place) -> Result<Option<Repaired>, LakeError> {
+    let dir = place.dir.as_path();
+    if find(place)?.is_none() {
+        chain::check_gone(place)?;
+        return Err(LakeError::Missing { dir: dir.to_owned() });
     }
-    let lock = WriterLock::take(dir)?;
-    let mut connection = catalog::connect(&catalog)?;
+    let lock = WriterLock::take(place)?;
+    let mut connection = catalog::connect(place)?;
     catalog::check_layout(&connection, dir)?;
     match chain::check(dir, &connection) {
         Err(LakeError::Broken { .. }) => {}

@@ -4,7 +4,7 @@
 //! deleted at the snapshot, so that there is one list at most. A snapshot never changes once it is
 //! committed; its time is the instant at which its load was recorded. All functions here run in the
 //! caller's transaction. The layout is that of the `DuckLake` 1.0 specification, as `DuckDB` 1.5.5
-//! writes it.
+//! writes it into a file and onto a server.
 
 mod replace;
 
@@ -13,14 +13,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use crate::cells::{Bound, Bounds};
 use crate::error::LakeError;
 use crate::key_index::WrittenIndex;
 use crate::parquet_file::{WrittenDeletes, WrittenFile};
+use crate::place::Place;
 use crate::schema::{StoredTable, catalog_type};
+use crate::sql::{Connection, OptionalExtension as _, params};
 
 pub(crate) use self::replace::{files_ever, narrow_table, pack, replace_file, text_columns};
 
@@ -144,7 +145,7 @@ pub(crate) fn instant_from_text(text: &str) -> Result<Timestamp, LakeError> {
     })
 }
 
-fn snapshot_time(at: Timestamp) -> String {
+pub(crate) fn snapshot_time(at: Timestamp) -> String {
     instant_text(at).replacen('T', " ", 1).replacen('Z', "+00", 1)
 }
 
@@ -156,37 +157,43 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Opens the catalog: write-ahead log, each commit flushed before it is acknowledged.
-pub(crate) fn connect(path: &Path) -> Result<Connection, LakeError> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    // Whatever is written goes through the chain, which opens this door.
-    connection.pragma_update(None, "query_only", true)?;
-    Ok(connection)
+/// Opens the catalog: each commit is flushed before it is acknowledged. Whatever is written goes
+/// through the chain.
+pub(crate) fn connect(place: &Place) -> Result<Connection, LakeError> {
+    Ok(match &place.catalog {
+        Some(database) => Connection::server(database.server()?)?,
+        None => Connection::file(&place.dir.join("catalog.sqlite"))?,
+    })
+}
+
+/// Returns 32 random characters of `0` to `f`.
+fn random() -> Result<String, LakeError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        LakeError::disk("cannot make randomness for", "catalog")(std::io::Error::other(error))
+    })?;
+    Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }
 
 /// Returns a random UUID (version 4) in its usual spelling.
-fn uuid(connection: &Connection) -> Result<String, LakeError> {
-    let sql = "WITH r(h) AS (SELECT lower(hex(randomblob(16)))) SELECT substr(h,1,8) || '-' ||
-        substr(h,9,4) || '-4' || substr(h,14,3) || '-a' || substr(h,18,3) || '-' || substr(h,21)
-        FROM r";
-    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+fn uuid() -> Result<String, LakeError> {
+    let hex = random()?;
+    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
+    let (middle, variant) = (part(13..16), part(17..20));
+    Ok(format!("{}-{}-4{middle}-a{variant}-{}", part(0..8), part(8..12), part(20..32)))
 }
 
 /// Returns 16 random characters for the names of files.
-pub(crate) fn random_name(connection: &Connection) -> Result<String, LakeError> {
-    Ok(connection.query_row("SELECT lower(hex(randomblob(8)))", [], |row| row.get(0))?)
+pub(crate) fn random_name() -> Result<String, LakeError> {
+    Ok(random()?.get(..16).unwrap_or_default().to_owned())
 }
 
 /// Makes the tables of the catalog and registers the tables of the lake, in snapshots 0 and 1. Both
 /// bear the epoch as their time, as nothing is known yet.
 pub(crate) fn create(connection: &Connection, tables: &[StoredTable]) -> Result<(), LakeError> {
-    connection.execute_batch(include_str!("catalog.sql"))?;
+    connection.make_tables(include_str!("catalog.sql"))?;
     let info = "INSERT INTO lake_info VALUES (?, ?)";
-    connection.execute(info, ["uuid", &uuid(connection)?])?;
+    connection.execute(info, ["uuid", &uuid()?])?;
     connection.execute(info, ["layout", &LAYOUT.to_string()])?;
     let metadata = "INSERT INTO ducklake_metadata VALUES (?, ?, NULL, NULL)";
     for (key, value) in [
@@ -204,8 +211,8 @@ pub(crate) fn create(connection: &Connection, tables: &[StoredTable]) -> Result<
         ["created_schema:\"main\""],
     )?;
     connection.execute(
-        "INSERT INTO ducklake_schema VALUES (0, ?, 0, NULL, 'main', 'main/', 1)",
-        [uuid(connection)?],
+        "INSERT INTO ducklake_schema VALUES (0, ?, 0, NULL, 'main', 'main/', TRUE)",
+        [uuid()?],
     )?;
     register(connection, tables)
 }
@@ -221,14 +228,8 @@ pub(crate) fn register(connection: &Connection, tables: &[StoredTable]) -> Resul
         let known = column_ids(connection, table.id)?;
         if known.is_empty() {
             connection.execute(
-                "INSERT INTO ducklake_table VALUES (?, ?, ?, NULL, 0, ?, ?, 1)",
-                params![
-                    table.id,
-                    uuid(connection)?,
-                    snapshot,
-                    table.name,
-                    format!("{}/", table.name)
-                ],
+                "INSERT INTO ducklake_table VALUES (?, ?, ?, NULL, 0, ?, ?, TRUE)",
+                params![table.id, uuid()?, snapshot, table.name, format!("{}/", table.name)],
             )?;
             connection
                 .execute("INSERT INTO ducklake_table_stats VALUES (?, 0, 0, 0)", [table.id])?;
@@ -242,7 +243,7 @@ pub(crate) fn register(connection: &Connection, tables: &[StoredTable]) -> Resul
         for column in table.columns.iter().filter(|column| !known.contains_key(column.name)) {
             connection.execute(
                 "INSERT INTO ducklake_column VALUES
-                    (?1, ?2, NULL, ?3, ?1, ?4, ?5, NULL, 'NULL', 1, NULL, 'literal', 'duckdb')",
+                    (?1, ?2, NULL, ?3, ?1, ?4, ?5, NULL, 'NULL', TRUE, NULL, 'literal', 'duckdb')",
                 params![column.id, snapshot, table.id, column.name, catalog_type(column.kind)],
             )?;
         }
@@ -327,6 +328,10 @@ pub(crate) fn tables(connection: &Connection, dir: &Path) -> Result<Tables, Lake
 
 /// Fails where a newer program has written the lake.
 pub(crate) fn check_layout(connection: &Connection, dir: &Path) -> Result<(), LakeError> {
+    if !connection.has_table("lake_info")? {
+        let found = "a catalog of another program".to_owned();
+        return Err(LakeError::Layout { dir: dir.to_owned(), found });
+    }
     let sql = "SELECT value FROM lake_info WHERE key = 'layout'";
     let found: String = connection.query_row(sql, [], |row| row.get(0))?;
     match found.parse() {
@@ -386,10 +391,8 @@ pub(crate) fn snapshot_as_of(
                FROM load_ledger l LEFT JOIN lake_compaction c ON c.load_id = l.load_id
                WHERE l.load_id = (SELECT max(load_id) FROM load_ledger WHERE recorded_at <= ?)
                GROUP BY l.snapshot_id";
-    let id: Option<i64> = connection
-        .prepare_cached(sql)?
-        .query_row([instant_text(at)], |row| row.get(0))
-        .optional()?;
+    let id: Option<i64> =
+        connection.query_row(sql, [instant_text(at)], |row| row.get(0)).optional()?;
     Ok(id.map(SnapshotId))
 }
 
@@ -621,7 +624,7 @@ fn insert_deletes(
 ) -> Result<(), LakeError> {
     connection.execute(
         "INSERT INTO ducklake_delete_file VALUES
-            (?, ?, ?, NULL, ?, ?, 1, 'parquet', ?, ?, ?, NULL, NULL)",
+            (?, ?, ?, NULL, ?, ?, TRUE, 'parquet', ?, ?, ?, NULL, NULL)",
         params![
             id,
             table.id,
@@ -671,7 +674,7 @@ fn insert_file(
     let name = name_of(&file.path);
     connection.execute(
         "INSERT INTO ducklake_data_file VALUES
-            (?, ?, ?, NULL, NULL, ?, 1, 'parquet', ?, ?, ?, ?, NULL, NULL, NULL, NULL)",
+            (?, ?, ?, NULL, NULL, ?, TRUE, 'parquet', ?, ?, ?, ?, NULL, NULL, NULL, NULL)",
         params![
             id,
             table.id,

@@ -3,18 +3,19 @@
 //!
 //! [`change`] is the only door through which the catalog is written. What a link covers is what
 //! figures rest on: snapshots, files with their sizes, rows, hashes and statistics, tables,
-//! columns, and the ledger. The rest of the catalog is covered by the seal of its file.
+//! columns, and the ledger. The rest of the catalog is covered by the seal of its file; on a server
+//! by nothing but the server.
 
 use std::path::Path;
 use std::time::Duration;
-
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::anchor::{self, Anchor, Link};
 use crate::catalog;
 use crate::error::LakeError;
 use crate::lock::WriterLock;
 use crate::parquet_file::hash_file;
+use crate::place::Place;
+use crate::sql::{self, Connection, OptionalExtension as _, PATIENCE, Row, Value, params};
 
 /// How often a reader looks again where the catalog is ahead of the anchor: a writer is at work.
 const LOOKS: u32 = 20;
@@ -34,35 +35,54 @@ pub(crate) struct Change {
 pub(crate) fn change<T>(
     dir: &Path,
     connection: &mut Connection,
-    _lock: &WriterLock,
+    lock: &WriterLock,
     what: &str,
     make: impl FnOnce(&Connection) -> Result<T, LakeError>,
 ) -> Result<T, LakeError> {
-    let anchor = settle(dir, connection)?;
-    write(dir, connection, anchor, 0, what, make)
+    // Settling a file takes its seal, for which there must be no transaction. On a server only the
+    // transaction keeps everybody else from the anchor: the lock may be lost already.
+    let settled = match connection.sqlite() {
+        Some(_) => Some(settle(dir, connection)?),
+        None => None,
+    };
+    write(dir, connection, 0, what, |transaction| {
+        lock.confirm(transaction, dir)?;
+        let anchor = match settled {
+            Some(anchor) => anchor,
+            None => settle(dir, transaction)?,
+        };
+        Ok((anchor, make(transaction)?))
+    })
 }
 
 /// Makes the catalog of a new lake, with the first link. Fails where there was a lake.
 pub(crate) fn create(
-    dir: &Path,
+    place: &Place,
     connection: &mut Connection,
     _lock: &WriterLock,
     make: impl FnOnce(&Connection) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
-    check_gone(dir)?;
+    check_gone(place)?;
+    let dir = place.dir.as_path();
     // Of a maker that died before its commit.
     let left = dir.join(anchor::FILE);
     if left.exists() {
         std::fs::remove_file(&left).map_err(LakeError::disk("cannot remove", &left))?;
     }
-    write(dir, connection, Anchor::open(dir)?, 0, "made", make)
+    write(dir, connection, 0, "made", |transaction| {
+        make(transaction)?;
+        Ok((Anchor::open(dir)?, ()))
+    })
 }
 
 /// Fails where a catalog was committed, which is not there any more.
-pub(crate) fn check_gone(dir: &Path) -> Result<(), LakeError> {
-    if anchor::newest(dir)?.iter().any(|line| line.committed) {
-        let found = "`catalog.sqlite` is gone or empty".to_owned();
-        return Err(LakeError::Broken { dir: dir.to_owned(), found });
+pub(crate) fn check_gone(place: &Place) -> Result<(), LakeError> {
+    if anchor::newest(&place.dir)?.iter().any(|line| line.committed) {
+        let found = match place.catalog {
+            None => "`catalog.sqlite` is gone or empty",
+            Some(_) => "its database is empty",
+        };
+        return Err(LakeError::Broken { dir: place.dir.clone(), found: found.to_owned() });
     }
     Ok(())
 }
@@ -71,24 +91,26 @@ pub(crate) fn check_gone(dir: &Path) -> Result<(), LakeError> {
 pub(crate) fn begin_anew(
     dir: &Path,
     connection: &mut Connection,
-    _lock: &WriterLock,
+    lock: &WriterLock,
     last: i64,
 ) -> Result<(), LakeError> {
-    write(dir, connection, Anchor::open(dir)?, last, "repaired", |_| Ok(()))
+    write(dir, connection, last, "repaired", |transaction| {
+        lock.confirm(transaction, dir)?;
+        Ok((Anchor::open(dir)?, ()))
+    })
 }
 
 fn write<T>(
     dir: &Path,
     connection: &mut Connection,
-    mut anchor: Anchor,
     last: i64,
     what: &str,
-    make: impl FnOnce(&Connection) -> Result<T, LakeError>,
+    make: impl FnOnce(&Connection) -> Result<(Anchor, T), LakeError>,
 ) -> Result<T, LakeError> {
     let door = Door::open(connection)?;
     let connection = &mut *door.0;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let made = make(&transaction)?;
+    let transaction = connection.transaction()?;
+    let (mut anchor, made) = make(&transaction)?;
     let before = newest(&transaction)?;
     let head = catalog::head(&transaction)?;
     let n = before.as_ref().map_or(0, |before| before.n).max(last) + 1;
@@ -117,7 +139,7 @@ struct Door<'a>(&'a mut Connection);
 
 impl<'a> Door<'a> {
     fn open(connection: &'a mut Connection) -> Result<Self, LakeError> {
-        connection.pragma_update(None, "query_only", false)?;
+        connection.set_writable(true)?;
         Ok(Self(connection))
     }
 }
@@ -125,7 +147,7 @@ impl<'a> Door<'a> {
 impl Drop for Door<'_> {
     fn drop(&mut self) {
         // Cannot fail: it only sets a flag.
-        let _closed = self.0.pragma_update(None, "query_only", true);
+        let _closed: sql::Result<()> = self.0.set_writable(false);
     }
 }
 
@@ -149,7 +171,9 @@ pub(crate) fn unsealed<T>(
     _lock: &WriterLock,
     make: impl FnOnce(&Connection) -> Result<T, LakeError>,
 ) -> Result<T, LakeError> {
-    Anchor::open(dir)?.confirm(None)?;
+    if connection.sqlite().is_some() {
+        Anchor::open(dir)?.confirm(None)?;
+    }
     let door = Door::open(connection)?;
     make(&*door.0)
 }
@@ -221,19 +245,16 @@ fn digest(
     for sql in CONTENT {
         put(hasher, Some("rows"));
         let mut statement = connection.prepare_cached(sql)?;
-        let n_columns = statement.column_count();
         let mut rows = statement.query([snapshot])?;
         while let Some(row) = rows.next()? {
-            for at in 0..n_columns {
-                let value: rusqlite::types::Value = row.get(at)?;
-                let text = match value {
-                    rusqlite::types::Value::Null => None,
-                    rusqlite::types::Value::Integer(number) => Some(number.to_string()),
-                    rusqlite::types::Value::Real(number) => Some(number.to_string()),
-                    rusqlite::types::Value::Text(text) => Some(text),
-                    rusqlite::types::Value::Blob(bytes) => Some(format!("{bytes:?}")),
-                };
-                put(hasher, text.as_deref());
+            for value in row.values() {
+                match value {
+                    Value::Null => put(hasher, None),
+                    Value::Integer(number) => put(hasher, Some(&number.to_string())),
+                    Value::Real(number) => put(hasher, Some(&number.to_string())),
+                    Value::Text(text) => put(hasher, Some(text)),
+                    Value::Blob(bytes) => put(hasher, Some(&format!("{bytes:?}"))),
+                }
             }
         }
     }
@@ -255,14 +276,13 @@ fn put(hasher: &mut blake3::Hasher, value: Option<&str>) {
 /// Reads the newest link.
 pub(crate) fn newest(connection: &Connection) -> Result<Option<Change>, LakeError> {
     let sql = "SELECT n, snapshot_id, what, digest FROM lake_change ORDER BY n DESC LIMIT 1";
-    Ok(connection.prepare_cached(sql)?.query_row([], read).optional()?)
+    Ok(connection.query_row(sql, [], read).optional()?)
 }
 
 /// Finds the digest of the change that made a snapshot.
 pub(crate) fn digest_of(connection: &Connection, snapshot: i64) -> Result<String, LakeError> {
     let sql = "SELECT digest FROM lake_change WHERE snapshot_id >= ? ORDER BY n LIMIT 1";
-    let found =
-        connection.prepare_cached(sql)?.query_row([snapshot], |row| row.get(0)).optional()?;
+    let found = connection.query_row(sql, [snapshot], |row| row.get(0)).optional()?;
     found.ok_or(LakeError::NoSnapshot { id: snapshot })
 }
 
@@ -274,7 +294,7 @@ pub(crate) fn changes(connection: &Connection) -> Result<Vec<Change>, LakeError>
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn read(row: &rusqlite::Row<'_>) -> Result<Change, rusqlite::Error> {
+fn read(row: &Row) -> sql::Result<Change> {
     let (n, snapshot, what, digest) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
     Ok(Change { n, snapshot, what, digest })
 }
@@ -382,12 +402,12 @@ fn compare(lines: &[anchor::Line], change: Option<&Change>) -> Result<Match, Sta
 }
 
 /// Writes everything back into the catalog file and takes its hash; none where a reader is in the
-/// way.
+/// way, and for a catalog on a server.
 fn seal(dir: &Path, connection: &Connection) -> Option<String> {
-    let patient = Duration::from_secs(10);
+    let connection = connection.sqlite()?;
     connection.busy_timeout(Duration::ZERO).ok()?;
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
     let busy: i64 = busy.unwrap_or(1);
-    connection.busy_timeout(patient).ok()?;
+    connection.busy_timeout(PATIENCE).ok()?;
     if busy == 0 { hash_file(&dir.join("catalog.sqlite")).ok() } else { None }
 }

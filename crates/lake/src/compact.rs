@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use rusqlite::params;
 use serde::Serialize;
 
 use crate::catalog::{self, Commit, DataFile, SnapshotId, TableChange};
@@ -14,6 +13,7 @@ use crate::error::LakeError;
 use crate::lock::WriterLock;
 use crate::parquet_file::{FILE_ROWS, Scratch, TableWriter, WrittenFile, flush_folder};
 use crate::schema::StoredTable;
+use crate::sql::params;
 use crate::store::Lake;
 
 /// A file with fewer rows is merged with others.
@@ -56,7 +56,7 @@ struct Merged {
 impl Lake {
     /// Merges the small files of each table. Fails where another process writes.
     pub fn compact(&self) -> Result<Compacted, LakeError> {
-        let lock = WriterLock::take(self.dir())?;
+        let lock = WriterLock::take(self.place())?;
         let mut done = Compacted::default();
         {
             let connection = self.connection();
@@ -65,10 +65,7 @@ impl Lake {
         }
         let Some(newest) = self.newest()? else { return Ok(done) };
         let scratch = Scratch::default();
-        let prefix = {
-            let connection = self.connection();
-            format!("compact-{}", catalog::random_name(&connection)?)
-        };
+        let prefix = format!("compact-{}", catalog::random_name()?);
         let mut merged = Vec::new();
         for table in self.tables() {
             let files = self.files(newest, table.name)?;

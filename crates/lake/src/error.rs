@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use parquet::errors::ParquetError;
 use rusqlite::ErrorCode;
 
-use crate::room;
+use crate::{room, sql};
 
 /// Why the lake could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -198,6 +198,15 @@ pub enum LakeError {
     /// The catalog could not be read or written.
     #[error("cannot read or write the catalog of the lake")]
     Catalog(#[from] rusqlite::Error),
+    /// The server of the catalog refused, or is gone.
+    #[error(transparent)]
+    Server(#[from] outbound::Fault),
+    /// The catalog is on a server, whose own means are to be used.
+    #[error("the catalog of this lake is on a PostgreSQL server: it is not {doing} from here")]
+    OnServer {
+        /// What was to be done with it.
+        doing: &'static str,
+    },
     /// Columns did not fit together.
     #[error("cannot put columns together")]
     Arrow(#[from] arrow::error::ArrowError),
@@ -262,9 +271,18 @@ impl std::fmt::Display for DamagedFile {
     }
 }
 
+impl From<sql::Error> for LakeError {
+    fn from(error: sql::Error) -> Self {
+        match error {
+            sql::Error::Sqlite(error) => Self::Catalog(error),
+            sql::Error::Server(fault) => Self::Server(fault),
+        }
+    }
+}
+
 impl LakeError {
     /// Says what to do, where the user can do something.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&str> {
         Some(match self {
             Self::Missing { .. } => "Make one with `throughline init`, or name another folder.",
             Self::Exists { .. } => "Name another folder, or load into this lake.",
@@ -290,6 +308,11 @@ impl LakeError {
             Self::TooLarge { .. } => "Split it into several loads.",
             Self::Full { .. } => "Nothing was changed. Make room there, then do it again.",
             Self::ReadOnly { .. } => "Mount it so that it can be written, or copy the folder.",
+            Self::Server(fault) => &fault.hint,
+            Self::OnServer { .. } => {
+                "While nobody loads, save the database with `pg_dump` and copy the folder `data` of \
+                 `[lake]` in server.toml; bring both back together. See docs/shared-lake.md."
+            }
             Self::Disk { .. } => "Check free space, rights and the disk, then try again.",
             _ => return None,
         })

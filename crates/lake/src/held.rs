@@ -8,7 +8,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog;
@@ -17,6 +16,7 @@ use crate::load::guard::{Expected, Guard, Hold};
 use crate::load::{LoadRequest, Prepared};
 use crate::lock::WriterLock;
 use crate::parquet_file::flush_folder;
+use crate::sql::{Connection, OptionalExtension as _, params};
 use crate::store::Lake;
 
 /// Name of the description of a held load.
@@ -241,7 +241,7 @@ impl Lake {
         let sql = "UPDATE held_load SET state = 'dropped', decided_at = ?, decided_by = ?,
                           because = ?
                    WHERE held_id = ? AND state = 'waiting'";
-        let lock = WriterLock::take(self.dir())?;
+        let lock = WriterLock::take(self.place())?;
         self.change(&lock, "held", |connection| {
             let values = params![catalog::instant_text(at), by, because, id];
             if connection.execute(sql, values)? == 0 {

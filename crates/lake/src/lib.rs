@@ -13,6 +13,7 @@ pub mod held;
 pub mod journey;
 pub mod load;
 pub mod person;
+pub mod place;
 pub mod record;
 pub mod relation;
 pub mod schema;
@@ -27,6 +28,7 @@ mod key_index;
 mod lock;
 mod parquet_file;
 mod room;
+mod sql;
 
 pub use backup::Repaired;
 pub use build::{BuildRequest, BuildSummary, Facts, LakeFacts, MemoryFacts, build};
@@ -39,6 +41,7 @@ pub use load::{
     LoadReport, LoadRequest, Loading, Prepared, RefusedKey, RefusedRow, SourceColumn, SourceFile,
     Try,
 };
+pub use place::Place;
 pub use relation::{Built, RELATIONS, RequestError};
 pub use store::{Lake, Show};
 pub use verify::{Fault, Verified, verify};

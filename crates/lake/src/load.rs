@@ -26,7 +26,6 @@ use std::sync::Arc;
 use domain::fact::{Fact, FactTable, Refusal, SourceRow};
 use domain::{Cell, Diagnostic};
 use jiff::Timestamp;
-use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
 use self::guard::{Expected, Guard, Hold};
@@ -43,6 +42,7 @@ use crate::lock::WriterLock;
 use crate::parquet_file::{Scratch, WrittenDeletes, WrittenFile, flush_folder};
 use crate::person::forgotten::Forgotten;
 use crate::schema::{QUARANTINE, StoredTable};
+use crate::sql::{Connection, params};
 use crate::store::Lake;
 
 /// Rules of refused rows that stand around the data and are no records.
@@ -366,7 +366,7 @@ impl Lake {
     /// Begins a load. Fails where another process writes, and where the load would be recorded
     /// before the newest snapshot.
     pub fn begin(&self, request: LoadRequest) -> Result<Loading<'_>, LakeError> {
-        let lock = WriterLock::take(self.dir())?;
+        let lock = WriterLock::take(self.place())?;
         lock.sweep(self.dir(), &self.connection())?;
         self.loading(request, Some(lock), self.dir().to_owned(), None)
     }
@@ -374,7 +374,7 @@ impl Lake {
     /// Begins a load that is to be looked at and not stored: nothing is written into the lake, and
     /// nobody is kept from writing. It ends with [`Loading::report`].
     pub fn rehearse(&self, request: LoadRequest) -> Result<Loading<'_>, LakeError> {
-        let name = format!("throughline-{}", catalog::random_name(&self.connection())?);
+        let name = format!("throughline-{}", catalog::random_name()?);
         let rehearsal = Rehearsal(std::env::temp_dir().join(name));
         for table in self.tables() {
             let folder = rehearsal.0.join("main").join(table.name);
@@ -402,7 +402,7 @@ impl Lake {
             }
             let sql = "SELECT coalesce(max(load_id), 0) + 1 FROM load_ledger";
             let load_id: i64 = connection.query_row(sql, [], |row| row.get(0))?;
-            let prefix = format!("{load_id:06}-{}", catalog::random_name(&connection)?);
+            let prefix = format!("{load_id:06}-{}", catalog::random_name()?);
             (load_id, prefix, forgotten)
         };
         let mut files: Vec<FileReport> = Vec::with_capacity(request.files.len());
@@ -860,7 +860,7 @@ fn request_hash(files: &[FileReport]) -> String {
 }
 
 fn write_ledger(
-    connection: &rusqlite::Connection,
+    connection: &Connection,
     commit: &Commit<'_>,
     snapshot: SnapshotId,
     request: &LoadRequest,

@@ -5,22 +5,40 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rusqlite::Connection;
-
 use crate::catalog;
 use crate::error::LakeError;
+use crate::place::{Database, Place};
+use crate::sql::{Connection, OptionalExtension as _};
 
 /// The right to write; given back when dropped, also by a process that dies.
+///
+/// Where the catalog is a file, it is a lock of a file beside it. Where it is on a server, it is a
+/// lock of the server with a mark in the catalog, so that a holder who was cut off from the server
+/// cannot commit after another one has taken its place.
 #[derive(Debug)]
 pub(crate) struct WriterLock {
     // Held for its lock only.
     _file: File,
     since: SystemTime,
+    server: Option<ServerLock>,
+}
+
+/// The lock of the writer on a server.
+#[derive(Debug)]
+struct ServerLock {
+    // Held for its lock only.
+    _connection: Connection,
+    mark: String,
 }
 
 impl WriterLock {
-    /// Takes the lock, or names who holds it. Never waits.
-    pub(crate) fn take(dir: &Path) -> Result<Self, LakeError> {
+    /// Takes the lock, or names who holds it. Does not wait for a holder who lives.
+    pub(crate) fn take(place: &Place) -> Result<Self, LakeError> {
+        let dir = place.dir.as_path();
+        let server = match &place.catalog {
+            Some(catalog) => Some(ServerLock::take(catalog, dir)?),
+            None => None,
+        };
         let path = dir.join("writer.lock");
         let mut file = OpenOptions::new()
             .read(true)
@@ -30,6 +48,7 @@ impl WriterLock {
             .open(&path)
             .map_err(LakeError::disk("cannot open", &path))?;
         match file.try_lock() {
+            _ if server.is_some() => {}
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(LakeError::Locked { dir: dir.to_owned(), holder: holder(&path) });
@@ -38,13 +57,24 @@ impl WriterLock {
                 return Err(LakeError::disk("cannot lock", &path)(error));
             }
         }
-        let holder = format!("process {} on {}", std::process::id(), host());
         let since = file
             .set_len(0)
-            .and_then(|()| file.write_all(holder.as_bytes()))
+            .and_then(|()| file.write_all(this_process().as_bytes()))
             .and_then(|()| file.metadata()?.modified())
             .map_err(LakeError::disk("cannot write", &path))?;
-        Ok(Self { _file: file, since })
+        Ok(Self { _file: file, since, server })
+    }
+
+    /// Fails within a transaction where somebody else has taken the lock meanwhile; nobody can take
+    /// it from here to the end of the transaction.
+    pub(crate) fn confirm(&self, transaction: &Connection, dir: &Path) -> Result<(), LakeError> {
+        let Some(server) = &self.server else { return Ok(()) };
+        let sql = "UPDATE lake_info SET value = value WHERE key = 'writer' AND value = ?";
+        if transaction.execute(sql, [&server.mark])? == 1 {
+            return Ok(());
+        }
+        let holder = "another process, since the server ended our connection".to_owned();
+        Err(LakeError::Locked { dir: dir.to_owned(), holder })
     }
 
     /// Removes the files that no snapshot names: a writer died before its commit. Files younger
@@ -64,6 +94,44 @@ impl WriterLock {
         }
         Ok(swept)
     }
+}
+
+impl ServerLock {
+    fn take(catalog: &Database, dir: &Path) -> Result<Self, LakeError> {
+        // One lake in a database, one number for all of them.
+        const NUMBER: i64 = 0x7468_726f_7567_686c;
+        let mut connection = Connection::server(catalog.server()?)?;
+        let free: bool =
+            connection.query_row("SELECT pg_try_advisory_lock(?)", [NUMBER], |row| row.get(0))?;
+        let made = connection.has_table("lake_info")?;
+        if !free {
+            let sql = "SELECT value FROM lake_info WHERE key = 'writer'";
+            let found: Option<String> = if made {
+                connection.query_row(sql, [], |row| row.get(0)).optional()?
+            } else {
+                None
+            };
+            let holder = found.as_deref().and_then(|mark| mark.split(" as ").next());
+            let holder = holder.unwrap_or("another process").to_owned();
+            return Err(LakeError::Locked { dir: dir.to_owned(), holder });
+        }
+        let mark = format!("{} as {}", this_process(), catalog::random_name()?);
+        if made {
+            connection.set_writable(true)?;
+            // Waits for the commit of a holder whose lock is lost and whose transaction is not.
+            let transaction = connection.transaction()?;
+            let sql = "INSERT INTO lake_info VALUES ('writer', ?)
+                       ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+            transaction.execute(sql, [&mark])?;
+            transaction.commit()?;
+            connection.set_writable(false)?;
+        }
+        Ok(Self { _connection: connection, mark })
+    }
+}
+
+fn this_process() -> String {
+    format!("process {} on {}", std::process::id(), host())
 }
 
 /// Reads who holds the lock; whoever has just taken it is about to write it down.

@@ -4,7 +4,7 @@
 //! facts are left out unless the column `withdrawn` is asked for.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
@@ -12,7 +12,6 @@ use arrow::compute::{filter_record_batch, not};
 use domain::person::PersonKey;
 use domain::{Cell, Frame};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
 use crate::catalog::{self, DataFile, Snapshot, SnapshotId, Tables};
@@ -24,12 +23,14 @@ use crate::load::{RefusedKey, RowCounts};
 use crate::lock::{self, WriterLock};
 use crate::parquet_file;
 use crate::person::{erase, key};
+use crate::place::Place;
 use crate::schema::{QUARANTINE, QUARANTINE_COLUMNS, StoredTable};
+use crate::sql::{Connection, OptionalExtension as _, Row};
 
-/// A folder of facts: `catalog.sqlite` and `main/TABLE/*.parquet`.
+/// A folder of facts: `main/TABLE/*.parquet`, with `catalog.sqlite` or a database on a server.
 #[derive(Debug)]
 pub struct Lake {
-    dir: PathBuf,
+    place: Place,
     connection: Mutex<Connection>,
     tables: Vec<Arc<StoredTable>>,
     uuid: String,
@@ -99,25 +100,28 @@ pub struct Show {
 
 impl Lake {
     /// Makes an empty lake in a folder, and the folder where there is none.
-    pub fn create(dir: impl AsRef<Path>) -> Result<Self, LakeError> {
-        let dir = dir.as_ref();
-        Self::create_at(dir).map_err(|error| error.in_catalog(dir))
+    pub fn create(place: impl Into<Place>) -> Result<Self, LakeError> {
+        let place = place.into();
+        let dir = place.dir.clone();
+        Self::create_at(place).map_err(|error| error.in_catalog(&dir))
     }
 
-    fn create_at(dir: &Path) -> Result<Self, LakeError> {
-        std::fs::create_dir_all(dir).map_err(LakeError::disk("cannot create", dir))?;
-        let dir = dir.canonicalize().map_err(LakeError::disk("cannot find", dir))?;
-        let lock = WriterLock::take(&dir)?;
-        if is_lake(&dir)? {
+    fn create_at(mut place: Place) -> Result<Self, LakeError> {
+        let given = place.dir.as_path();
+        std::fs::create_dir_all(given).map_err(LakeError::disk("cannot create", given))?;
+        let dir = given.canonicalize().map_err(LakeError::disk("cannot find", given))?;
+        place.dir.clone_from(&dir);
+        let lock = WriterLock::take(&place)?;
+        if find(&place)?.is_some() {
             return Err(LakeError::Exists { dir });
         }
         // Before the key is made: it would take the place of the one that is still needed.
-        chain::check_gone(&dir)?;
+        chain::check_gone(&place)?;
         let tables = StoredTable::declared();
         make_folders(&dir, tables.iter().map(|table| table.name))?;
         let person_key = key::create(&dir)?;
-        let mut connection = catalog::connect(&dir.join("catalog.sqlite"))?;
-        chain::create(&dir, &mut connection, &lock, |connection| {
+        let mut connection = catalog::connect(&place)?;
+        chain::create(&place, &mut connection, &lock, |connection| {
             catalog::create(connection, &tables)?;
             let info = "INSERT INTO lake_info VALUES (?, ?)";
             connection.execute(info, ["person_key", &key::check(&person_key)])?;
@@ -126,25 +130,26 @@ impl Lake {
         parquet_file::flush_folder(&dir)?;
         let uuid = uuid(&connection)?;
         let tables = tables.into_iter().map(Arc::new).collect();
-        Ok(Self { dir, connection: Mutex::new(connection), tables, uuid, person_key })
+        Ok(Self { place, connection: Mutex::new(connection), tables, uuid, person_key })
     }
 
     /// Opens a lake. Fails where the catalog is not the one that was committed last, and where a
     /// file of the newest snapshot is gone or has another size. Where no one else is writing,
     /// removes what a dead writer left, and registers tables and columns that the model has gained.
-    pub fn open(dir: impl AsRef<Path>) -> Result<Self, LakeError> {
-        let dir = dir.as_ref();
-        Self::open_at(dir).map_err(|error| error.in_catalog(dir))
+    pub fn open(place: impl Into<Place>) -> Result<Self, LakeError> {
+        let place = place.into();
+        let dir = place.dir.clone();
+        Self::open_at(place).map_err(|error| error.in_catalog(&dir))
     }
 
-    fn open_at(dir: &Path) -> Result<Self, LakeError> {
-        let missing = || LakeError::Missing { dir: dir.to_owned() };
-        let dir = dir.canonicalize().map_err(|_| missing())?;
-        if !is_lake(&dir)? {
-            chain::check_gone(&dir)?;
-            return Err(missing());
-        }
-        let mut connection = catalog::connect(&dir.join("catalog.sqlite"))?;
+    fn open_at(mut place: Place) -> Result<Self, LakeError> {
+        let missing = LakeError::Missing { dir: place.dir.clone() };
+        let Ok(dir) = place.dir.canonicalize() else { return Err(missing) };
+        place.dir.clone_from(&dir);
+        let Some(mut connection) = find(&place)? else {
+            chain::check_gone(&place)?;
+            return Err(missing);
+        };
         catalog::check_layout(&connection, &dir)?;
         // Before anything is tidied: an older catalog knows nothing of the newest files.
         chain::check(&dir, &connection)?;
@@ -153,12 +158,12 @@ impl Lake {
         let folders = known.tables.iter().all(|t| dir.join("main").join(t.name).is_dir());
         let tidy = known.complete
             && folders
-            && data_path(&connection)? == data_path_of(&dir)
+            && is_where_it_was(&connection, &dir)?
             && lock::orphans(&dir, &connection)?.is_empty()
             && !erase::pending(&connection)?;
         // A lake in order is opened without the lock, so that readers do not stop a writer.
         if !tidy {
-            match WriterLock::take(&dir) {
+            match WriterLock::take(&place) {
                 Ok(lock) => known = tidy_up(&dir, &mut connection, &lock, &person_key)?,
                 Err(LakeError::Locked { .. }) if known.complete => {}
                 Err(error) => return Err(error),
@@ -166,7 +171,7 @@ impl Lake {
         }
         let uuid = uuid(&connection)?;
         let connection = Mutex::new(connection);
-        let lake = Self { dir, connection, tables: known.tables, uuid, person_key };
+        let lake = Self { place, connection, tables: known.tables, uuid, person_key };
         lake.verify()?;
         Ok(lake)
     }
@@ -176,7 +181,7 @@ impl Lake {
         let head = SnapshotId(catalog::head(&self.connection())?.snapshot);
         let mut damaged: Vec<DamagedFile> = Vec::new();
         for table in &self.tables {
-            for file in catalog::files(&self.connection(), &self.dir, table, head)? {
+            for file in catalog::files(&self.connection(), self.dir(), table, head)? {
                 damaged.extend(parquet_file::check_size(&file.path, file.bytes).err());
                 if let Some(deletes) = &file.deletes {
                     damaged.extend(parquet_file::check_size(&deletes.path, deletes.bytes).err());
@@ -186,13 +191,18 @@ impl Lake {
         if damaged.is_empty() {
             Ok(())
         } else {
-            Err(LakeError::Damaged { dir: self.dir.clone(), files: damaged })
+            Err(LakeError::Damaged { dir: self.place.dir.clone(), files: damaged })
         }
     }
 
     /// Returns the folder.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        &self.place.dir
+    }
+
+    /// Returns where it is.
+    pub const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Returns the key that match keys of this lake are made with.
@@ -254,7 +264,7 @@ impl Lake {
 
     /// Lists the files of a table at a snapshot.
     pub fn files(&self, snapshot: SnapshotId, table: &str) -> Result<Vec<DataFile>, LakeError> {
-        catalog::files(&self.connection(), &self.dir, self.table(table)?, snapshot)
+        catalog::files(&self.connection(), self.dir(), self.table(table)?, snapshot)
     }
 
     /// Counts the facts of a table at a snapshot, without those that were withdrawn.
@@ -478,7 +488,7 @@ impl Lake {
         if notes.is_empty() {
             return Ok(());
         }
-        let lock = WriterLock::take(&self.dir)?;
+        let lock = WriterLock::take(&self.place)?;
         self.change(&lock, "streams", |connection| {
             for (stream, note) in notes {
                 let sql = "INSERT INTO stream_note VALUES (?, ?)
@@ -489,11 +499,11 @@ impl Lake {
         })
     }
 
-    /// True where a folder holds a lake, or what is left of one; not where the maker of one died.
-    pub fn is_at(dir: impl AsRef<Path>) -> bool {
-        let dir = dir.as_ref();
+    /// True where a lake is, or what is left of one; not where the maker of one died.
+    pub fn is_at(place: impl Into<Place>) -> bool {
+        let place = place.into();
         // What cannot be read is for whoever opens it to say.
-        is_lake(dir).unwrap_or(true) || chain::check_gone(dir).is_err()
+        find(&place).map_or(true, |found| found.is_some()) || chain::check_gone(&place).is_err()
     }
 
     /// Changes the catalog under the lock, through the chain; see [`chain::change`].
@@ -503,8 +513,8 @@ impl Lake {
         what: &str,
         make: impl FnOnce(&Connection) -> Result<T, LakeError>,
     ) -> Result<T, LakeError> {
-        chain::change(&self.dir, &mut self.connection(), lock, what, make)
-            .map_err(|error| error.in_catalog(&self.dir))
+        chain::change(self.dir(), &mut self.connection(), lock, what, make)
+            .map_err(|error| error.in_catalog(self.dir()))
     }
 
     pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -513,7 +523,7 @@ impl Lake {
     }
 }
 
-fn count(row: &rusqlite::Row<'_>, at: usize) -> Result<u64, LakeError> {
+fn count(row: &Row, at: usize) -> Result<u64, LakeError> {
     Ok(u64::try_from(row.get::<_, i64>(at)?).unwrap_or(0))
 }
 
@@ -545,15 +555,21 @@ fn loaded_files(connection: &Connection) -> Result<HashMap<i64, Vec<LoadedFile>>
     Ok(files)
 }
 
-/// True where the folder has a catalog with tables: one that was being made when its maker died has
-/// none.
-fn is_lake(dir: &Path) -> Result<bool, LakeError> {
-    let path = dir.join("catalog.sqlite");
-    if !path.is_file() {
-        return Ok(false);
+/// Connects to a catalog with tables: one that was being made when its maker died has none.
+pub(crate) fn find(place: &Place) -> Result<Option<Connection>, LakeError> {
+    const TABLE: &str = "ducklake_metadata";
+    if place.catalog.is_none() {
+        let path = place.dir.join("catalog.sqlite");
+        // As it is: whoever looks changes nothing.
+        if !path.is_file()
+            || !Connection::from(rusqlite::Connection::open(path)?).has_table(TABLE)?
+        {
+            return Ok(None);
+        }
+        return Ok(Some(catalog::connect(place)?));
     }
-    let sql = "SELECT 1 FROM sqlite_master WHERE name = 'ducklake_metadata'";
-    Ok(Connection::open(path)?.prepare(sql)?.exists([])?)
+    let connection = catalog::connect(place)?;
+    Ok(if connection.has_table(TABLE)? { Some(connection) } else { None })
 }
 
 fn make_folders<'a>(dir: &Path, tables: impl Iterator<Item = &'a str>) -> Result<(), LakeError> {
@@ -583,9 +599,11 @@ fn tidy_up(
     lock.sweep(dir, connection)?;
     let known = catalog::tables(connection, dir)?;
     make_folders(dir, known.tables.iter().map(|table| table.name))?;
-    if !known.complete || data_path(connection)? != data_path_of(dir) {
+    if !known.complete || !is_where_it_was(connection, dir)? {
         chain::change(dir, connection, lock, "brought up", |connection| {
-            set_data_path(connection, dir)?;
+            if !is_where_it_was(connection, dir)? {
+                set_data_path(connection, dir)?;
+            }
             if !known.complete {
                 let tables: Vec<StoredTable> =
                     known.tables.iter().map(|table| (**table).clone()).collect();
@@ -611,9 +629,15 @@ fn set_data_path(connection: &Connection, dir: &Path) -> Result<(), LakeError> {
     Ok(())
 }
 
-fn data_path(connection: &Connection) -> Result<String, LakeError> {
+/// True where the files are where the catalog says. A folder that machines share may have another
+/// path on each: it keeps the one under which it was made.
+fn is_where_it_was(connection: &Connection, dir: &Path) -> Result<bool, LakeError> {
+    if connection.sqlite().is_none() {
+        return Ok(true);
+    }
     let sql = "SELECT value FROM ducklake_metadata WHERE key = 'data_path'";
-    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+    let path: String = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(path == data_path_of(dir))
 }
 
 fn data_path_of(dir: &Path) -> String {

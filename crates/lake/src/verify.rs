@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::OpenFlags;
 use serde::Serialize;
 
 use crate::anchor::{self, Line};
@@ -17,6 +17,8 @@ use crate::error::{Damage, DamagedFile, LakeError};
 use crate::lock;
 use crate::parquet_file::{check_size, hash_file};
 use crate::person::key;
+use crate::place::Place;
+use crate::sql::{Connection, OptionalExtension as _};
 
 /// What a check of a lake found.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
@@ -30,7 +32,7 @@ pub struct Verified {
     /// Changes of the catalog.
     pub n_changes: u64,
     /// Whether the catalog file was compared byte by byte with its seal. It has none while a change
-    /// is under way and after a writer died; the chain is compared then.
+    /// is under way, after a writer died, and on a server; the chain is compared then.
     pub sealed: bool,
     /// Files that no snapshot names: left by a writer that died, and removed by the next.
     pub n_leftovers: u64,
@@ -68,9 +70,14 @@ pub(crate) struct Named {
 }
 
 /// Checks a lake; `quick` leaves out the content of the files of facts.
-pub fn verify(dir: &Path, quick: bool) -> Result<Verified, LakeError> {
+pub fn verify(place: impl Into<Place>, quick: bool) -> Result<Verified, LakeError> {
+    let place = place.into();
+    let dir = place.dir.as_path();
     let mut done = Verified::default();
-    let catalog = dir.join("catalog.sqlite");
+    let catalog = match place.catalog {
+        Some(_) => PathBuf::from("catalog"),
+        None => dir.join("catalog.sqlite"),
+    };
     let lines = match anchor::all(dir) {
         Ok(lines) => lines,
         Err(LakeError::Broken { found, .. }) => {
@@ -83,7 +90,7 @@ pub fn verify(dir: &Path, quick: bool) -> Result<Verified, LakeError> {
         }
         Err(error) => return Err(error),
     };
-    match in_catalog(dir, &catalog, &lines, quick, &mut done) {
+    match in_catalog(&place, &catalog, &lines, quick, &mut done) {
         Err(LakeError::Catalog(error)) => match LakeError::Catalog(error).in_catalog(dir) {
             LakeError::Catalog(error) => {
                 done.faults.push(Fault::of(catalog, format!("cannot be read: {error}")));
@@ -97,29 +104,40 @@ pub fn verify(dir: &Path, quick: bool) -> Result<Verified, LakeError> {
 }
 
 fn in_catalog(
-    dir: &Path,
+    place: &Place,
     path: &Path,
     lines: &[Line],
     quick: bool,
     done: &mut Verified,
 ) -> Result<(), LakeError> {
-    if !path.is_file() {
-        done.faults.push(Fault::of(path.to_owned(), "is gone"));
-        return Ok(());
-    }
-    // Before it is opened: opening may bring it in order.
-    let raw = hash_file(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.pragma_update(None, "query_only", true)?;
+    let dir = place.dir.as_path();
+    let mut raw = None;
+    let connection = if place.catalog.is_some() {
+        let connection = catalog::connect(place)?;
+        if !connection.has_table("ducklake_metadata")? {
+            chain::check_gone(place)?;
+        }
+        connection
+    } else {
+        if !path.is_file() {
+            done.faults.push(Fault::of(path.to_owned(), "is gone"));
+            return Ok(());
+        }
+        // Before it is opened: opening may bring it in order.
+        raw = Some(hash_file(path)?);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.into()
+    };
     catalog::check_layout(&connection, dir)?;
     chain::check(dir, &connection)?;
-    let transaction = connection.unchecked_transaction()?;
+    let transaction = connection.reading()?;
     let newest = chain::newest(&transaction)?;
     let line = lines.iter().rev().find(|line| Some(line.n) == newest.as_ref().map(|new| new.n));
     // While a writer is at work the file may have changed after it was read.
     let still = anchor::all(dir).is_ok_and(|now| now.last() == lines.last());
-    if let Some(seal) = line.and_then(|line| line.seal.as_ref())
+    if let (Some(seal), Some(raw)) = (line.and_then(|line| line.seal.as_ref()), raw)
         && still
     {
         done.sealed = true;
@@ -129,7 +147,7 @@ fn in_catalog(
         }
     }
     check_chain(&transaction, path, done)?;
-    if !quick {
+    if !quick && transaction.sqlite().is_some() {
         let said: String = transaction.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0))?;
         if said != "ok" {
             done.faults.push(Fault::of(path.to_owned(), said));

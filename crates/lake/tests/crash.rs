@@ -7,9 +7,10 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use common::{deal, request, row};
-use lake::{Lake, LakeError};
+use lake::LakeError;
 
 const MONDAY: &str = "2026-03-02T08:00:00Z";
 const TUESDAY: &str = "2026-03-03T08:00:00Z";
@@ -24,12 +25,19 @@ fn the_writer_that_dies() {
     else {
         return;
     };
-    let lake = Lake::open(dir).unwrap();
+    let dir = PathBuf::from(dir);
+    let lake = common::open(&dir).unwrap();
+    let n_files = parquet_files(&dir).len();
     let mut loading = lake.begin(request(TUESDAY, &["deals.csv"])).unwrap();
     for n in 0..20_000 {
         loading.push(0, row(deal(&format!("d{n}"), "won", "2", n))).unwrap();
     }
     if point == POINTS[0] {
+        // Rows are written beside the reading: the dead writer leaves something of them.
+        let before = Instant::now();
+        while parquet_files(&dir).len() == n_files && before.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         std::process::abort();
     }
     let prepared = loading.prepare().unwrap();
@@ -44,14 +52,21 @@ fn the_writer_that_dies() {
 fn a_killed_load_leaves_the_old_snapshot_and_the_next_open_sweeps_its_files() {
     for point in POINTS {
         let dir = tempfile::tempdir().unwrap();
-        let lake = Lake::create(dir.path()).unwrap();
+        let lake = common::create(dir.path()).unwrap();
         let rows = (0..10).map(|n| (0, row(deal(&format!("d{n}"), "open", "1", n))));
         let first = lake.load(request(MONDAY, &["deals.csv"]), rows).unwrap().snapshot.unwrap();
         let files = parquet_files(dir.path());
         drop(lake);
 
-        let status = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "the_writer_that_dies", "--nocapture"])
+        // The tests of this file stand in a module of their own where a server has the catalog.
+        let module = module_path!().split_once("::").map_or("", |(_, module)| module);
+        let name = format!("{module}::the_writer_that_dies");
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        if let Some((cluster, database)) = common::database(dir.path()) {
+            child.env(common::CATALOG, cluster.login(&database));
+        }
+        let status = child
+            .args(["--exact", name.trim_start_matches("::"), "--nocapture"])
             .env("LAKE_CRASH_DIR", dir.path())
             .env("LAKE_CRASH_POINT", point)
             .stdout(Stdio::null())
@@ -62,7 +77,7 @@ fn a_killed_load_leaves_the_old_snapshot_and_the_next_open_sweeps_its_files() {
 
         let committed = *point == "after the commit";
         assert!(parquet_files(dir.path()).len() > files.len(), "{point}");
-        let lake = Lake::open(dir.path()).unwrap();
+        let lake = common::open(dir.path()).unwrap();
         let newest = lake.newest().unwrap().unwrap();
         assert_eq!(newest != first, committed, "{point}");
         let expected = if committed { 20_000 } else { 10 };
@@ -83,22 +98,21 @@ fn a_killed_load_leaves_the_old_snapshot_and_the_next_open_sweeps_its_files() {
 fn a_lake_whose_maker_died_can_be_made_again() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("catalog.sqlite"), "").unwrap();
-    assert!(matches!(Lake::open(dir.path()), Err(LakeError::Missing { .. })));
-    Lake::create(dir.path()).unwrap();
-    Lake::open(dir.path()).unwrap();
+    assert!(matches!(common::open(dir.path()), Err(LakeError::Missing { .. })));
+    common::create(dir.path()).unwrap();
+    common::open(dir.path()).unwrap();
 }
 
 #[test]
 fn a_lake_that_was_moved_or_made_by_an_older_model_is_brought_up_when_opened() {
     let dir = tempfile::tempdir().unwrap();
     let (old, new) = (dir.path().join("old"), dir.path().join("new"));
-    let lake = Lake::create(&old).unwrap();
+    let lake = common::create(&old).unwrap();
     let rows = [(0, row(deal("a", "open", "1", 2)))];
     let snapshot = lake.load(request(MONDAY, &["deals.csv"]), rows).unwrap().snapshot.unwrap();
     drop(lake);
-    std::fs::rename(&old, &new).unwrap();
+    common::rename(&old, &new);
     // As if the model had got a table and a column since.
-    let catalog = rusqlite::Connection::open(new.join("catalog.sqlite")).unwrap();
     let sql =
         "DELETE FROM ducklake_column WHERE column_name IN ('next_step', 'headcount', 'month', \
                'role', 'units_per_head') AND table_id IN (SELECT table_id FROM ducklake_table \
@@ -106,10 +120,9 @@ fn a_lake_that_was_moved_or_made_by_an_older_model_is_brought_up_when_opened() {
                DELETE FROM ducklake_column WHERE table_id IN (SELECT table_id FROM ducklake_table \
                WHERE table_name = 'capacity');
                DELETE FROM ducklake_table WHERE table_name = 'capacity';";
-    catalog.execute_batch(sql).unwrap();
-    drop(catalog);
+    common::tamper(&new, sql);
 
-    let lake = Lake::open(&new).unwrap();
+    let lake = common::open(&new).unwrap();
     assert_eq!(lake.n_rows(snapshot, "opportunity").unwrap(), 1);
     assert_eq!(lake.newest().unwrap(), Some(snapshot));
     let ids: Vec<i64> =
@@ -119,7 +132,7 @@ fn a_lake_that_was_moved_or_made_by_an_older_model_is_brought_up_when_opened() {
     let report = lake.load(request(TUESDAY, &["deals.csv"]), rows).unwrap();
     let frame = lake.frame(report.snapshot.unwrap(), "opportunity", &["id", "next_step"]).unwrap();
     assert_eq!(frame.n_rows(), 2);
-    let again = Lake::open(&new).unwrap();
+    let again = common::open(&new).unwrap();
     assert_eq!(again.newest().unwrap(), report.snapshot);
 }
 

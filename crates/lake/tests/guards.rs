@@ -28,7 +28,7 @@ const DAYS: [&str; 6] = [
 
 fn new_lake() -> (tempfile::TempDir, Lake) {
     let dir = tempfile::tempdir().unwrap();
-    let lake = Lake::create(dir.path().join("lake")).unwrap();
+    let lake = common::create(dir.path().join("lake")).unwrap();
     (dir, lake)
 }
 

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-mod common;
+#[expect(dead_code, reason = "each test binary uses a part")]
+pub(crate) mod common;
 
 use common::{at, deal, fact, request, row, versioned};
 use domain::fact::{Fact, Refusal, SourceRow};
@@ -16,7 +17,7 @@ const WEDNESDAY: &str = "2026-03-04T08:00:00Z";
 
 fn new_lake() -> (tempfile::TempDir, Lake) {
     let dir = tempfile::tempdir().unwrap();
-    let lake = Lake::create(dir.path().join("lake")).unwrap();
+    let lake = common::create(dir.path().join("lake")).unwrap();
     (dir, lake)
 }
 
@@ -59,8 +60,8 @@ fn an_empty_lake_has_no_snapshot_and_no_load() {
     assert_eq!(lake.snapshot_as_of(at(MONDAY)).unwrap(), None);
     assert!(lake.loads().unwrap().is_empty());
     assert_eq!(lake.quarantine(None).unwrap().n_rows(), 0);
-    assert!(matches!(Lake::create(lake.dir()), Err(LakeError::Exists { .. })));
-    assert!(matches!(Lake::open(dir.path()), Err(LakeError::Missing { .. })));
+    assert!(matches!(common::create(lake.dir()), Err(LakeError::Exists { .. })));
+    assert!(matches!(common::open(dir.path()), Err(LakeError::Missing { .. })));
 }
 
 #[test]
@@ -266,7 +267,7 @@ fn a_load_recorded_before_the_newest_snapshot_is_refused() {
 fn one_writer_at_a_time_and_the_other_learns_who_it_is() {
     let (_dir, lake) = new_lake();
     let loading = lake.begin(request(MONDAY, &["deals.csv"])).unwrap();
-    let other = Lake::open(lake.dir()).unwrap();
+    let other = common::open(lake.dir()).unwrap();
     let refused = other.begin(request(MONDAY, &["deals.csv"])).err().unwrap();
     assert!(refused.to_string().contains(&format!("process {}", std::process::id())), "{refused}");
     drop(loading);
@@ -292,11 +293,11 @@ fn a_lost_or_short_file_is_named_and_never_served() {
     let file = lake.files(report.snapshot.unwrap(), "opportunity").unwrap().remove(0);
     let content = std::fs::read(&file.path).unwrap();
     std::fs::write(&file.path, &content[..content.len() - 1]).unwrap();
-    let error = Lake::open(lake.dir()).unwrap_err();
+    let error = common::open(lake.dir()).unwrap_err();
     assert!(error.to_string().contains(&format!("expected {}", content.len())), "{error}");
     assert!(lake.frame(report.snapshot.unwrap(), "opportunity", &["id"]).is_err());
     std::fs::remove_file(&file.path).unwrap();
-    let error = Lake::open(lake.dir()).unwrap_err();
+    let error = common::open(lake.dir()).unwrap_err();
     assert!(error.to_string().contains("is gone"), "{error}");
 }
 
@@ -377,7 +378,7 @@ fn a_changed_row_is_deleted_by_its_position_and_its_file_stays() {
     }
     let gone = files[0].deletes.as_ref().unwrap().path.clone();
     std::fs::remove_file(gone).unwrap();
-    assert!(matches!(Lake::open(lake.dir()), Err(LakeError::Damaged { .. })));
+    assert!(matches!(common::open(lake.dir()), Err(LakeError::Damaged { .. })));
     assert!(lake.frame(third, "opportunity", &["id"]).is_err());
     assert_eq!(deals(&lake, Some(second)), hundred_listed(&[3, 50]));
 }
@@ -460,7 +461,7 @@ fn an_index_that_is_missing_or_damaged_is_made_anew_and_changes_nothing() {
             }
             _ => std::fs::write(&first, &content[..60]).unwrap(),
         }
-        let lake_again = Lake::open(lake.dir()).unwrap();
+        let lake_again = common::open(lake.dir()).unwrap();
         let report = load(&lake_again, TUESDAY, hundred(&[5, 6]));
         counts(&report, 100, 2, 98, 0);
         assert_eq!(now(&lake), hundred_listed(&[5, 6]), "{damage}");

@@ -105,13 +105,13 @@ fn facts(lake: &Lake, snapshot: Option<SnapshotId>) -> Vec<String> {
 
 fn new_lake() -> (tempfile::TempDir, Lake) {
     let dir = tempfile::tempdir().unwrap();
-    let lake = Lake::create(dir.path()).unwrap();
+    let lake = common::create(dir.path()).unwrap();
     (dir, lake)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 24,
+        cases: common::cases(24),
         failure_persistence: None,
         ..Default::default()
     })]
@@ -212,7 +212,7 @@ proptest! {
         prop_assert_eq!(facts(&lake, lake.newest().unwrap()), new_facts);
         prop_assert_eq!(facts(&lake, old), old_facts);
         // What a reader who opens the folder anew sees is the same.
-        let opened = Lake::open(lake.dir()).unwrap();
+        let opened = common::open(lake.dir()).unwrap();
         prop_assert_eq!(facts(&opened, old), facts(&lake, old));
     }
 

@@ -93,6 +93,11 @@ impl Server {
         Ok(server)
     }
 
+    /// Says what is wrong with an address.
+    pub fn check(text: &str) -> Result<(), Fault> {
+        Self::read(text).map(drop)
+    }
+
     /// Reads the address alone.
     fn read(text: &str) -> Result<Self, Fault> {
         let fault = |what: &str| {

@@ -83,6 +83,8 @@ impl From<lake::LakeError> for Failure {
             lake::LakeError::Locked { .. } => (failure.kind, Some("lake.locked")),
             lake::LakeError::Held { code, .. } => (Kind::Found, Some(*code)),
             lake::LakeError::NoHeld { .. } => (Kind::Found, Some("held.none")),
+            lake::LakeError::Server(fault) => (failure.kind, Some(fault.code)),
+            lake::LakeError::OnServer { .. } => (Kind::Usage, Some("lake.on-server")),
             _ => (failure.kind, None),
         };
         failure.kind = kind;

@@ -9,6 +9,8 @@
 //! .throughline/staging      what is brought from elsewhere while it is read
 //! .throughline/held         files of loads that wait for a decision
 //! ```
+//!
+//! Where machines share a lake, `server.toml` says where it is; facts and held files are there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use std::sync::Arc;
 
 use domain::definition::parse;
 use domain::{Definitions, Diagnostic, Level};
+use lake::Place;
 
 use crate::error::{Failure, Kind};
 
@@ -23,6 +26,7 @@ use crate::error::{Failure, Kind};
 #[derive(Clone, Debug)]
 pub struct Project {
     root: PathBuf,
+    lake: Place,
 }
 
 impl Project {
@@ -39,12 +43,13 @@ impl Project {
         } else {
             found
         };
-        found.map(|root| Self { root: root.to_path_buf() }).ok_or_else(|| {
+        let root = found.ok_or_else(|| {
             Failure::usage(
                 format!("no `throughline.toml` in {} or above it", start.display()),
                 "Make a folder with `throughline init NAME`, or name one with `--dir`.",
             )
-        })
+        })?;
+        Ok(Self { root: root.to_path_buf(), lake: lake_of(root)? })
     }
 
     /// The folder itself.
@@ -53,8 +58,8 @@ impl Project {
     }
 
     /// Where the facts are.
-    pub fn lake(&self) -> PathBuf {
-        self.root.join(".throughline").join("lake")
+    pub fn lake(&self) -> Place {
+        self.lake.clone()
     }
 
     /// Where what is brought from elsewhere stands while it is read.
@@ -64,7 +69,11 @@ impl Project {
 
     /// Where the files of held loads are.
     pub fn held(&self) -> PathBuf {
-        self.root.join(".throughline").join("held")
+        match self.lake.catalog {
+            // Whoever decides may sit at another machine.
+            Some(_) => self.lake.dir.join("held"),
+            None => self.root.join(".throughline").join("held"),
+        }
     }
 
     /// Where builds are kept.
@@ -112,4 +121,12 @@ impl Project {
         })?;
         Ok((name.to_owned(), text))
     }
+}
+
+/// Reads where the facts are from the settings of the server, where there are some.
+fn lake_of(root: &Path) -> Result<Place, Failure> {
+    let dir = root.join(".throughline").join("lake");
+    let text = fs::read_to_string(root.join("server.toml")).unwrap_or_default();
+    Place::from_settings(dir, root, &text)
+        .map_err(|fault| Failure::new(Kind::Usage, fault.code, fault.message).hint(fault.hint))
 }

@@ -12,6 +12,10 @@ use std::time::Duration;
 /// The password of the server's user `postgres`.
 pub const PASSWORD: &str = "correct horse";
 
+/// The same as the server keeps it, after one round of hashing in place of thousands, which take a
+/// program that is built for tests longer than all else.
+const VERIFIER: &str = "SCRAM-SHA-256$1:c2l4dGVlbi1ieXRlLXNhbA==$YFYm9LlPjLkTFgwK3tJPSrCAQmbaS/EKvM10HME2Z5k=:bubtbKu3CDS1dDe1xlBXgMpJmw19v6iAjEh/RWylwgA=";
+
 /// A running server on this machine.
 #[derive(Debug)]
 pub struct Cluster {
@@ -114,6 +118,8 @@ impl Cluster {
         for _ in 0..300 {
             thread::sleep(Duration::from_millis(100));
             if TcpStream::connect(("127.0.0.1", port)).is_ok() && cluster.ready(&programs) {
+                let sql = format!("ALTER ROLE postgres PASSWORD '{VERIFIER}'");
+                cluster.run("postgres", &sql);
                 return Some(cluster);
             }
         }
@@ -131,6 +137,19 @@ impl Cluster {
     pub fn database(&self, name: &str) -> String {
         self.run("postgres", &format!("CREATE DATABASE \"{name}\""));
         self.address(name)
+    }
+
+    /// Makes an empty database of a new name and returns the name.
+    pub fn new_database(&self) -> String {
+        let name = format!("test_{}", unique().replace('-', "_"));
+        self.database(&name);
+        name
+    }
+
+    /// Returns the address of a database with the password.
+    pub fn login(&self, name: &str) -> String {
+        let password = PASSWORD.replace(' ', "%20");
+        format!("postgres://postgres:{password}@127.0.0.1:{}/{name}", self.port)
     }
 
     /// Returns the address of a database, without the password.

@@ -74,6 +74,7 @@ pub(crate) struct Made {
 
 /// Makes a backup in a folder, and the folder where there is none.
 pub(crate) fn make(project: &Project, to: &Path, secret: bool) -> Result<Made, Failure> {
+    lake::backup::can(&project.lake(), "copied")?;
     fs::create_dir_all(to).map_err(disk("cannot create", to))?;
     let _turn = take_turn(to)?;
     let made_at = Timestamp::now();

@@ -269,7 +269,7 @@ impl ServerFile {
                     let rows = value.as_integer().and_then(|rows| usize::try_from(rows).ok());
                     file.export_rows = Some(rows.ok_or_else(|| kind("a number of rows"))?);
                 }
-                "oidc" | "digest" => {
+                "oidc" | "digest" | "lake" => {
                     if !value.is_table() {
                         return Err(kind("a section"));
                     }
@@ -283,6 +283,7 @@ impl ServerFile {
                         "export_rows",
                         "oidc",
                         "digest",
+                        "lake",
                     ];
                     let failure = project::not_one_of("key of server.toml", &key, &known);
                     return Err(failure);

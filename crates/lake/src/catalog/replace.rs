@@ -3,13 +3,12 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, params};
-
 use super::{DataFile, insert_index, name_of, signed, statistics, texts, unsigned, within};
 use crate::cells::{Bound, Bounds};
 use crate::error::LakeError;
 use crate::parquet_file::WrittenFile;
 use crate::schema::StoredTable;
+use crate::sql::{Connection, params};
 
 /// Lists all files of a table that any snapshot lists, with all their rows.
 pub(crate) fn files_ever(
@@ -121,22 +120,13 @@ pub(crate) fn narrow_table(connection: &Connection, table: &StoredTable) -> Resu
 
 /// Lists the columns of the catalog that hold text, as (table, column).
 pub(crate) fn text_columns(connection: &Connection) -> Result<Vec<(String, String)>, LakeError> {
-    let sql = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c
-               WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%'
-                 AND upper(c.type) IN ('TEXT', 'VARCHAR')
-               ORDER BY m.name, c.cid";
-    let mut statement = connection.prepare(sql)?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok(connection.text_columns()?)
 }
 
-/// Writes the catalog anew without its free pages and empties the write-ahead log: both keep what
-/// was deleted. Fails while somebody reads, as the log cannot be emptied then.
+/// Writes the catalog anew without its free pages and empties the write-ahead log of a file: both
+/// keep what was deleted. Fails while somebody reads.
 pub(crate) fn pack(connection: &Connection, dir: &Path) -> Result<(), LakeError> {
-    connection.execute_batch("VACUUM")?;
-    let busy: i64 =
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    if busy == 0 {
+    if connection.pack()? {
         Ok(())
     } else {
         Err(LakeError::Locked { dir: dir.to_owned(), holder: "a reader".to_owned() })

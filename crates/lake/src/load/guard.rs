@@ -10,11 +10,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use domain::{Decimal, Diagnostic, Place};
-use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::{FileReport, LoadRequest, SourceFile, layout_of};
 use crate::error::LakeError;
+use crate::sql::{Connection, params};
 
 /// A complete extract may have so many percent fewer records than are stored.
 const SHRINK_PERCENT: u64 = 20;

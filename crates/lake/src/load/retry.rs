@@ -10,13 +10,13 @@ use std::sync::Arc;
 use domain::fact::{Fact, FactTable, SourceRow};
 use domain::{Cell, Frame, Place};
 use jiff::Timestamp;
-use rusqlite::params;
 
 use super::{FileReport, FileStatus, LoadRequest, Loading, Prepared, kept};
 use crate::catalog::SnapshotId;
 use crate::cells::View;
 use crate::error::LakeError;
 use crate::schema::QUARANTINE;
+use crate::sql::{Connection, params};
 use crate::store::Lake;
 
 /// Which refused row: its load, the number of its file in the load, its line.
@@ -314,7 +314,7 @@ impl Loading<'_> {
 
 /// Marks rows as resolved by a load.
 pub(super) fn write_resolved(
-    connection: &rusqlite::Connection,
+    connection: &Connection,
     resolved: &[RefusedKey],
     load_id: i64,
     recorded_at: Timestamp,

@@ -14,7 +14,6 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use domain::fact::{Kind, Personal};
 use domain::person::{PersonKey, address};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::forgotten::{Forgotten, Trace, name_mark};
@@ -24,6 +23,7 @@ use crate::error::LakeError;
 use crate::lock::WriterLock;
 use crate::parquet_file::{self, Scratch, TableWriter, WrittenFile, flush_folder};
 use crate::schema::StoredTable;
+use crate::sql::{Connection, OptionalExtension as _, params};
 use crate::store::Lake;
 
 /// Whom to forget.
@@ -143,7 +143,7 @@ impl Lake {
         request: &ErasureRequest,
         gate: Gate<'_>,
     ) -> Result<ErasureReport, LakeError> {
-        let lock = WriterLock::take(self.dir())?;
+        let lock = WriterLock::take(self.place())?;
         let mut connection = self.connection();
         chain::check(self.dir(), &connection)?;
         lock.sweep(self.dir(), &connection)?;
@@ -264,7 +264,8 @@ fn note(
     Ok(())
 }
 
-/// Folders beside the lake, as paths from it, so that a company's folder can be moved.
+/// Folders beside the lake as paths from it, so that a company's folder can be moved; others, where
+/// the lake is shared, as they are.
 #[derive(Serialize, serde::Deserialize, Default)]
 struct Folders {
     emptied: Vec<String>,
@@ -272,12 +273,14 @@ struct Folders {
 }
 
 fn relative(dir: &Path, folders: &[PathBuf]) -> Vec<String> {
-    let beside = |folder: &PathBuf| {
+    let from_lake = |folder: &PathBuf| {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-        let below = folder.strip_prefix(dir.parent()?).ok()?;
-        Some(format!("../{}", below.display()))
+        match dir.parent().and_then(|above| folder.strip_prefix(above).ok()) {
+            Some(below) => format!("../{}", below.display()),
+            None => folder.display().to_string(),
+        }
     };
-    folders.iter().filter_map(beside).collect()
+    folders.iter().map(from_lake).collect()
 }
 
 /// True where an erasure was begun and not finished.
@@ -300,7 +303,7 @@ pub(crate) fn finish(
     let mut report = ErasureReport { erasure: erasure.unwrap_or(0), ..ErasureReport::default() };
     let forgotten = Forgotten::read(connection, key)?.unwrap_or_else(|| Forgotten::none(*key));
     let scratch = Scratch::default();
-    let prefix = format!("e{:05}-{}", report.erasure, catalog::random_name(connection)?);
+    let prefix = format!("e{:05}-{}", report.erasure, catalog::random_name()?);
     let mut rewritten = Vec::new();
     for table in tables {
         let folder = dir.join("main").join(table.name);

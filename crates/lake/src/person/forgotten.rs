@@ -9,10 +9,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use domain::Cell;
 use domain::fact::{Fact, Personal, Refusal};
 use domain::person::{PersonKey, addresses, phones, words};
-use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::error::LakeError;
+use crate::sql::Connection;
 
 /// What stands where a name or an address stood.
 pub const ERASED: &str = "[erased]";

@@ -44,7 +44,7 @@ pub(crate) fn run(accept: &Accept, common: &Common, output: &Output) -> Outcome 
     let project = Project::find(common.dir.as_deref())?;
     let definitions = project.definitions()?;
     let settings = settings(&project, &definitions, false)?;
-    if !project.lake().join("catalog.sqlite").is_file() {
+    if !Lake::is_at(project.lake()) {
         return Err(LakeError::NoHeld { id: accept.held }.into());
     }
     let waiting = Lake::open(project.lake())?.held_load(accept.held)?;

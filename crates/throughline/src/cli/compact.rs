@@ -32,7 +32,7 @@ pub(crate) fn run(compact: &Compact, common: &Common, output: &Output) -> Outcom
     let done = lake::Lake::open(project.lake())?.compact()?;
     let mut purged = 0;
     if compact.purge {
-        let aside = project.lake().join("aside");
+        let aside = project.lake().dir.join("aside");
         let replaced = project.root().join(".throughline").join("replaced");
         for folder in [project.derived(), aside, replaced] {
             if folder.is_dir() {

@@ -68,10 +68,13 @@ pub(crate) fn run(erase: &Erase, common: &Common, output: &Output) -> Outcome {
         trace,
         recorded_at: Timestamp::now(),
         author: None,
-        emptied: ["derived", "staging", "replaced", "lake/aside"]
-            .map(|name| folder.join(name))
-            .to_vec(),
-        searched: vec![folder.join("held")],
+        emptied: vec![
+            project.derived(),
+            project.staging(),
+            folder.join("replaced"),
+            project.lake().dir.join("aside"),
+        ],
+        searched: vec![project.held()],
     };
     let trace = &request.trace;
     // Before the work: what is begun is finished, by another process if this one is killed.

@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lake::load::FileStatus;
 use lake::{
-    Expected, Guard, HeldLoad, Hold, Lake, LakeError, LoadReport, LoadRequest, SourceColumn,
+    Expected, Guard, HeldLoad, Hold, Lake, LakeError, LoadReport, LoadRequest, Place, SourceColumn,
     SourceFile,
 };
 use project::Project;
@@ -361,7 +361,7 @@ pub(crate) fn load_batch(
     let (lookups, remarks) = Lookups::gather(&planned, settings);
     diagnostics.extend(remarks);
     let scratch = Scratch::of(project, how.dry_run);
-    let lake = open_or_create(scratch.0.as_deref().unwrap_or(&project.lake()))?;
+    let lake = open_or_create(scratch.0.clone().map_or_else(|| project.lake(), Place::from))?;
     let settings = &Settings { person_key: *lake.person_key(), ..settings.clone() };
     let files = planned.iter().zip(terms).map(|(file, terms)| source_file(file, terms));
     let request = LoadRequest {
@@ -503,8 +503,8 @@ impl Drop for Scratch {
 }
 
 /// Opens the lake, or makes it: also where its maker died before it was one.
-pub(crate) fn open_or_create(folder: &Path) -> Result<Lake, Failure> {
-    if Lake::is_at(folder) { Ok(Lake::open(folder)?) } else { Ok(Lake::create(folder)?) }
+pub(crate) fn open_or_create(place: Place) -> Result<Lake, Failure> {
+    if Lake::is_at(place.clone()) { Ok(Lake::open(place)?) } else { Ok(Lake::create(place)?) }
 }
 
 fn explain(file: &Path, output: &Output) -> Outcome {

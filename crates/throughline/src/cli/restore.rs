@@ -48,6 +48,9 @@ pub(crate) fn run(restore: &Restore, common: &Common, output: &Output) -> Outcom
         Some(folder) => folder.clone(),
         None => Project::find(common.dir.as_deref())?.root().to_owned(),
     };
+    if let Ok(there) = Project::find(Some(&target)) {
+        lake::backup::can(&there.lake(), "put back")?;
+    }
     let inner = target.join(".throughline");
     fs::create_dir_all(&inner).map_err(disk("cannot create", &inner))?;
     let lake = inner.join("lake");

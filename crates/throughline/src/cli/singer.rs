@@ -124,7 +124,7 @@ fn run(run: &Run, common: &Common, output: &Output) -> Outcome {
     }
     let project = Project::find(common.dir.as_deref())?;
     let definitions = project.definitions()?;
-    let key = *open_or_create(&project.lake())?.person_key();
+    let key = *open_or_create(project.lake())?.person_key();
     let settings = Settings { person_key: key, ..settings(&project, &definitions, false)? };
     let staging = Staging::begin(&project)?;
     let notes = notes(&project)?;
@@ -282,7 +282,7 @@ fn commit(
     message: &str,
     each: &dyn Fn(usize, SourceRow) -> SourceRow,
 ) -> Result<(LoadReport, Vec<Diagnostic>), Failure> {
-    let lake = open_or_create(&project.lake())?;
+    let lake = open_or_create(project.lake())?;
     let settings = &Settings { person_key: *lake.person_key(), ..settings.clone() };
     let planned: Vec<Planned> = batch.iter().map(|(file, _)| file.clone()).collect();
     let all: Vec<Planned> = lookups.iter().chain(&planned).cloned().collect();

@@ -32,7 +32,7 @@ pub(crate) fn run(verify: &Verify, common: &Common, output: &Output) -> Outcome 
     let mut text = String::new();
     let mut data = serde_json::Map::new();
     if lake::Lake::is_at(project.lake()) {
-        let done = lake::verify(&project.lake(), verify.quick)?;
+        let done = lake::verify(project.lake(), verify.quick)?;
         for fault in &done.faults {
             let of = match (&fault.table, &fault.snapshots) {
                 (Some(table), Some((first, Some(last)))) => {

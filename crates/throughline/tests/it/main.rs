@@ -31,6 +31,7 @@ mod quarantine;
 mod real_input;
 mod report;
 mod served;
+mod shared_lake;
 mod sign_in;
 mod singer;
 mod sources;

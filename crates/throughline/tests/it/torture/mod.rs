@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use domain::Cell;
 use lake::Lake;
+use project::Project;
 
 use crate::program::Run;
 
@@ -111,11 +112,11 @@ fn start(company: &Path, args: &[&str]) -> Child {
 
 /// Says which loads are in a lake at its newest snapshot; fails where one is not whole.
 fn loads_in(company: &Path) -> BTreeMap<String, usize> {
-    let folder = company.join(".throughline/lake");
-    if !Lake::is_at(&folder) {
+    let place = Project::find(Some(company)).unwrap().lake();
+    if !Lake::is_at(place.clone()) {
         return BTreeMap::new();
     }
-    let lake = Lake::open(folder).unwrap();
+    let lake = Lake::open(place).unwrap();
     let Some(newest) = lake.newest().unwrap() else { return BTreeMap::new() };
     let count = |table: &str| {
         let frame = lake.frame(newest, table, &["id", "name"]).unwrap();

@@ -169,6 +169,8 @@ fn a_damaged_file_is_brought_back_and_a_damaged_backup_is_refused() {
     let backup = PathBuf::from(made["folder"].as_str().unwrap());
     let mut copied = Vec::new();
     files(&backup, &mut copied);
+    // A file without a byte has none that can change.
+    copied.retain(|path| std::fs::metadata(path).is_ok_and(|about| about.len() > 0));
     let mut random = Random(23);
     for _ in 0..times(8) {
         let at = usize::try_from(random.below(copied.len() as u64)).unwrap();
