@@ -7,10 +7,13 @@
 //! [`stats::queue`].
 
 use domain::answer::{Chart, ChartForm, Entry, Interval, Series, Table};
-use domain::{Answer, Ask, Caveat, Figure, Filter, Given, Money, Need, Question, Rows, Value};
+use domain::{
+    Answer, Ask, Caveat, Figure, Filter, Given, Money, Need, Period, Question, Rows, Value,
+};
 use stats::queue::{self, Capacity, Elasticities, Elasticity};
 
 use crate::common::{self, row, table};
+use crate::slice::Slice;
 use crate::words;
 
 mod measure;
@@ -73,12 +76,36 @@ pub fn needs(ask: &Ask) -> Vec<Need> {
                 "stage",
             ]),
         },
-        Need {
-            name: "closed",
-            rows: common::counted(ask, "opportunities")
-                .only(Filter::present("closed_on"))
-                .columns(&["closed_on", "won", "amount"]),
-        },
+        Need { name: "closed", rows: closed(ask).columns(&["closed_on", "won", "amount"]) },
+    ]
+}
+
+fn closed(ask: &Ask) -> Rows {
+    common::counted(ask, "opportunities").only(Filter::present("closed_on"))
+}
+
+/// How many deals closed in the days that it rests on, and how many of them were won.
+fn counts(ask: &Ask, given: &Given, found: &Found) -> [Figure; 2] {
+    let window = Period::days(found.from.tomorrow().unwrap_or(found.from), found.to);
+    let closed = Slice::of(given, "closed", closed(ask), ask.currency);
+    let closed = closed.only(Filter::within("closed_on", &window));
+    let won = closed.only(Filter::flag("won", true));
+    let days = format!("{} to {}", window.from, window.to);
+    [
+        common::figure(
+            "deals_closed",
+            "Deals closed in 12 months",
+            closed.count(),
+            &format!(
+                "Deals that closed, won or lost, from {days}: what the simulation is fed with."
+            ),
+        ),
+        common::figure(
+            "deals_won",
+            "Deals won in 12 months",
+            won.count(),
+            &format!("Deals won from {days}; their mean amount is what a won deal is worth."),
+        ),
     ]
 }
 
@@ -100,6 +127,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
                 n(found.n_won)
             ),
         );
+        answer.figures = counts(ask, given, &found).into();
         answer.tables.push(stations(&found, None));
     } else {
         let draws = draws(&found);
@@ -108,6 +136,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
         let told = Told::of(&found, &effects);
         answer.headline = common::of_segment(ask, told.headline());
         answer.figures = told.figures(ask);
+        answer.figures.extend(counts(ask, given, &found));
         answer.charts.extend(told.chart(ask));
         answer.tables.push(stations(&found, Some(&told)));
         answer.caveats = told.caveats();

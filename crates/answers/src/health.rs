@@ -30,7 +30,12 @@ const OLD_AFTER: i64 = 14;
 /// The most months that a chart shows.
 const MONTHS: usize = 24;
 
-const ALL: &[&str] = &["scorecard", "pipeline", "attribution", "programs", "waterfall", "forecast"];
+const ALL: &[&str] =
+    &["scorecard", "pipeline", "attribution", "programs", "waterfall", "forecast", "constraint"];
+
+/// Answers that look at touches.
+const TOUCHED: &[&str] =
+    &["scorecard", "pipeline", "attribution", "programs", "waterfall", "forecast"];
 
 /// Rules that set lines apart which are no records: no answer misses them.
 const NO_RECORDS: &[&str] = &["totals-row", "footer"];
@@ -39,14 +44,15 @@ const NO_RECORDS: &[&str] = &["totals-row", "footer"];
 const RESTS_ON: &[(&str, &[&str])] = &[
     ("account", ALL),
     ("person", ALL),
-    ("program", ALL),
-    ("touch", ALL),
-    ("lifecycle_event", &["waterfall"]),
+    ("program", TOUCHED),
+    ("touch", TOUCHED),
+    ("lifecycle_event", &["waterfall", "constraint"]),
     ("spend", &["scorecard", "programs"]),
     ("opportunity", ALL),
-    ("opportunity_event", &["pipeline", "waterfall", "forecast"]),
+    ("opportunity_event", &["pipeline", "waterfall", "forecast", "constraint"]),
     ("opportunity_role", ALL),
     ("fx_rate", ALL),
+    ("capacity", &["constraint"]),
 ];
 
 /// What was loaded, what is stored, what was refused. For one segment nothing: loads have none.

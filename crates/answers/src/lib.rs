@@ -102,6 +102,12 @@ pub const QUESTIONS: &[Entry] = &[
         answer: forecast::answer,
     },
     Entry {
+        question: &constraint::QUESTION,
+        needs: constraint::needs,
+        dimensions: &[],
+        answer: constraint::answer,
+    },
+    Entry {
         question: &health::QUESTION,
         needs: health::needs,
         dimensions: &[],

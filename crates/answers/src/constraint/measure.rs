@@ -53,6 +53,9 @@ impl Station {
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) stations: Vec<Station>,
+    /// The day before the first on which it was measured, and the last.
+    pub(super) from: Date,
+    pub(super) to: Date,
     /// Days in which it was measured.
     pub(super) past: f64,
     pub(super) n_closed: usize,
@@ -90,6 +93,8 @@ impl Found {
         let closed = given.frame("closed");
         let mut found = Self {
             stations,
+            from: window.from,
+            to: window.to,
             past: window.days(),
             n_closed: 0,
             n_won: 0,

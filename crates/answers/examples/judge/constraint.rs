@@ -1,51 +1,31 @@
-//! Judges answers by simulated companies whose truth is known, and prints what came out.
-//!
-//! `judge constraint [N] [FROM]` asks N companies (200 where not said, seeds from FROM) which step
-//! limits revenue and compares with what the simulation itself says: how often the step whose relief
-//! is worth most was named.
+//! Is the true constraint named?
 
-#![expect(
-    clippy::print_stdout,
-    clippy::indexing_slicing,
-    reason = "an example is an edge: it prints, and stops where it cannot"
-)]
+use std::ops::Range;
 
-use answers::constraint;
-use domain::{Answer, Value};
+use domain::{Answer, Given, Value};
 use sample::small::{Company, company};
 
-fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let number = |at: usize, otherwise: u64| {
-        words.get(at).and_then(|word| word.parse().ok()).unwrap_or(otherwise)
-    };
-    let wanted = words.first().map_or("all", String::as_str);
-    if matches!(wanted, "all" | "constraint") {
-        judge_constraint(number(1, 200), number(2, 0));
-    }
-}
+use crate::{asked, percent, shown};
 
 /// The station that an answer names: the one whose relief it puts most on; none where it names
 /// nothing.
 fn named(answer: &Answer) -> Option<String> {
     let first = answer.headline.split(" limits revenue").next()?;
-    if answer.figures.is_empty() {
-        return None;
-    }
+    answer.figures.iter().find(|figure| figure.id == "relief_worth")?;
     let table = answer.tables.first()?;
     let row = table.rows.iter().find(|row| row.label == first);
     Some(row.map_or_else(|| "demand".to_owned(), |row| row.id.clone()))
 }
 
-fn judge_constraint(n: u64, from: u64) {
+/// Compares what is named with what the simulation says.
+pub(crate) fn judge(seeds: Range<u64>) {
+    let n = seeds.end - seeds.start;
     let (mut told, mut right, mut near) = (0, 0, 0);
     let (mut clear, mut clear_right) = (0, 0);
-    for seed in from..from + n {
+    for seed in seeds {
         let company = company(seed);
         let known = company.as_of(company.today());
-        let ask = known.ask("", 1);
-        let given = known.given(&constraint::needs(&ask));
-        let answer = constraint::answer(&ask, &given);
+        let Some((answer, given)) = asked("constraint", &known, "") else { continue };
         let Some(named) = named(&answer) else { continue };
         let reliefs = company.reliefs();
         let of = |stage: &str| reliefs.iter().find(|r| r.stage == stage).map_or(0.0, |r| r.gain);
@@ -61,14 +41,16 @@ fn judge_constraint(n: u64, from: u64) {
             clear += 1;
             clear_right += u32::from(same);
         }
-        if !close || std::env::var_os("SHOW").is_some() {
+        if shown() || !close {
             println!(
                 "seed {seed}: {} ({:.3}) and named {named} ({:.3})",
                 best.stage,
                 best.gain,
                 of(&named)
             );
-            show(&answer, &company, &given);
+            if shown() {
+                show(&answer, &company, &given);
+            }
         }
     }
     println!("constraint: {told} of {n} companies have enough to go on");
@@ -80,11 +62,7 @@ fn judge_constraint(n: u64, from: u64) {
     );
 }
 
-fn percent(of: u32, total: u32) -> f64 {
-    100.0 * f64::from(of) / f64::from(total.max(1))
-}
-
-fn show(answer: &Answer, company: &Company, given: &domain::Given) {
+fn show(answer: &Answer, company: &Company, given: &Given) {
     let visits = given.frame("visits");
     for row in &answer.tables[0].rows {
         let cell = |at: usize| match &row.entries[at].value {
