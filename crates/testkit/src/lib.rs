@@ -13,5 +13,6 @@
     reason = "for tests only: a fault in the exports or in the model fails the test at once"
 )]
 
+pub mod dirty;
 pub mod postgres;
 pub mod reference;
