@@ -4,6 +4,7 @@
 //! out.
 
 mod counts;
+mod series;
 mod table;
 mod waiting;
 
@@ -102,6 +103,8 @@ enum Name {
     Cure(waiting::Waits),
     /// Rates of groups, drawn towards each other, with intervals
     Rates(counts::Rates),
+    /// A series of equal steps, such as months: what comes next, with intervals
+    Series(series::Series),
     /// A log of stages: counts, conversion and days as of a day
     Funnel(counts::Funnel),
 }
@@ -148,6 +151,7 @@ pub(crate) fn run(method: &Method, _common: &Common, output: &Output) -> Outcome
         Name::Survival(waits) => waiting::survival(waits)?,
         Name::Cure(waits) => waiting::cure(waits)?,
         Name::Rates(rates) => counts::rates(rates)?,
+        Name::Series(steps) => series::series(steps)?,
         Name::Funnel(log) => counts::funnel(log)?,
     };
     if output.json() {

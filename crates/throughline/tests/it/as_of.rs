@@ -61,7 +61,7 @@ fn the_same_bytes_under_any_zone_language_and_number_of_threads() {
     ] {
         std::fs::remove_dir_all(&derived).unwrap();
         let mut answers = String::new();
-        for question in ["scorecard", "pipeline", "attribution", "programs"] {
+        for question in answers::QUESTIONS.iter().map(|entry| entry.question.id) {
             let run = company.run_with(&["ask", question, "--json"], &environment).content();
             answers.push_str(&run.stdout);
         }

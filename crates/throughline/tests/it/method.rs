@@ -269,3 +269,54 @@ fn what_a_column_does_not_hold_is_told_with_line_and_hint() {
     on_file("r.csv", text, &["rates", "r.csv"]).fails(3, "more successes than trials");
     on_file("r.csv", text, &["rates", "r.csv", "--level", "95"]).fails(2, "between 0 and 1");
 }
+
+#[test]
+fn series_go_on_as_well_as_in_the_packages() {
+    let Some(golden) = shared("golden/forecast") else { return };
+    let expected: Value =
+        serde_json::from_slice(&std::fs::read(golden.join("expected.json")).unwrap()).unwrap();
+    for name in ["AirPassengers", "USAccDeaths"] {
+        let text = std::fs::read_to_string(golden.join(format!("{name}.csv"))).unwrap();
+        for horizon in ["12", "24"] {
+            let args = ["series", "s.csv", "--time", "t", "--value", "y", "--holdout", "--json"];
+            let args = [&args[..], &["--horizon", horizon]].concat();
+            let data = on_file("s.csv", &text, &args).content().data();
+            let expected = &expected[name][horizon];
+            let methods = data["methods"].as_array().unwrap();
+            let of = |id: &str| methods.iter().find(|one| one["method"] == id).unwrap();
+            let naive = of("seasonal_naive");
+            // The file has eight digits.
+            let mase = expected["SeasonalNaive"]["mase"].as_f64().unwrap();
+            assert!((naive["mase"].as_f64().unwrap() - mase).abs() < 1e-7 * mase, "{naive}");
+            assert_eq!(naive["forecast"], expected["SeasonalNaive"]["forecast"]);
+            let theta = expected["DynamicOptimizedTheta"]["smape_pct"].as_f64().unwrap();
+            let found = of("theta")["smape"].as_f64().unwrap();
+            assert!(found <= 1.15 * theta, "{name} {horizon}: {found}, expected {theta}");
+        }
+    }
+}
+
+#[test]
+fn a_series_has_limits_where_enough_of_it_is_known() {
+    let value = |t: i32| 100.0 * 1.01_f64.powi(t) * (1.0 + 0.05 * f64::from(t % 12));
+    let months: String = (0..60).map(|t| format!("{t},{}\n", value(t))).collect();
+    let text = format!("month,value\n{months}");
+    let args = ["series", "s.csv", "--horizon", "3", "--json"];
+    let data = on_file("s.csv", &text, &args).content().data();
+    let steps = data["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 3);
+    for step in steps {
+        let of = |part: &str| step[part].as_f64().unwrap();
+        assert!(of("low") <= of("point") && of("point") <= of("high"), "{step}");
+        let came = value(59 + i32::try_from(step["ahead"].as_i64().unwrap()).unwrap());
+        assert!((of("point") - came).abs() < 0.05 * came, "{step} {came}");
+    }
+    // A later row earlier in the file changes nothing where a column says the time.
+    let mut lines: Vec<&str> = months.lines().collect();
+    lines.reverse();
+    let turned = format!("month,value\n{}\n", lines.join("\n"));
+    let args = ["series", "s.csv", "--horizon", "3", "--time", "month", "--json"];
+    assert_eq!(on_file("s.csv", &turned, &args).content().data(), data);
+    let short = on_file("s.csv", "value\n1\n2\n", &["series", "s.csv", "--by", "airline"]);
+    short.fails(3, "too short or unfit for `airline`");
+}

@@ -101,6 +101,12 @@ impl Table {
         Ok(values)
     }
 
+    pub(super) fn numbers(&mut self, name: &str, option: &str) -> Result<Vec<f64>, Failure> {
+        self.column(name, option, "a number such as 12.5", |text| {
+            text.parse().ok().filter(|number: &f64| number.is_finite())
+        })
+    }
+
     pub(super) fn texts(&mut self, name: &str, option: &str) -> Result<Vec<String>, Failure> {
         self.column(name, option, "a name", |text| (!text.is_empty()).then(|| text.to_owned()))
     }
