@@ -22,6 +22,7 @@ pub mod constraint;
 pub mod forecast;
 pub mod health;
 pub mod history;
+pub mod hygiene;
 pub mod pipeline;
 pub mod programs;
 pub mod scorecard;
@@ -108,6 +109,12 @@ pub const QUESTIONS: &[Entry] = &[
         answer: constraint::answer,
     },
     Entry {
+        question: &hygiene::QUESTION,
+        needs: hygiene::needs,
+        dimensions: &[],
+        answer: hygiene::answer,
+    },
+    Entry {
         question: &health::QUESTION,
         needs: health::needs,
         dimensions: &[],
@@ -129,6 +136,12 @@ pub const BACKTESTS: &[Entry] = &[
         needs: backtest::forecast::needs,
         dimensions: &[],
         answer: backtest::forecast::answer,
+    },
+    Entry {
+        question: &backtest::hygiene::QUESTION,
+        needs: backtest::hygiene::needs,
+        dimensions: &[],
+        answer: backtest::hygiene::answer,
     },
 ];
 
