@@ -30,7 +30,7 @@ pub(crate) struct Ask {
 pub(crate) struct Scope {
     /// Fiscal period: 2026, 2026Q3, 2026-09, a day, DAY..DAY or all (default: the last complete
     /// quarter; for `forecast` the one that runs)
-    #[arg(long, alias = "quarter", conflicts_with_all = ["from", "to"])]
+    #[arg(long, visible_alias = "quarter", conflicts_with_all = ["from", "to"])]
     period: Option<String>,
     /// First day
     #[arg(long, value_name = "DAY", requires = "to")]

@@ -183,3 +183,13 @@ fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     let _shown: std::io::Result<()> = error.print();
     ExitCode::from(if wanted { EXIT_OK } else { EXIT_USAGE })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn no_two_options_of_a_command_have_one_name() {
+        super::Program::command().debug_assert();
+    }
+}

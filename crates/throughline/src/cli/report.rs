@@ -46,9 +46,6 @@ struct Board {
     /// The format, where the ending does not say it
     #[arg(long)]
     format: Option<Format>,
-    /// The fiscal quarter, for example 2026Q3; the same as --period
-    #[arg(long, conflicts_with_all = ["period", "from", "to"])]
-    quarter: Option<String>,
     /// The questions, in this order, separated by commas (default: all)
     #[arg(long, value_delimiter = ',')]
     questions: Vec<String>,
@@ -90,10 +87,7 @@ pub(crate) fn run(report: &Report, common: &Common, output: &Output) -> Outcome 
     check_place(&board.output, format, to_stdout, output)?;
     let entries = questions(&board.questions)?;
     let project = Project::find(common.dir.as_deref())?;
-    let mut scope = board.scope.limits();
-    if board.quarter.is_some() {
-        scope.period.clone_from(&board.quarter);
-    }
+    let scope = board.scope.limits();
     let mut progress = Progress::new(output);
     let view = View::open(&project, scope.as_of, &mut |stage, done, total| {
         progress.step(stage, done, total);
