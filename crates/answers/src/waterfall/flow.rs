@@ -523,7 +523,9 @@ pub(super) fn chart(walk: &Walk<'_>, table: &Table, steps: &[Step], title: Strin
     let lag = |of: &dyn Fn(&Step) -> Option<f64>| {
         std::iter::once(None).chain(steps.iter().map(of)).collect::<Vec<Option<f64>>>()
     };
-    let share = lag(&|step| step.now.share.filter(|_| step.now.n >= FEW).map(|share| share.point));
+    // What a young step has shown so far is no rate: the drawing says nothing, the table the days.
+    let told = |step: &Step| step.now.n >= FEW && !step.young;
+    let share = lag(&|step| step.now.share.filter(|_| told(step)).map(|share| share.point));
     let days =
         lag(&|step| step.now.median.filter(|_| step.now.passed >= FEW).map(|days| days.point));
     let marks = lag(&|step| step.young.then_some(1.0));
