@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::fact::{Fact, FactTable};
 use domain::{Cell, Currency, Diagnostic, Place};
+use jiff::Timestamp;
 
 use crate::settings::Rejected;
 
@@ -229,7 +230,8 @@ impl Changes {
     }
 }
 
-/// Keeps of the facts with one key the one that happened first.
+/// Keeps of the facts with one key the one that happened first, also over files and loads: their
+/// version is the later, the earlier they happened.
 #[derive(Default)]
 pub(crate) struct Earliest {
     rows: Vec<(Place, Vec<Fact>)>,
@@ -269,7 +271,13 @@ impl Earliest {
     }
 
     /// Hands out the facts that stood.
-    pub(crate) fn finish(self) -> Rows {
+    pub(crate) fn finish(mut self) -> Rows {
+        for fact in self.rows.iter_mut().flat_map(|(_, facts)| facts) {
+            if let Cell::Instant(at) = fact.cell(fact.table.effective) {
+                let mirrored = Timestamp::MAX.as_microsecond().checked_sub(at.as_microsecond());
+                fact.version = mirrored.and_then(|at| Timestamp::from_microsecond(at).ok());
+            }
+        }
         self.rows
     }
 }
