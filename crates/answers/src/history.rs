@@ -156,7 +156,8 @@ impl History {
         self.deals.get(deal).map(|life| &life.id)
     }
 
-    /// Returns the rows of `deal_changes` that speak of a deal, in the order in which they happened.
+    /// Returns the rows of `deal_changes` that speak of a deal, in the order in which they
+    /// happened.
     pub fn changes(&self, deal: usize) -> &[usize] {
         let from = deal.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
         let to = self.ends.get(deal).copied().unwrap_or(0);

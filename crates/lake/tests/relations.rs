@@ -119,25 +119,7 @@ fn deals() -> MemoryFacts {
 #[test]
 fn changes_are_told_once_in_order_and_a_deal_begins_with_what_it_was() {
     let built = made(&deals(), AS_OF);
-    check(
-        &built,
-        "deal_changes",
-        "opportunity_id position field    old                  new                  stage_old      stage_new      index_old index_new state_new amount_old amount_new day_old    day_new    day        actor derived
-         d1             1        created  -                    -                    -              prospecting    -         1         open      -          1000.00     -         2026-04-01 2026-01-05 Ada   false
-         d1             2        stage    Prospecting          Needs_Analysis       prospecting    needs-analysis 1         3         open      -          -          -          -          2026-01-20 Ada   false
-         d1             3        amount   1000.00              1100                 -              -              -         -         -         1000.00     1100.00     -         -          2026-02-10 Ada   false
-         d1             4        stage    Needs_Analysis       Qualification        needs-analysis qualification  3         2         open      -          -          -          -          2026-02-10 Ada   false
-         d1             5        close_on 2026-04-01           2026-06-30           -              -              -         -         -         -          -          2026-04-01 2026-06-30 2026-03-25 Ada   false
-         d1             6        stage    Qualification        Closed_Lost          qualification  lost           2         -         lost      -          -          -          -          2026-07-01 Ada   false
-         d1             7        stage    Closed_Lost          Proposal/Price_Quote lost           proposal       -         5         open      -          -          -          -          2026-07-10 Cy    false
-         d1             8        close_on 2026-06-30           2026-12-01           -              -              -         -         -         -          -          2026-06-30 2026-12-01 2026-07-10 Cy    false
-         d1             9        amount   1100                 1200                 -              -              -         -         -         1100.00     1200.00     -         -          2026-07-10 Cy    false
-         d2             1        created  -                    -                    -              won            -         -         won       -          500.00     -          2026-03-01 2026-02-01 -     true
-         d3             1        created  -                    -                    -              prospecting    -         1         open      -          -          -          -          2026-02-01 -     false
-         d3             2        stage    Prospecting          Qualification        prospecting    qualification  1         2         open      -          -          -          -          2026-02-15 Bob   false
-         d4             1        created  -                    -                    -              prospecting    -         1         open      -          -          -          -          2026-08-01 Ada   false
-         d5             1        created  -                    -                    -              prospecting    -         1         open      -          1200.00     -         2026-12-01 2026-08-02 -     true",
-    );
+    check(&built, "deal_changes", include_str!("relations/deal_changes.txt"));
     check(
         &built,
         "opportunities",
@@ -153,22 +135,7 @@ fn changes_are_told_once_in_order_and_a_deal_begins_with_what_it_was() {
 #[test]
 fn stays_follow_from_the_changes_and_say_how_they_were_entered() {
     let built = made(&deals(), AS_OF);
-    check(
-        &built,
-        "stage_visits",
-        "opportunity_id position stage          stage_name           stage_index entered_on left_on    days next           move     n_skipped amount      state kind
-         d1             1        prospecting    Prospecting          1           2026-01-05 2026-01-20 15   needs-analysis first    0         1200.00     open  new
-         d1             2        needs-analysis Needs_Analysis       3           2026-01-20 2026-02-10 21   qualification  skipped  1         1200.00     open  new
-         d1             3        qualification  Qualification        2           2026-02-10 2026-07-01 141  lost           backward 0         1200.00     open  new
-         d1             4        lost           Closed_Lost          -           2026-07-01 2026-07-10 9    proposal       closed   0         1200.00     open  new
-         d1             5        proposal       Proposal/Price_Quote 5           2026-07-10 -          -    -              reopened 0         1200.00     open  new
-         d2             1        won            Closed_Won           -           2026-03-01 -          -    -              closed   0         500.00      won   new
-         d3             1        prospecting    Prospecting          1           2026-02-01 2026-02-15 14   qualification  first    0         700.00      lost  new
-         d3             2        qualification  Qualification        2           2026-02-15 2026-05-01 75   lost           forward  0         700.00      lost  new
-         d3             3        lost           Closed_Lost          -           2026-05-01 -          -    -              closed   0         700.00      lost  new
-         d4             1        prospecting    Prospecting          1           2026-08-01 -          -    -              first    0         1200.00     open  new
-         d5             1        prospecting    Prospecting          1           -          -          -    -              first    0         1200.00     open  -",
-    );
+    check(&built, "stage_visits", include_str!("relations/stage_visits.txt"));
 }
 
 #[test]
@@ -332,17 +299,7 @@ fn stages_of_leads_come_from_the_record_or_follow_from_deals() {
 #[test]
 fn people_of_an_account_in_one_purchase_are_one_unit() {
     let built = made(&demand(), AS_OF);
-    check(
-        &built,
-        "demand_units",
-        "id   account_id opportunity_id n_people target_on  active_on  engaged_on prioritized_on qualified_on pipeline_on closed_on  outcome amount
-         a1/1 a1         d1             2        2024-01-01 2025-06-01 2025-07-01 2025-08-01     2025-09-01   2025-09-01  2025-11-01 won     900.00
-         a1/2 a1         d2             2        2025-11-01 2025-12-01 -          -              -            2026-08-01  -          open    800.00
-         a2/1 a2         -              1        -          2025-01-10 -          -              -            -           -          lapsed  -
-         a2/2 a2         -              1        -          2026-03-10 -          2026-03-20     -            -           -          lapsed  -
-         a3/1 a3         -              0        2024-01-01 -          -          -              -            -           -          open    -
-         d3   -          d3             0        -          -          -          -              -            2026-08-05  -          open    100.00",
-    );
+    check(&built, "demand_units", include_str!("relations/demand_units.txt"));
 }
 
 #[test]

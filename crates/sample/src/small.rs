@@ -171,7 +171,8 @@ impl Company {
         frames::date(self.law.end).unwrap_or(LATEST)
     }
 
-    /// What the words mean in it: the starter definitions, with a lookback that no program outlasts.
+    /// What the words mean in it: the starter definitions, with a lookback that no program
+    /// outlasts.
     pub fn definitions() -> Definitions {
         let (mut definitions, _) = parse::read(STARTER);
         definitions.attribution.lookback_days = 1500;

@@ -1,6 +1,7 @@
 //! Symmetric positive definite systems, dense and small: a few hundred unknowns.
 //!
-//! The textbook factorization by rows (Golub and Van Loan 2013, section 4.2). Row-major, lower half.
+//! The textbook factorization by rows (Golub and Van Loan 2013, section 4.2). Row-major, lower
+//! half.
 
 #![expect(
     clippy::indexing_slicing,

@@ -100,8 +100,8 @@ impl Worth {
         0.5 * (low + high)
     }
 
-    /// Returns what is expected to be lost, in units of money, by ending what would pay and by going
-    /// on with what does not: the expected excess over the cost, and the expected shortfall.
+    /// Returns what is expected to be lost, in units of money, by ending what would pay and by
+    /// going on with what does not: the expected excess over the cost, and the expected shortfall.
     pub fn losses(&self, belief: &Belief) -> (f64, f64) {
         // Both by the trapezoid rule over bounds: below one the shortfall, above one the excess.
         let n = 40;
@@ -238,8 +238,8 @@ pub struct Rule {
     pub close: f64,
     /// Stop where the chance to get the money back is at most this.
     pub stop: f64,
-    /// Keep where the chance to get the money back is at least this, scale where the chance to reach
-    /// the hurdle is.
+    /// Keep where the chance to get the money back is at least this, scale where the chance to
+    /// reach the hurdle is.
     pub sure: f64,
     /// What has come of the expected return from which on waiting teaches little.
     pub ripe: f64,

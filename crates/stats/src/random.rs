@@ -115,8 +115,8 @@ impl SplitMix64 {
         }
     }
 
-    /// Returns a gamma number with the given shape and scale 1 (Marsaglia and Tsang 2000); zero for a
-    /// shape that is not positive.
+    /// Returns a gamma number with the given shape and scale 1 (Marsaglia and Tsang 2000); zero for
+    /// a shape that is not positive.
     pub fn gamma(&mut self, shape: f64) -> f64 {
         if shape.is_nan() || shape <= 0.0 {
             return 0.0;

@@ -1,5 +1,5 @@
-//! Writes the extracts of a dirty company, to look at what a seed that fails is made of: `dirty SEED
-//! FOLDER`.
+//! Writes the extracts of a dirty company, to look at what a seed that fails is made of: `dirty
+//! SEED FOLDER`.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! A small company whose records went wrong in every way that is known, told in a series of extracts.
+//! A small company whose records went wrong in every way that is known, told in a series of
+//! extracts.
 //!
 //! Two years of some twenty accounts, seventy people, sixty deals and three hundred touches. Each
 //! record is a list of versions with the second of the change; an extract holds what changed since

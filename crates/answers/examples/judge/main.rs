@@ -1,8 +1,8 @@
 //! Judges answers by simulated companies whose truth is known, and prints what came out.
 //!
-//! `judge [constraint|forecast|programs|all] [N] [FROM]` asks N companies (200 where not said, seeds
-//! from FROM) and compares with what is true of them: how often the step with the most relief is
-//! named, how often the range of a forecast holds what came and how far off it is, how often a
+//! `judge [constraint|forecast|programs|all] [N] [FROM]` asks N companies (200 where not said,
+//! seeds from FROM) and compares with what is true of them: how often the step with the most relief
+//! is named, how often the range of a forecast holds what came and how far off it is, how often a
 //! verdict is wrong. With `SHOW` set each case is printed.
 
 #![expect(

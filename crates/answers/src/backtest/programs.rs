@@ -2,7 +2,8 @@
 //!
 #![doc = include_str!("programs.md")]
 //!
-//! For: CMO, CFO, analysts. Grain: one row per verdict. Method: `programs::verdict` as of past days.
+//! For: CMO, CFO, analysts. Grain: one row per verdict. Method: `programs::verdict` as of past
+//! days.
 
 use domain::answer::Entry;
 use domain::{Answer, Ask, Caveat, Given, Need, Question, Value};

@@ -1,3 +1,5 @@
+//! Rules, calibration and figures of the hygiene answer.
+
 use sample::small;
 
 use super::*;

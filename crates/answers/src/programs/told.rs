@@ -151,8 +151,8 @@ fn note(rule: &Rule, found: &[Judged]) -> String {
     let mut text = format!(
         "Scale: {sure} sure to return {hurdle} in gross profit for each 1 spent. Keep: {sure} sure to \
          return 1. Stop: at most {stop} chance to return 1, more than {lucky} mean wins short of it, and \
-         less likely than not to reach {close}. Fix: no chance to return 1, but close; or most of what is to come has come and it \
-         hangs in the balance; or it worked before and no longer does. Too early: all else.",
+         less likely than not to reach {close}. Fix: no chance to return 1, but close; or most of what \
+         is to come has come and it hangs in the balance; or it worked before and no longer does. Too early: all else.",
         sure = percent(rule.sure),
         stop = percent(rule.stop),
         hurdle = rule.hurdle,

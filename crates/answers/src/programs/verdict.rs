@@ -432,8 +432,8 @@ impl All<'_> {
     /// Judges a program by its older leads alone, where all of them together are too young: the
     /// verdict, and until which day the leads entered.
     ///
-    /// Until as many days ago as the rule is asked again after, so that on an announced day the leads
-    /// of the announcement are among those that are asked.
+    /// Until as many days ago as the rule is asked again after, so that on an announced day the
+    /// leads of the announcement are among those that are asked.
     fn older(
         &self,
         at: usize,

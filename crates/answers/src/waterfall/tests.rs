@@ -330,7 +330,8 @@ fn stages_are_counted_as_by_a_plain_loop() {
     }
 }
 
-/// Young cohorts are not failed ones: what is said of a quarter at its end covers what became of it.
+/// Young cohorts are not failed ones: what is said of a quarter at its end covers what became of
+/// it.
 #[test]
 fn a_young_cohort_is_told_by_what_it_will_do_and_not_by_what_it_did() {
     let (mut covered, mut total, mut naive) = (0, 0, 0);

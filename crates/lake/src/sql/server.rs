@@ -1,4 +1,5 @@
-//! A catalog on a `PostgreSQL` server: its connection, and how statements and layout are translated.
+//! A catalog on a `PostgreSQL` server: its connection, and how statements and layout are
+//! translated.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -3,13 +3,13 @@
 //! The mixture cure model of each source, with log odds of the share and logarithm of the median
 //! wait normal around the mean of its group, groups normal around the whole, and the family and its
 //! shape from weights that all sources form together. The hyperparameters are found by expectation
-//! and maximization (Dempster, Laird and Rubin 1977; empirical Bayes: Efron 2010), kept from zero by
-//! weak priors; what is uncertain of a group's mean widens the prior of its sources. Posteriors
+//! and maximization (Dempster, Laird and Rubin 1977; empirical Bayes: Efron 2010), kept from zero
+//! by weak priors; what is uncertain of a group's mean widens the prior of its sources. Posteriors
 //! stand on a fixed grid of families, shapes and medians; on each node the share is integrated by
 //! points around its mode (Tierney and Kadane 1986). Nothing is random: same counts, same result.
 //!
-//! Waits are grouped into bins that widen by a tenth, so that an event's likelihood is the chance of
-//! its bin: no wait is too short to have one.
+//! Waits are grouped into bins that widen by a tenth, so that an event's likelihood is the chance
+//! of its bin: no wait is too short to have one.
 
 use crate::survival::family::Family;
 
@@ -156,9 +156,9 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Returns what is believed of a part of a source's subjects, such as the older ones, given what
-    /// all sources say of its group. Families, shapes and medians are those that all of its subjects
-    /// leave possible.
+    /// Returns what is believed of a part of a source's subjects, such as the older ones, given
+    /// what all sources say of its group. Families, shapes and medians are those that all of its
+    /// subjects leave possible.
     pub fn belief(&self, part: &Source, group: usize, whole: &Belief) -> Belief {
         let mut possible: Vec<usize> = whole.places.iter().map(|place| place.node).collect();
         possible.sort_unstable();

@@ -1,3 +1,5 @@
+//! Shares that never come, against data with known truth.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The rule, its dates and the test for a change.
+
 use super::*;
 use crate::cure::pool::{Source, pooled};
 

@@ -78,8 +78,8 @@ impl Points {
         })
     }
 
-    /// The same with neighbors put together, about `n` in all: a start from which few steps over all
-    /// remain. `None` where there are not many more.
+    /// The same with neighbors put together, about `n` in all: a start from which few steps over
+    /// all remain. `None` where there are not many more.
     pub(crate) fn coarse(&self, n: usize) -> Option<Self> {
         let together = self.ends.len() / n;
         if together < 10 {

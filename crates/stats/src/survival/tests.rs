@@ -1,3 +1,5 @@
+//! Waiting times: invariants and hand-made cases.
+
 #![expect(clippy::float_cmp, reason = "what is exact is said to be")]
 
 use proptest::prelude::*;
@@ -106,7 +108,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn censoring_later_never_lowers_survival(mut subjects in subjects(), pick in any::<prop::sample::Index>(), more in 0.0..50.0_f64) {
+    fn censoring_later_never_lowers_survival(
+        mut subjects in subjects(),
+        pick in any::<prop::sample::Index>(),
+        more in 0.0..50.0_f64,
+    ) {
         let (time, cause, entry) = columns(&subjects);
         let before = kaplan_meier(&table(&time, &cause, &entry));
         let at = pick.index(subjects.len());

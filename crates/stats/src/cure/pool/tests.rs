@@ -1,3 +1,5 @@
+//! Pooling of programs towards their channel.
+
 use super::*;
 use crate::random::SplitMix64;
 
