@@ -136,17 +136,20 @@ impl Diagnostic {
 }
 
 /// Makes a text one line that no terminal takes for a command: breaks and tabs become blanks, other
-/// control characters a mark. Messages quote what strangers wrote.
+/// control characters their number, as `<U+001B>`. Messages quote what strangers wrote.
 pub fn one_line(text: String) -> String {
     if !text.contains(char::is_control) {
         return text;
     }
-    let shown = |c: char| match c {
-        '\n' | '\r' | '\t' => ' ',
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
-        c => c,
-    };
-    text.chars().map(shown).collect()
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => shown.push(' '),
+            c if c.is_control() => shown.push_str(&format!("<U+{:04X}>", u32::from(c))),
+            c => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// Finds the known name nearest to a text, where one is near enough to be what was meant.

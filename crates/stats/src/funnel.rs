@@ -232,14 +232,23 @@ fn quantile(sorted: &[Wait], weights: &[u32], horizon: f64, p: f64) -> Option<f6
     steps.iter().find(|(_, gone)| *gone >= (p - 1e-12) * last).map(|(days, _)| *days)
 }
 
-/// The chance of shares as far apart as these two, were both cohorts alike; `None` where a share is
-/// missing or both are without error.
+/// The chance of shares as far apart as these two, were both cohorts alike: the pooled test of two
+/// proportions, where a cohort with cases on their way weighs as many cases as would give its error.
+/// `None` where a share is missing or both are none or all.
 pub fn difference(a: &Transition, b: &Transition, level: f64) -> Option<f64> {
     let width = -2.0 * normal_quantile(0.5 - 0.5 * level);
-    let error = |share: Interval| (share.high - share.low) / width;
-    let (a, b) = (a.share?, b.share?);
-    let both = error(a).hypot(error(b));
-    (both > 0.0).then(|| 2.0 * normal_cdf(-((a.point - b.point) / both).abs()))
+    let weight = |of: &Transition, share: Interval| {
+        let spread = share.point * (1.0 - share.point);
+        if of.mature == of.n || spread <= 0.0 {
+            return of.mature as f64;
+        }
+        spread / ((share.high - share.low) / width).powi(2)
+    };
+    let (x, y) = (a.share?, b.share?);
+    let (n, m) = (weight(a, x), weight(b, y));
+    let pooled = (x.point * n + y.point * m) / (n + m);
+    let error = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
+    (error > 0.0).then(|| 2.0 * normal_cdf(-((x.point - y.point) / error).abs()))
 }
 
 /// Cases of one kind with and without something.
