@@ -145,10 +145,11 @@ fn columns(
         sheet.mark_said(main.index, step.at, &said, |pen| {
             pen.rect(x - thick / 2.0, top, thick, (low - top).max(1.0), &attributes);
             pen.text(x, value_y, Anchor::Middle, Look::VALUE, &step.text);
-            if second_fits {
-                pen.text(x, second_y, Anchor::Middle, Look::MUTED, &step.second);
-            }
         });
+        // Outside of the link: two texts in one would read as one word, which its name lacks.
+        if second_fits {
+            sheet.pen.text(x, second_y, Anchor::Middle, Look::MUTED, &step.second);
+        }
     }
     let top = bottom + below;
     let mut deepest: f64 = 0.0;

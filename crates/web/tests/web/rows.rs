@@ -9,11 +9,14 @@ use crate::support::{loaded, shared, start};
 fn every_figure_of_every_question_opens_to_its_rows() {
     let server = shared();
     let cookie = server.cookie(Role::Cfo, None);
+    let mut silent = Vec::new();
     for entry in answers::QUESTIONS {
         let id = entry.question.id;
         let told = server.get(&format!("/api/v1/questions/{id}"), &cookie).json();
         let figures = told["data"]["figures"].as_array().unwrap();
-        assert!(!figures.is_empty());
+        if figures.is_empty() {
+            silent.push(id);
+        }
         for figure in figures.iter().filter(|figure| figure["evidence"].is_object()) {
             let name = figure["id"].as_str().unwrap();
             let page = server.get(&format!("/{id}/rows/{name}"), &cookie);
@@ -24,6 +27,8 @@ fn every_figure_of_every_question_opens_to_its_rows() {
         }
         assert_eq!(server.get(&format!("/{id}/rows/nothing"), &cookie).status, 404);
     }
+    // The small company has too few deals for a queue; every other question has figures.
+    assert!(silent.iter().all(|id| *id == "constraint"), "{silent:?}");
     assert_eq!(server.get("/nothing/rows/won", &cookie).status, 404);
 }
 
