@@ -233,7 +233,7 @@ fn quantile(sorted: &[Wait], weights: &[u32], horizon: f64, p: f64) -> Option<f6
 }
 
 /// The chance of shares as far apart as these two, were both cohorts alike: the pooled test of two
-/// proportions, where a cohort with cases on their way weighs as many cases as would give its error.
+/// proportions, where a cohort with cases on their way weighs as many as would give its error.
 /// `None` where a share is missing or both are none or all.
 pub fn difference(a: &Transition, b: &Transition, level: f64) -> Option<f64> {
     let width = -2.0 * normal_quantile(0.5 - 0.5 * level);
