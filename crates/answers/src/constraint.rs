@@ -206,7 +206,8 @@ impl<'a> Told<'a> {
     fn headline(&self) -> String {
         let worth = self.worth();
         let said = |part: f64| words::money(self.money(part));
-        let chance = words::percent(self.probability);
+        // A share of draws never makes certain.
+        let chance = words::percent(self.probability.min(0.999));
         let range = format!("{} to {}", said(worth.low), said(worth.high));
         match self.limit {
             None => format!(

@@ -344,7 +344,7 @@ fn not_real(fake: &[&Open], ask: &Ask) -> domain::answer::Table {
         let why = if deal.why.is_empty() {
             "old for its stage".to_owned()
         } else {
-            deal.why.join("; ").to_lowercase()
+            deal.why.iter().map(|sign| words::lower(sign)).collect::<Vec<_>>().join("; ")
         };
         let value = |minor: f64| Value::Money(money(minor, ask.currency));
         let rows = named(ask, &[*deal]);

@@ -137,7 +137,7 @@ impl Goal<'_> {
     }
 
     fn name(&self) -> String {
-        lower(&self.figure.label)
+        words::lower(&self.figure.label)
     }
 
     fn is(&self) -> &'static str {
@@ -270,7 +270,7 @@ fn changed(figures: &[Figure], periods: &Periods) -> Option<String> {
         let before = figure.previous.as_ref()?;
         let (now, then) = (figure.value.number()?, before.number()?);
         let (new, old) = (said(&figure.value), said(before));
-        let name = lower(&figure.label);
+        let name = words::lower(&figure.label);
         Some(if new == old {
             format!("{name} stayed at {new}")
         } else if now > then {
@@ -380,7 +380,7 @@ fn chart(ask: &Ask, trail: &Trail, history: &Table, [whole, part]: [&str; 2]) ->
         .with(measured(second));
     if let Some(id) = aim {
         let values = targets(id).iter().map(|target| target.as_ref()?.number()).collect();
-        let name = format!("Target: {}", lower(&label(id)));
+        let name = format!("Target: {}", words::lower(&label(id)));
         chart = chart.with(Series::new(name, values).role(Role::Target));
     }
     chart
@@ -432,11 +432,6 @@ fn absolute(value: &Value) -> Value {
         Value::Decimal(count) => Value::Decimal(count.abs()),
         other => other.clone(),
     }
-}
-
-fn lower(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 #[cfg(test)]

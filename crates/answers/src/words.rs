@@ -154,6 +154,12 @@ pub(crate) fn times(times: f64) -> String {
     }
 }
 
+/// Writes a label inside a sentence: its first letter small.
+pub(crate) fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
 /// Writes the first letter large.
 pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
