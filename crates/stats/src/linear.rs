@@ -1,6 +1,8 @@
 //! Small symmetric systems: the Newton steps and standard errors of models with few parameters.
 //!
-//! Cholesky without pivoting; a matrix that is not positive definite has no answer here.
+//! Factored by [`Cholesky`]; a matrix that is not positive definite has no answer here.
+
+use crate::cholesky::Cholesky;
 
 /// A square matrix, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,63 +68,32 @@ impl Square {
         part
     }
 
-    /// Returns the lower factor `L` with `L Lᵀ` equal to this; nothing unless positive definite.
-    pub fn cholesky(&self) -> Option<Self> {
-        let mut factor = Self::zero(self.n);
-        for i in 0..self.n {
-            for j in 0..=i {
-                let known: f64 = (0..j).map(|k| factor.at(i, k) * factor.at(j, k)).sum();
-                let rest = self.at(i, j) - known;
-                if i == j {
-                    // Rounding alone leaves about 1e-16 of the diagonal.
-                    if rest.is_nan() || rest <= 1e-14 * self.at(i, i).abs() {
-                        return None;
-                    }
-                    factor.add(i, i, rest.sqrt());
-                } else {
-                    factor.add(i, j, rest / factor.at(j, j));
-                }
-            }
-        }
-        Some(factor)
+    fn factor(&self) -> Option<Cholesky> {
+        Cholesky::new(&self.cells, self.n)
     }
 
-    /// Returns `x` with `A x = b`; nothing unless positive definite.
+    /// Solves the system; missing where it is not positive definite or `b` has another length.
     pub fn solve(&self, b: &[f64]) -> Option<Vec<f64>> {
-        let factor = self.cholesky()?;
-        let mut y = Vec::with_capacity(self.n);
-        for (i, b) in b.iter().enumerate().take(self.n) {
-            let known: f64 = y.iter().enumerate().map(|(k, y)| factor.at(i, k) * y).sum();
-            y.push((b - known) / factor.at(i, i));
-        }
-        let mut x = vec![0.0; y.len()];
-        for (i, y) in y.iter().enumerate().rev() {
-            let known: f64 =
-                x.iter().enumerate().skip(i + 1).map(|(k, x)| factor.at(k, i) * x).sum();
-            if let Some(cell) = x.get_mut(i) {
-                *cell = (y - known) / factor.at(i, i);
-            }
-        }
-        Some(x)
+        self.factor().filter(|_| b.len() == self.n).map(|factor| factor.solve(b))
     }
 
-    /// Returns the inverse; nothing unless positive definite.
+    /// Returns the inverse; missing where the matrix is not positive definite.
     pub fn inverse(&self) -> Option<Self> {
+        let factor = self.factor()?;
         let mut inverse = Self::zero(self.n);
         for column in 0..self.n {
             let unit: Vec<f64> =
                 (0..self.n).map(|row| if row == column { 1.0 } else { 0.0 }).collect();
-            for (row, value) in self.solve(&unit)?.into_iter().enumerate() {
+            for (row, value) in factor.solve(&unit).into_iter().enumerate() {
                 inverse.add(row, column, value);
             }
         }
         Some(inverse)
     }
 
-    /// Returns the logarithm of the determinant; nothing unless positive definite.
+    /// Returns the logarithm of the determinant; missing where the matrix is not positive definite.
     pub fn ln_determinant(&self) -> Option<f64> {
-        let factor = self.cholesky()?;
-        Some((0..self.n).map(|i| 2.0 * factor.at(i, i).ln()).sum())
+        self.factor().map(|factor| factor.ln_determinant())
     }
 }
 
