@@ -30,8 +30,11 @@ pub(crate) struct Ask {
 pub(crate) struct Scope {
     /// Fiscal period: 2026, 2026Q3, 2026-09, a day, DAY..DAY or all (default: the last complete
     /// quarter; for `forecast` the one that runs)
-    #[arg(long, visible_alias = "quarter", conflicts_with_all = ["from", "to"])]
+    #[arg(long, conflicts_with_all = ["from", "to"])]
     period: Option<String>,
+    /// Fiscal quarter, the same as --period
+    #[arg(long, value_name = "QUARTER", conflicts_with_all = ["period", "from", "to"])]
+    quarter: Option<String>,
     /// First day
     #[arg(long, value_name = "DAY", requires = "to")]
     from: Option<Date>,
@@ -127,7 +130,7 @@ impl Scope {
     /// The limits themselves.
     pub(crate) fn limits(&self) -> project::Scope {
         project::Scope {
-            period: self.period.clone(),
+            period: self.period.clone().or_else(|| self.quarter.clone()),
             days: self.from.zip(self.to),
             by: self.by.clone(),
             segment: self.segment.clone(),

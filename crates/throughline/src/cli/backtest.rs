@@ -22,8 +22,8 @@ use crate::progress::Progress;
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Backtest {
-    /// The question whose answers are tested
-    name: String,
+    /// The question whose answers are tested; none lists them
+    name: Option<String>,
     #[command(flatten)]
     scope: Scope,
     /// Test it on so many simulated companies instead: seeds from `--seed` on
@@ -31,14 +31,18 @@ pub(crate) struct Backtest {
         long,
         value_name = "COMPANIES",
         value_parser = clap::value_parser!(u32).range(1..=10_000),
-        conflicts_with_all = ["period", "from", "to", "by", "segment", "as_of", "model", "currency"]
+        conflicts_with_all = ["period", "quarter", "from", "to", "by", "segment", "as_of", "model", "currency"]
     )]
     simulated: Option<u32>,
 }
 
 /// Runs the backtest.
 pub(crate) fn run(backtest: &Backtest, common: &Common, output: &Output) -> Outcome {
-    let entry = project::backtest(&backtest.name)?;
+    let Some(name) = &backtest.name else {
+        ask::list(answers::BACKTESTS, output);
+        return Ok(EXIT_OK);
+    };
+    let entry = project::backtest(name)?;
     match backtest.simulated {
         Some(n) => simulated(entry, u64::from(n), backtest.scope.limits().seed, output),
         None => ask::answer(entry, &backtest.scope, common, output),

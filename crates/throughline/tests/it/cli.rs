@@ -130,4 +130,11 @@ fn help_says_what_each_command_does() {
         assert!(help.stdout.contains(&format!("  {command} ")), "{}", help.stdout);
     }
     run_with(&["--version"], &[], company.outside()).content();
+    for (command, entries) in [("ask", answers::QUESTIONS), ("backtest", answers::BACKTESTS)] {
+        let listed = run_with(&[command, "--json"], &[], company.outside()).content().data();
+        let listed = listed["questions"].as_array().unwrap();
+        let asks: Vec<&str> = listed.iter().map(|one| one["asks"].as_str().unwrap()).collect();
+        let expected: Vec<&str> = entries.iter().map(|entry| entry.question.asks).collect();
+        assert_eq!(asks, expected, "{command}");
+    }
 }

@@ -67,8 +67,14 @@ fn every_openable_figure_agrees_with_its_rows() {
         for period in PERIODS {
             let args = ["open", question, "--verify", "--period", period, "--json"];
             let data = company.run(&args).content().data();
-            // Figures of a model have no rows of their own, so that few open there.
-            assert!(data["figures"].as_u64().unwrap() > 0, "{question} {data}");
+            // The figures of a simulation have no rows of their own: fewer open there.
+            let least = match question {
+                "constraint" => 2,
+                "forecast" => 4,
+                "hygiene" => 6,
+                _ => 11,
+            };
+            assert!(data["figures"].as_u64().unwrap() >= least, "{question} {data}");
             assert_eq!(data["figures"], data["agree"], "{question} {period}");
         }
     }

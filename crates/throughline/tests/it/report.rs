@@ -86,7 +86,7 @@ fn wrong_use_says_what_to_do_and_writes_nothing() {
         (&["-o", "nowhere/x.pdf"], 2, "does not exist"),
         (&["-o", "folder.pdf"], 2, "is a folder"),
         (&["-o", "x.pdf", "--quarter", "2026Q7"], 2, "2026Q7"),
-        (&["-o", "x.pdf", "--quarter", "2026Q3", "--period", "2026"], 2, "cannot be used"),
+        (&["-o", "x.pdf", "--quarter", "2026Q3", "--period", "2026"], 2, "cannot be used with"),
         (&["-o", "x.pdf", "--segment", "nobody"], 2, "segment `nobody` is not one of"),
         (&["-o", "x.pdf", "--paper", "a5"], 2, "a5"),
         (&["-o", "x.pdf", "--link", "javascript:alert(1)"], 2, "https://"),
