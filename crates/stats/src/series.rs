@@ -1,23 +1,30 @@
 //! Series of equal steps, such as months: what comes next, by several methods and their mean.
 //!
 //! Seasonal naive; Theta of Assimakopoulos and Nikolopoulos (2000) in the dynamic, optimized form
-//! of Fiorucci et al. (2016); exponential smoothing with a damped trend on logs (Hyndman et al.
-//! 2002); the airline model of Box and Jenkins (1970) on logs with its exact likelihood. Their mean
-//! is the default (Bates and Granger 1969). Where the record is long enough, intervals are
-//! conformal: distances of past forecasts from rolling origins (Vovk et al. 2005), since those that
-//! the models give themselves are known to be too narrow.
+//! of Fiorucci et al. (2016); exponential smoothing in the form that its criterion chooses, and Holt
+//! and Winters' (Hyndman et al. 2002); complex exponential smoothing (Svetunkov et al. 2022); STL
+//! (Cleveland et al. 1990); the airline model of Box and Jenkins (1970) with its exact likelihood;
+//! the mean of three of them (Bates and Granger 1969). [`choose`] takes the one that was nearest at
+//! past origins (Tashman 2000). Intervals are conformal: distances of past forecasts from rolling
+//! origins (Vovk et al. 2005), since those that the models give themselves are known to be too
+//! narrow.
 
 #![expect(clippy::indexing_slicing, reason = "positions are counted from the same series")]
 
 mod airline;
-mod smoothing;
+mod complex;
+pub mod ets;
+mod search;
+mod stl;
 mod theta;
 
-pub use airline::{Airline, airline};
-pub use smoothing::smoothing;
+pub use airline::{Airline, Scale, airline};
+pub use complex::complex;
+pub use stl::stl;
 pub use theta::theta;
 
 use crate::interval::quantile_sorted;
+use ets::{Form, Kind};
 
 /// How a series goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,18 +33,32 @@ pub enum Method {
     SeasonalNaive,
     /// Dynamic optimized Theta.
     Theta,
-    /// Exponential smoothing on logs with a damped trend.
+    /// Exponential smoothing in the form of the lowest criterion.
     Smoothing,
-    /// The airline model on logs.
+    /// Holt and Winters, with stiff weights.
+    HoltWinters,
+    /// Complex exponential smoothing.
+    Complex,
+    /// Season and trend by local regression.
+    Stl,
+    /// The airline model, on logs where they are likelier.
     Airline,
-    /// The mean of the three before.
+    /// The mean of Theta, smoothing and the airline model.
     Mean,
 }
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 5] =
-        [Self::SeasonalNaive, Self::Theta, Self::Smoothing, Self::Airline, Self::Mean];
+    pub const ALL: [Self; 8] = [
+        Self::SeasonalNaive,
+        Self::Theta,
+        Self::Smoothing,
+        Self::HoltWinters,
+        Self::Complex,
+        Self::Stl,
+        Self::Airline,
+        Self::Mean,
+    ];
 
     /// Returns the identifier.
     pub fn id(self) -> &'static str {
@@ -45,6 +66,9 @@ impl Method {
             Self::SeasonalNaive => "seasonal_naive",
             Self::Theta => "theta",
             Self::Smoothing => "smoothing",
+            Self::HoltWinters => "holt_winters",
+            Self::Complex => "complex",
+            Self::Stl => "stl",
             Self::Airline => "airline",
             Self::Mean => "mean",
         }
@@ -68,24 +92,54 @@ pub fn seasonal_naive(values: &[f64], season: usize, horizon: usize) -> Option<V
     finite(values).then(|| (0..horizon).map(|h| values[from + h % season.max(1)]).collect())
 }
 
-/// Forecasts by a method; `None` where the series is too short or unfit for it (the airline model
-/// and smoothing take two whole seasons and only positive values).
+/// Forecasts by a method; `None` where the series is too short or unfit for it (two whole seasons,
+/// and values above zero where seasons multiply or logs are taken).
 ///
 /// The mean takes those of the three that can be had, else repeats the last season, else the last
 /// value.
 pub fn forecast(method: Method, values: &[f64], season: usize, horizon: usize) -> Option<Vec<f64>> {
+    forecast_as(method, form_for(method, values, season), values, season, horizon)
+}
+
+/// Returns the form of smoothing that the criterion chooses, where the method smooths.
+fn form_for(method: Method, values: &[f64], season: usize) -> Option<Form> {
+    let smooths = matches!(method, Method::Smoothing | Method::Mean) && finite(values);
+    smooths.then(|| ets::best(&ets::forms(), values, season).map(|fit| fit.form)).flatten()
+}
+
+fn forecast_as(
+    method: Method,
+    form: Option<Form>,
+    values: &[f64],
+    season: usize,
+    horizon: usize,
+) -> Option<Vec<f64>> {
     if !finite(values) || values.is_empty() {
         return None;
     }
     match method {
         Method::SeasonalNaive => seasonal_naive(values, season, horizon),
         Method::Theta => theta(values, season, horizon),
-        Method::Smoothing => smoothing(values, season, horizon),
-        Method::Airline => airline(values, season).map(|fit| fit.forecast(horizon)),
+        Method::Smoothing => ets::ets(values, season, form?).map(|fit| fit.forecast(horizon)),
+        Method::HoltWinters => {
+            let positive = values.iter().all(|value| *value > 0.0);
+            let kind = if positive { Kind::Multiplicative } else { Kind::Additive };
+            ets::holt_winters(values, season, kind).map(|fit| fit.forecast(horizon))
+        }
+        Method::Complex => complex(values, season, horizon),
+        Method::Stl => stl(values, season, horizon),
+        Method::Airline => {
+            let fits = [Scale::Logs, Scale::Plain].map(|scale| airline(values, season, scale));
+            let likelier = fits
+                .into_iter()
+                .flatten()
+                .max_by(|a, b| a.likelihood_of_values().total_cmp(&b.likelihood_of_values()))?;
+            Some(likelier.forecast(horizon))
+        }
         Method::Mean => {
             let all = [Method::Theta, Method::Smoothing, Method::Airline];
-            let all: Vec<Vec<f64>> =
-                all.iter().filter_map(|one| forecast(*one, values, season, horizon)).collect();
+            let each = all.iter().filter_map(|m| forecast_as(*m, form, values, season, horizon));
+            let all: Vec<Vec<f64>> = each.collect();
             if all.is_empty() {
                 return seasonal_naive(values, season, horizon)
                     .or_else(|| seasonal_naive(values, 1, horizon));
@@ -96,10 +150,40 @@ pub fn forecast(method: Method, values: &[f64], season: usize, horizon: usize) -
     }
 }
 
+/// Returns the methods with their mean distances at past origins, the nearest first; empty where
+/// the record has fewer than three origins.
+///
+/// Origins lie half a horizon apart, the last one horizon before the end, at most six, each with
+/// half of the record and two seasons before it. Methods that fail at an origin are left out.
+pub fn choose(values: &[f64], season: usize, horizon: usize) -> Vec<(Method, f64)> {
+    let least = (values.len() / 2).max(2 * season.max(2) + 3);
+    let step = horizon.div_ceil(2).max(1);
+    let origins: Vec<usize> = (0..6)
+        .filter_map(|k| values.len().checked_sub(horizon + k * step))
+        .filter(|origin| *origin >= least)
+        .collect();
+    let (true, Some(first)) = (origins.len() >= 3, origins.last()) else { return Vec::new() };
+    let form = form_for(Method::Smoothing, &values[..*first], season);
+    let off = |method: Method| {
+        let mut sum = 0.0;
+        for origin in &origins {
+            let said = forecast_as(method, form, &values[..*origin], season, horizon)?;
+            let pairs = said.iter().zip(&values[*origin..]);
+            sum += pairs.map(|(said, came)| (said - came).abs()).sum::<f64>();
+        }
+        let mean = sum / (origins.len() * horizon.max(1)) as f64;
+        mean.is_finite().then_some((method, mean))
+    };
+    let mut all: Vec<(Method, f64)> = Method::ALL.into_iter().filter_map(off).collect();
+    all.sort_by(|a, b| a.1.total_cmp(&b.1));
+    all
+}
+
 /// Forecasts with limits from how far the same method was off at past origins, step by step.
 ///
 /// At least eight origins stand behind a limit; steps for which there are fewer have none.
-/// Distances are relative for positive series, so that limits of a growing series grow.
+/// Distances are relative for positive series, so that limits of a growing series grow. The form
+/// of smoothing is that of the whole record at each origin; its weights are fitted anew.
 pub fn forecast_with_limits(
     method: Method,
     values: &[f64],
@@ -109,7 +193,8 @@ pub fn forecast_with_limits(
 ) -> Option<Vec<Step>> {
     const LEAST: usize = 8;
     const ORIGINS: usize = 36;
-    let points = forecast(method, values, season, horizon)?;
+    let form = form_for(method, values, season);
+    let points = forecast_as(method, form, values, season, horizon)?;
     let relative = values.iter().all(|value| *value > 0.0);
     let apart = |said: f64, came: f64| {
         if relative { (came / said.max(1e-300)).ln().abs() } else { (came - said).abs() }
@@ -118,7 +203,8 @@ pub fn forecast_with_limits(
     let mut off: Vec<Vec<f64>> = vec![Vec::new(); horizon];
     for origin in first..values.len() {
         let ahead = horizon.min(values.len() - origin);
-        let Some(said) = forecast(method, &values[..origin], season, ahead) else { continue };
+        let said = forecast_as(method, form, &values[..origin], season, ahead);
+        let Some(said) = said else { continue };
         for (h, said) in said.iter().enumerate() {
             off[h].push(apart(*said, values[origin + h]));
         }
@@ -170,11 +256,13 @@ fn finite(values: &[f64]) -> bool {
     values.iter().all(|value| value.is_finite())
 }
 
-/// Returns seasonal factors by classical decomposition: the ratio to a centered moving mean,
-/// averaged by season and scaled to a mean of one. `None` for fewer than two seasons or values that
-/// are not positive.
-fn factors(values: &[f64], season: usize) -> Option<Vec<f64>> {
-    if season < 2 || values.len() < 2 * season || values.iter().any(|value| *value <= 0.0) {
+/// Returns seasons by classical decomposition: how far values lie from a centered moving mean,
+/// averaged by season and balanced (factors to a mean of one, terms to a mean of zero). `None` for
+/// fewer than two seasons, or values that are not positive where seasons multiply.
+fn seasons(values: &[f64], season: usize, kind: Kind) -> Option<Vec<f64>> {
+    let multiplied = kind == Kind::Multiplicative;
+    let unfit = multiplied && values.iter().any(|value| *value <= 0.0);
+    if season < 2 || values.len() < 2 * season || unfit {
         return None;
     }
     let half = season / 2;
@@ -187,73 +275,32 @@ fn factors(values: &[f64], season: usize) -> Option<Vec<f64>> {
         } else {
             window.iter().sum::<f64>() / season as f64
         };
+        let off = if multiplied { values[at] / trend } else { values[at] - trend };
         let sum = &mut sums[at % season];
-        *sum = (sum.0 + values[at] / trend, sum.1 + 1.0);
+        *sum = (sum.0 + off, sum.1 + 1.0);
     }
     let means: Vec<f64> = sums.iter().map(|(sum, n)| sum / f64::max(*n, 1.0)).collect();
     let mean = means.iter().sum::<f64>() / season as f64;
+    if !multiplied {
+        return Some(means.iter().map(|term| term - mean).collect());
+    }
     let good = means.iter().all(|factor| *factor > 0.0) && mean > 0.0;
     good.then(|| means.iter().map(|factor| factor / mean).collect())
 }
 
-/// Minimizes by the simplex of Nelder and Mead (1965), restarted once from where it ends.
-fn minimize(start: &[f64], scale: &[f64], cost: &dyn Fn(&[f64]) -> f64) -> Vec<f64> {
-    let mut best = start.to_vec();
-    for round in 0..2 {
-        let size = if round == 0 { 1.0 } else { 0.3 };
-        best = simplex(&best, scale, size, cost);
+/// Least-squares line: its value just before the first point, and its slope.
+fn line(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let center = f64::midpoint(n, 1.0);
+    let (mut top, mut bottom) = (0.0, 0.0);
+    for (i, value) in values.iter().enumerate() {
+        let x = i as f64 + 1.0 - center;
+        top += x * (value - mean);
+        bottom += x * x;
     }
-    best
-}
-
-fn simplex(start: &[f64], scale: &[f64], size: f64, cost: &dyn Fn(&[f64]) -> f64) -> Vec<f64> {
-    let n = start.len();
-    let value = |x: &[f64]| {
-        let value = cost(x);
-        if value.is_nan() { f64::INFINITY } else { value }
-    };
-    let mut corners: Vec<(f64, Vec<f64>)> = vec![(value(start), start.to_vec())];
-    for i in 0..n {
-        let mut corner = start.to_vec();
-        corner[i] += size * scale[i];
-        corners.push((value(&corner), corner));
-    }
-    for _ in 0..400 * n {
-        corners.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (low, high) = (corners[0].0, corners[n].0);
-        let wide = |i: usize| (corners[n].1[i] - corners[0].1[i]).abs() > 1e-10 * scale[i];
-        if (high - low).abs() <= 1e-13 * low.abs() && !(0..n).any(wide) {
-            break;
-        }
-        let middle: Vec<f64> =
-            (0..n).map(|i| corners[..n].iter().map(|c| c.1[i]).sum::<f64>() / n as f64).collect();
-        let along = |t: f64| -> Vec<f64> {
-            middle.iter().zip(&corners[n].1).map(|(m, w)| m + t * (m - w)).collect()
-        };
-        let reflected = along(1.0);
-        let at = value(&reflected);
-        if at < low {
-            let further = along(2.0);
-            let there = value(&further);
-            corners[n] = if there < at { (there, further) } else { (at, reflected) };
-        } else if at < corners[n - 1].0 {
-            corners[n] = (at, reflected);
-        } else {
-            let nearer = along(if at < high { 0.5 } else { -0.5 });
-            let there = value(&nearer);
-            if there < high.min(at) {
-                corners[n] = (there, nearer);
-            } else {
-                let first = corners[0].1.clone();
-                for corner in &mut corners[1..] {
-                    corner.1.iter_mut().zip(&first).for_each(|(x, f)| *x = f + 0.5 * (*x - f));
-                    corner.0 = value(&corner.1);
-                }
-            }
-        }
-    }
-    corners.sort_by(|a, b| a.0.total_cmp(&b.0));
-    corners.swap_remove(0).1
+    let slope = if bottom > 0.0 { top / bottom } else { 0.0 };
+    (mean - slope * center, slope)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The airline model on logs: ARIMA(0,1,1)(0,1,1), by its exact likelihood.
+//! The airline model: ARIMA(0,1,1)(0,1,1), by its exact likelihood.
 //!
 //! What is left after differencing at lag one and at the season is a moving mean of 1 + season
 //! steps; its likelihood and its forecasts come from the innovations algorithm (Brockwell and Davis
@@ -6,7 +6,16 @@
 
 #![expect(clippy::indexing_slicing, reason = "lags are checked against the length")]
 
-use super::minimize;
+use super::search::descend;
+
+/// On what a model is fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// Logs of the values, which must be positive: seasons multiply.
+    Logs,
+    /// The values as they are: seasons add.
+    Plain,
+}
 
 /// A fitted airline model.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,26 +24,32 @@ pub struct Airline {
     pub ma: f64,
     /// Coefficient of the last season's shock.
     pub seasonal_ma: f64,
-    /// Variance of the shocks of the logs.
+    /// Variance of the shocks, on the scale of the model.
     pub variance: f64,
-    /// Log likelihood of the differenced logs.
+    /// Log likelihood of the differences, on the scale of the model.
     pub log_likelihood: f64,
-    logs: Vec<f64>,
+    scale: Scale,
+    /// The record on that scale.
+    record: Vec<f64>,
     season: usize,
 }
 
-/// Fits the model; `None` for fewer than two seasons and three values, or values that are not
-/// positive.
-pub fn airline(values: &[f64], season: usize) -> Option<Airline> {
-    let fine = values.iter().all(|value| value.is_finite() && *value > 0.0);
+/// Fits the model; `None` for fewer than two seasons and three values, for values of which there
+/// are no logs, and for a record without chance.
+pub fn airline(values: &[f64], season: usize, scale: Scale) -> Option<Airline> {
+    let fits = |value: &f64| value.is_finite() && (scale == Scale::Plain || *value > 0.0);
+    let fine = values.iter().all(fits);
     if season < 2 || values.len() < 2 * season + 3 || !fine {
         return None;
     }
-    let logs: Vec<f64> = values.iter().map(|value| value.ln()).collect();
-    let left = differenced(&logs, season);
+    let record: Vec<f64> = match scale {
+        Scale::Logs => values.iter().map(|value| value.ln()).collect(),
+        Scale::Plain => values.to_vec(),
+    };
+    let left = differenced(&record, season);
     let bounded = |x: &[f64]| [x[0].tanh(), x[1].tanh()];
     let cost = |x: &[f64]| -likelihood(&left, bounded(x), season).0;
-    let best = minimize(&[-0.4, -0.5], &[0.5, 0.5], &cost);
+    let best = descend(&[-0.4, -0.5], &cost);
     let [ma, seasonal_ma] = bounded(&best);
     let (log_likelihood, variance) = likelihood(&left, [ma, seasonal_ma], season);
     log_likelihood.is_finite().then_some(Airline {
@@ -42,15 +57,14 @@ pub fn airline(values: &[f64], season: usize) -> Option<Airline> {
         seasonal_ma,
         variance,
         log_likelihood,
-        logs,
+        scale,
+        record,
         season,
     })
 }
 
-fn differenced(logs: &[f64], season: usize) -> Vec<f64> {
-    (season + 1..logs.len())
-        .map(|t| logs[t] - logs[t - 1] - logs[t - season] + logs[t - season - 1])
-        .collect()
+fn differenced(x: &[f64], season: usize) -> Vec<f64> {
+    (season + 1..x.len()).map(|t| x[t] - x[t - 1] - x[t - season] + x[t - season - 1]).collect()
 }
 
 /// Autocovariances of the moving mean for shocks of variance one, at lags 0 to 1 + season.
@@ -127,24 +141,37 @@ fn shocks(left: &[f64], innovations: &Innovations) -> Vec<f64> {
 }
 
 impl Airline {
-    /// Forecasts the values themselves: the median, which is the exponential of the mean of the
-    /// logs.
+    /// Returns the log likelihood of the values themselves, which compares scales: that of logs
+    /// less the logs, as a small step of a large value is a smaller step of its log.
+    pub fn likelihood_of_values(&self) -> f64 {
+        match self.scale {
+            Scale::Plain => self.log_likelihood,
+            Scale::Logs => {
+                self.log_likelihood - self.record.iter().skip(self.season + 1).sum::<f64>()
+            }
+        }
+    }
+
+    /// Forecasts the values themselves; of logs the median, which is the exponential of their mean.
     pub fn forecast(&self, horizon: usize) -> Vec<f64> {
-        let left = differenced(&self.logs, self.season);
+        let left = differenced(&self.record, self.season);
         let n = left.len();
         let covariances = covariances([self.ma, self.seasonal_ma], self.season);
         let innovations = Innovations::of(n + horizon, &covariances);
         let shocks = shocks(&left, &innovations);
-        let mut logs = self.logs.clone();
+        let mut x = self.record.clone();
         for h in 0..horizon {
             let row = &innovations.coefficients[n + h];
             // Only shocks that have happened tell anything.
             let known = row.iter().enumerate().skip(h);
             let said: f64 = known.map(|(k, c)| c * shocks[n + h - k - 1]).sum();
-            let t = logs.len();
-            let before = logs[t - 1] + logs[t - self.season] - logs[t - self.season - 1];
-            logs.push(said + before);
+            let t = x.len();
+            x.push(said + x[t - 1] + x[t - self.season] - x[t - self.season - 1]);
         }
-        logs[self.logs.len()..].iter().map(|log| log.exp()).collect()
+        let ahead = x[self.record.len()..].iter();
+        match self.scale {
+            Scale::Logs => ahead.map(|log| log.exp()).collect(),
+            Scale::Plain => ahead.copied().collect(),
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::indexing_slicing, reason = "positions are counted from the same series")]
 
-use super::{factors, minimize};
+use super::ets::Kind;
+use super::search::descend;
+use super::seasons;
 
 /// Forecasts by the dynamic optimized Theta method; `None` for fewer than four values.
 ///
@@ -12,7 +14,8 @@ pub fn theta(values: &[f64], season: usize, horizon: usize) -> Option<Vec<f64>> 
     if values.len() < 4 || values.iter().any(|value| !value.is_finite()) {
         return None;
     }
-    let found = if seasonal(values, season) { factors(values, season) } else { None };
+    let found =
+        if seasonal(values, season) { seasons(values, season, Kind::Multiplicative) } else { None };
     let at = |i: usize| found.as_ref().map_or(1.0, |factors| factors[i % factors.len()]);
     let plain: Vec<f64> = values.iter().enumerate().map(|(i, value)| value / at(i)).collect();
     // In units of the mean size, so that steps of the search fit.
@@ -21,7 +24,7 @@ pub fn theta(values: &[f64], season: usize, horizon: usize) -> Option<Vec<f64>> 
     let scaled: Vec<f64> = plain.iter().map(|value| value / unit).collect();
     let cost = |x: &[f64]| run(&scaled, bounded(x), 0).1;
     let start = [0.5 * scaled[0], 0.0, 0.0];
-    let best = minimize(&start, &[0.3, 1.0, 1.0], &cost);
+    let best = descend(&start, &cost);
     let (ahead, _) = run(&scaled, bounded(&best), horizon);
     Some(ahead.iter().enumerate().map(|(h, x)| x * unit * at(values.len() + h)).collect())
 }

@@ -27,7 +27,7 @@ pub(super) struct Series {
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=1000))]
     horizon: u16,
     /// The method
-    #[arg(long = "by", value_enum, default_value_t = By::Mean)]
+    #[arg(long = "by", value_enum, default_value_t = By::Best)]
     by: By,
     /// Hold back the last steps of the horizon, forecast them, and say how far off each method is
     #[arg(long)]
@@ -42,22 +42,35 @@ enum By {
     SeasonalNaive,
     /// Dynamic optimized Theta
     Theta,
-    /// Exponential smoothing on logs with a damped trend
+    /// Exponential smoothing in the form that fits best
     Smoothing,
-    /// The airline model on logs
+    /// Holt and Winters, with weights that follow a long past
+    HoltWinters,
+    /// Complex exponential smoothing
+    Complex,
+    /// Season and trend by local regression
+    Stl,
+    /// The airline model, on logs where they are likelier
     Airline,
-    /// The mean of the three before
+    /// The mean of `theta`, `smoothing` and `airline`
     Mean,
+    /// The one that was nearest at past origins; the mean where fewer than three can tell
+    Best,
 }
 
 impl By {
-    const fn method(self) -> Method {
+    /// The method, or none where the record chooses.
+    const fn method(self) -> Option<Method> {
         match self {
-            Self::SeasonalNaive => Method::SeasonalNaive,
-            Self::Theta => Method::Theta,
-            Self::Smoothing => Method::Smoothing,
-            Self::Airline => Method::Airline,
-            Self::Mean => Method::Mean,
+            Self::SeasonalNaive => Some(Method::SeasonalNaive),
+            Self::Theta => Some(Method::Theta),
+            Self::Smoothing => Some(Method::Smoothing),
+            Self::HoltWinters => Some(Method::HoltWinters),
+            Self::Complex => Some(Method::Complex),
+            Self::Stl => Some(Method::Stl),
+            Self::Airline => Some(Method::Airline),
+            Self::Mean => Some(Method::Mean),
+            Self::Best => None,
         }
     }
 }
@@ -77,7 +90,13 @@ pub(super) fn series(series: &Series) -> Result<Result_, Failure> {
     if series.holdout {
         return holdout(series, &values, season, horizon);
     }
-    let method = series.by.method();
+    let (method, ranks) = match series.by.method() {
+        Some(method) => (method, Vec::new()),
+        None => {
+            let ranks = series::choose(&values, season, horizon);
+            (ranks.first().map_or(Method::Mean, |(method, _)| *method), ranks)
+        }
+    };
     let steps = series::forecast_with_limits(method, &values, season, horizon, series.input.level);
     let steps = steps.ok_or_else(|| too_short(series, method))?;
     let shown: Vec<Value> = (1..)
@@ -86,8 +105,13 @@ pub(super) fn series(series: &Series) -> Result<Result_, Failure> {
             json!({"ahead": ahead, "point": point, "low": low, "high": high})
         })
         .collect();
+    let tried: Vec<Value> = ranks
+        .iter()
+        .map(|(method, off)| json!({"method": method.id(), "mean_distance": off}))
+        .collect();
     let data = json!({
         "method": method.id(),
+        "tried": tried,
         "level": series.input.level,
         "season": season,
         "values": values.len(),
@@ -100,13 +124,16 @@ pub(super) fn series(series: &Series) -> Result<Result_, Failure> {
         ("high", Column::Number(steps.iter().map(|step| step.high).collect())),
     ])?;
     let without = steps.iter().filter(|step| step.low.is_none()).count();
-    let remark = match without {
+    let mut remark = match without {
         0 => "Limits are how far off the same method was at past origins.".to_owned(),
         n => format!(
             "Limits are how far off the same method was at past origins; {n} steps have none, since \
              fewer than eight origins can tell."
         ),
     };
+    if !ranks.is_empty() {
+        remark = format!("`{}` was nearest at past origins. {remark}", method.id());
+    }
     Ok(Result_ { data, table, remark })
 }
 
@@ -126,7 +153,7 @@ fn holdout(
     horizon: usize,
 ) -> Result<Result_, Failure> {
     let cut = values.len().checked_sub(horizon).filter(|cut| *cut > 0);
-    let cut = cut.ok_or_else(|| too_short(series, series.by.method()))?;
+    let cut = cut.ok_or_else(|| too_short(series, Method::Mean))?;
     let (record, came) = values.split_at(cut);
     let mut shown = Vec::new();
     let mut columns: [Vec<Option<f64>>; 2] = Default::default();
@@ -148,8 +175,10 @@ fn holdout(
             "mase": mase,
         }));
     }
+    let ranks = series::choose(record, season, horizon);
     let data = json!({
         "method": "holdout",
+        "chosen": ranks.first().map(|(method, _)| method.id()),
         "season": season,
         "values": values.len(),
         "held_back": horizon,
