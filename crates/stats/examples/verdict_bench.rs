@@ -11,8 +11,8 @@
 
 use std::time::Instant;
 
-use stats::cure::pool::{Future, Source, pooled};
-use stats::decision::{Ends, Rule, Verdict, Worth, decisive};
+use stats::cure::pool::{Coming, Future, Source, pooled};
+use stats::decision::{ASKED, Ends, Outset, Rule, Verdict, Worth, decisive, needed};
 use stats::random::SplitMix64;
 use stats::survival::family::Family;
 
@@ -41,19 +41,31 @@ fn main() {
     let rule = Rule::default();
 
     let start = Instant::now();
-    let pool = pooled(&sources, &groups);
+    let pool = pooled(&sources, &groups, &[]);
     let pooled_s = start.elapsed().as_secs_f64();
     let (mut early, mut days) = (0_u32, 0.0);
     for (source, belief) in sources.iter().zip(&pool.beliefs) {
         let cost = 1e6 * (0.2 + 2.0 * random.uniform());
         let won = 0.25 * source.n_events() * 5e4;
+        let n = source.n();
         let worth =
-            Worth { cost, won, open: 3.0, chance: 0.25, profit: 5e4, unsure: 0.1, spread: 1.0 };
+            Worth { cost, n, won, open: 3.0, chance: 0.25, profit: 5e4, unsure: 0.1, spread: 1.0 };
         let outlook = rule.look(&worth, belief, source.n_events());
         if rule.decide(&outlook, source.n()) == Verdict::TooEarly {
-            let future = Future::of(&pool, source, belief);
-            let seen = (source.n(), source.n_events());
-            let found = decisive(&rule, &worth, &future, seen, (&ends, &[5.0, 40.0]), 0.95, 1);
+            let horizon = ASKED.last().copied().unwrap();
+            let future = Future::of(&pool, source, belief, horizon);
+            let outset = Outset {
+                worth: &worth,
+                future: &future,
+                n_events: source.n_events(),
+                ends: &ends,
+                open: &[5.0, 40.0],
+                coming: Coming { per_day: 1.0, ran: 300.0, at_once: 0.0 },
+            };
+            let found = decisive(&rule, &outset, 0.9, 1);
+            if found.part < 0.9 {
+                needed(&rule, &outset, 0.9, 1);
+            }
             early += 1;
             days += found.days;
         }

@@ -12,7 +12,7 @@
 //! written as bounds of probabilities. When more evidence is worth waiting for is found by drawing
 //! futures and asking the rule again in each (preposterior analysis: Raiffa and Schlaifer 1961).
 
-use crate::cure::pool::{Belief, Future, Later};
+use crate::cure::pool::{Belief, Coming, Future, Later};
 use crate::random::SplitMix64;
 use crate::special::{chi_square_tail, normal_cdf};
 use crate::survival::incidence::{Incidence, aalen_johansen};
@@ -23,6 +23,8 @@ use crate::survival::{Fault, Observed, Table};
 pub struct Worth {
     /// What it cost.
     pub cost: f64,
+    /// Its subjects.
+    pub n: f64,
     /// Profit of what is won so far.
     pub won: f64,
     /// Conversions that are neither won nor lost, as so many new ones.
@@ -40,6 +42,8 @@ pub struct Worth {
 /// Variance of the logarithm of what is to come because the model is one: added to what the data
 /// leave open.
 const MODEL: f64 = 0.15;
+/// The same for what the next cost returns, where no time of the next months is to be guessed.
+const NEXT_MODEL: f64 = 0.05;
 
 impl Worth {
     /// Returns the chance that the return is above `bound`, for each unit of cost.
@@ -66,6 +70,50 @@ impl Worth {
         }
         let error = variance.sqrt();
         something * normal_cdf(((mean / missing).ln() - 0.5 * variance) / error)
+    }
+
+    /// Returns the chance that more cost of the same kind returns more than `bound` for each unit
+    /// of it: the law of the source rather than the luck that its subjects of now had.
+    pub fn next_above(&self, belief: &Belief, bound: f64) -> f64 {
+        let error = self.next_variance().sqrt();
+        let per_share = self.next_per_share();
+        if per_share <= 0.0 || bound <= 0.0 {
+            return f64::from(u8::from(bound <= 0.0));
+        }
+        belief.mean(|place| {
+            let mean = place.share * per_share;
+            normal_cdf((mean / bound).ln() / error)
+        })
+    }
+
+    /// Returns what the next unit of cost returns at least with the chance `1 - p`.
+    pub fn next_quantile(&self, belief: &Belief, p: f64) -> f64 {
+        let middle = self.next_per_share() * belief.mean(|place| place.share);
+        if middle <= 0.0 {
+            return 0.0;
+        }
+        // Halving between bounds so far out that nothing lies beyond, in logarithms.
+        let (mut low, mut high) = (middle.ln() - 12.0, middle.ln() + 6.0);
+        for _ in 0..40 {
+            let bound = 0.5 * (low + high);
+            if self.next_above(belief, bound.exp()) > 1.0 - p {
+                low = bound;
+            } else {
+                high = bound;
+            }
+        }
+        (0.5 * (low + high)).exp()
+    }
+
+    /// What a unit of cost returns for each part of its subjects that ever converts.
+    fn next_per_share(&self) -> f64 {
+        if self.cost > 0.0 { self.n * self.chance * self.profit / self.cost } else { 0.0 }
+    }
+
+    /// Variance of its logarithm: of chance and profit, of the number of subjects that the cost
+    /// happened to bring, and of the model.
+    fn next_variance(&self) -> f64 {
+        self.unsure + 1.0 / self.n.max(1.0) + NEXT_MODEL
     }
 
     /// Returns the expected return, for each unit of cost.
@@ -163,12 +211,52 @@ impl Ends {
     }
 }
 
-/// The chance of winning of one source, near that of all: wins against those expected by now, with
-/// `STEADY` expected ones added to both. The chance, and the variance of its logarithm.
-pub fn chance_of_one(wins: f64, expected: f64, all: f64) -> (f64, f64) {
-    const STEADY: f64 = 8.0;
-    let ratio = (wins + STEADY) / (expected + STEADY);
-    ((all * ratio).min(0.98), 1.0 / (wins + STEADY))
+/// How much more or less often than others the conversions of a source are won.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Chances {
+    /// Of all: the chance that a new conversion is won, and the variance of its logarithm.
+    all: (f64, f64),
+    /// Variance of the ratio of a source's chance to that of all.
+    between: f64,
+}
+
+/// Sources that the weak prior of the variance between sources counts for, each of so many expected
+/// wins; and what it says.
+const FIRST_SOURCES: (f64, f64) = (2.0, 36.0);
+const FIRST_BETWEEN: f64 = 0.1;
+
+impl Chances {
+    /// Compares sources: wins of each, and those expected by now if all were alike.
+    ///
+    /// Wins are Poisson with a gamma ratio, whose variance is found by moments from the excess over
+    /// the Poisson one (Clayton and Kaldor 1987), near a weak prior.
+    pub fn of(all: f64, seen: &[(f64, f64)]) -> Self {
+        let wins: f64 = seen.iter().map(|one| one.0).sum();
+        let expected: f64 = seen.iter().map(|one| one.1).sum();
+        let ratio = if expected > 0.0 { wins / expected } else { 1.0 };
+        let (n, square) = FIRST_SOURCES;
+        let (mut excess, mut squares) = (n * square * FIRST_BETWEEN, n * square);
+        for (wins, expected) in seen {
+            let expected = expected * ratio;
+            // A source of hundreds is no more than one source.
+            let weight = 1.0 / (1.0 + expected * expected / (square * square)).sqrt();
+            excess += weight * ((wins - expected).powi(2) - expected);
+            squares += weight * expected * expected;
+        }
+        Self {
+            all: (all, (1.0 - all.min(0.9)) / wins.max(1.0)),
+            between: (excess / squares).clamp(0.01, 0.5),
+        }
+    }
+
+    /// The chance of winning of one source, near that of all: wins against those expected by now,
+    /// with as many of both added as sources are alike. The chance, and the variance of its
+    /// logarithm.
+    pub fn of_one(&self, wins: f64, expected: f64) -> (f64, f64) {
+        let steady = 1.0 / self.between;
+        let ratio = (wins + steady) / (expected + steady);
+        ((self.all.0 * ratio).min(0.98), 1.0 / (wins + steady) + self.all.1)
+    }
 }
 
 /// Mean amounts of sources, near that of all.
@@ -218,15 +306,17 @@ pub fn amounts(amounts: &[(usize, f64)], n: usize) -> Option<Amounts> {
     let between =
         if denominator > 0.0 { (between - (some - 1.0) * within) / denominator } else { 0.0 };
     let between = between.clamp(0.02, 1.0);
+    // Of few amounts the sample says little of the tail: at least what their logarithms imply.
+    let spread = (variance / (mean * mean)).max(within.min(2.0).exp_m1()).max(0.2);
     let sources = own
         .iter()
         .map(|(n, sum)| {
             let part = n * between / (n * between + within);
             let away = if *n > 0.0 { part * (sum / n - ln_mean) } else { 0.0 };
-            (mean * away.exp(), between * (1.0 - part) + within / count)
+            (mean * away.exp(), between * (1.0 - part) + spread / count)
         })
         .collect();
-    Some(Amounts { mean, spread: (variance / (mean * mean)).max(0.2), sources })
+    Some(Amounts { mean, spread, sources })
 }
 
 /// The bounds of the rule.
@@ -238,8 +328,10 @@ pub struct Rule {
     pub close: f64,
     /// Stop where the chance to get the money back is at most this.
     pub stop: f64,
-    /// Keep where the chance to get the money back is at least this, scale where the chance to
-    /// reach the hurdle is.
+    /// And the chance that the next cost pays back is at most this.
+    pub no_more: f64,
+    /// Keep where the chance to get the money back is at least this, scale where the chance that
+    /// the next cost reaches the hurdle is.
     pub sure: f64,
     /// What has come of the expected return from which on waiting teaches little.
     pub ripe: f64,
@@ -256,7 +348,8 @@ impl Default for Rule {
         Self {
             hurdle: 1.5,
             close: 0.75,
-            stop: 0.01,
+            stop: 0.02,
+            no_more: 0.05,
             sure: 0.9,
             ripe: 0.85,
             least: 10.0,
@@ -302,6 +395,10 @@ pub struct Outlook {
     pub hurdle: f64,
     /// Chance to come close.
     pub close: f64,
+    /// Chance that the next cost pays back.
+    pub next_pays: f64,
+    /// Chance that the next cost reaches the hurdle.
+    pub next_hurdle: f64,
     /// Part of the expected return that has come.
     pub come: f64,
     /// Events that are still to come, of all that are expected.
@@ -318,6 +415,8 @@ impl Rule {
             pays: worth.above(belief, 1.0),
             hurdle: worth.above(belief, self.hurdle),
             close: worth.above(belief, self.close),
+            next_pays: worth.next_above(belief, 1.0),
+            next_hurdle: worth.next_above(belief, self.hurdle),
             come: worth.come(belief),
             to_come: come / (come + n_events).max(1e-9),
             missing: (worth.cost - worth.won).max(0.0) / worth.profit.max(1e-9),
@@ -329,17 +428,46 @@ impl Rule {
         if n < self.least {
             return Verdict::TooEarly;
         }
-        if outlook.hurdle >= self.sure {
+        // What was and what comes next must not contradict each other.
+        let even = 0.5;
+        if outlook.next_hurdle >= self.sure
+            && outlook.pays >= 1.0 - AGAINST
+            && outlook.hurdle >= even
+        {
             Verdict::Scale
-        } else if outlook.pays >= self.sure {
+        } else if outlook.pays.max(outlook.next_pays) >= self.sure
+            && outlook.pays.min(outlook.next_pays) >= even
+        {
             Verdict::Keep
-        } else if outlook.pays <= self.stop && outlook.missing >= self.lucky {
-            if outlook.close >= 0.5 { Verdict::Fix } else { Verdict::Stop }
+        } else if outlook.pays <= self.stop
+            && outlook.next_pays <= self.no_more
+            && outlook.missing >= self.lucky
+        {
+            if outlook.close >= even { Verdict::Fix } else { Verdict::Stop }
         } else if outlook.to_come <= 1.0 - self.ripe {
             Verdict::Fix
         } else {
             Verdict::TooEarly
         }
+    }
+}
+
+/// The chance against a verdict by a part of the subjects that all together may leave.
+const AGAINST: f64 = 0.25;
+
+impl Rule {
+    /// Decides by a part of the subjects, such as the older ones, where all together are too young:
+    /// what the part came to, and what all say of the next cost. All together must point the same
+    /// way, else it stays too early.
+    pub fn decide_by_part(&self, all: &Outlook, part: &Outlook, n: f64) -> Verdict {
+        let Outlook { next_pays, next_hurdle, .. } = *all;
+        let found = self.decide(&Outlook { next_pays, next_hurdle, ..*part }, n);
+        let agrees = match found {
+            Verdict::Stop => all.pays <= 2.0 * self.stop,
+            Verdict::Scale | Verdict::Keep => all.pays >= 1.0 - AGAINST,
+            Verdict::Fix | Verdict::TooEarly => true,
+        };
+        if agrees { found } else { Verdict::TooEarly }
     }
 }
 
@@ -352,33 +480,39 @@ pub struct Decisive {
     pub part: f64,
 }
 
-/// Days after which the rule is asked again.
-pub const ASKED: [f64; 12] =
-    [14.0, 30.0, 45.0, 60.0, 90.0, 120.0, 150.0, 180.0, 270.0, 365.0, 540.0, 730.0];
+/// Days after which the rule is asked again; the last one is the horizon.
+pub const ASKED: [f64; 13] =
+    [14.0, 30.0, 45.0, 60.0, 90.0, 120.0, 150.0, 180.0, 270.0, 365.0, 450.0, 540.0, 730.0];
 const FUTURES: u64 = 60;
+
+/// What futures are drawn from.
+#[derive(Debug, Clone, Copy)]
+pub struct Outset<'a> {
+    /// What is known now.
+    pub worth: &'a Worth,
+    /// How subjects go on to convert.
+    pub future: &'a Future<'a>,
+    /// Events so far.
+    pub n_events: f64,
+    /// How conversions end, and the days that those of now have been open.
+    pub ends: &'a Ends,
+    /// Days that each conversion has been open that is neither won nor lost.
+    pub open: &'a [f64],
+    /// Who still enters.
+    pub coming: Coming,
+}
 
 /// Finds the first day on which the rule decides in at least the part `wanted` of the futures; the
 /// last day that is asked about where there is none.
 ///
-/// `open` are the days that conversions which are neither won nor lost have been open.
-pub fn decisive(
-    rule: &Rule,
-    worth: &Worth,
-    future: &Future<'_>,
-    (n, n_events): (f64, f64),
-    (ends, open): (&Ends, &[f64]),
-    wanted: f64,
-    seed: u64,
-) -> Decisive {
+/// In each future it is asked of all subjects that will have entered by then and, where that is too
+/// early, of those of now alone.
+pub fn decisive(rule: &Rule, outset: &Outset<'_>, wanted: f64, seed: u64) -> Decisive {
     let drawn: Vec<Drawn> = (0..FUTURES)
-        .map(|at| Drawn::of(worth, future, open, &mut SplitMix64::stream(seed, at)))
+        .map(|at| Drawn::of(outset, &outset.coming, &mut SplitMix64::stream(seed, at)))
         .collect();
     let part = |days: f64| {
-        let decided = drawn.iter().filter(|drawn| {
-            let (then, belief, came) = drawn.after(days, worth, future, ends);
-            let outlook = rule.look(&then, &belief, n_events + came);
-            rule.decide(&outlook, n) != Verdict::TooEarly
-        });
+        let decided = drawn.iter().filter(|drawn| drawn.decided(rule, outset, days));
         decided.count() as f64 / drawn.len().max(1) as f64
     };
     // The more time, the more is known: halving finds the first day of enough.
@@ -401,6 +535,21 @@ pub fn decisive(
     }
 }
 
+/// Finds how many more subjects would let the rule decide at the horizon in the part `wanted` of
+/// the futures, to a factor of two; `None` where even the last number that is tried is too small.
+pub fn needed(rule: &Rule, outset: &Outset<'_>, wanted: f64, seed: u64) -> Option<f64> {
+    let horizon = ASKED.last().copied()?;
+    let n = FUTURES / 3;
+    [10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0].into_iter().find(|more| {
+        let coming = Coming { at_once: *more, ..Coming::default() };
+        let decided = (0..n).filter(|at| {
+            let mut random = SplitMix64::stream(seed, FUTURES + at);
+            Drawn::of(outset, &coming, &mut random).decided(rule, outset, horizon)
+        });
+        decided.count() as f64 >= wanted * n as f64
+    })
+}
+
 /// One future of a program: its conversions, and how each ends.
 struct Drawn {
     later: Later,
@@ -416,6 +565,8 @@ struct Conversion {
     begins: Option<f64>,
     /// Days that it has been open now.
     age: f64,
+    /// Whether its subject is here now.
+    here: bool,
     /// Luck of closing and of winning, from 0 to 1.
     closes: f64,
     wins: f64,
@@ -424,17 +575,19 @@ struct Conversion {
 }
 
 impl Drawn {
-    fn of(worth: &Worth, future: &Future<'_>, open: &[f64], random: &mut SplitMix64) -> Self {
-        let later = future.draw(random);
+    fn of(outset: &Outset<'_>, coming: &Coming, random: &mut SplitMix64) -> Self {
+        let Outset { worth, future, open, .. } = outset;
+        let later = future.draw(coming, random);
         let better = (worth.unsure.sqrt() * random.normal() - 0.5 * worth.unsure).exp();
         let luck = random.normal();
         let variance = worth.spread.ln_1p();
-        let begun = later.days().map(|begins| (Some(begins), 0.0));
+        let begun = later.days().map(|(begins, here)| (Some(begins), 0.0, here));
         let deals = begun
-            .chain(open.iter().map(|age| (None, *age)))
-            .map(|(begins, age)| Conversion {
+            .chain(open.iter().map(|age| (None, *age, true)))
+            .map(|(begins, age, here)| Conversion {
                 begins,
                 age,
+                here,
                 closes: random.uniform(),
                 wins: random.uniform(),
                 amount: (variance.sqrt() * random.normal() - 0.5 * variance).exp(),
@@ -443,21 +596,37 @@ impl Drawn {
         Self { later, better, luck, deals }
     }
 
-    /// What is known and believed after so many days, and how many conversions came.
-    fn after(
-        &self,
-        days: f64,
-        worth: &Worth,
-        future: &Future<'_>,
-        ends: &Ends,
-    ) -> (Worth, Belief, f64) {
-        let belief = future.believed(&self.later, days);
+    /// Whether the rule decides after so many days.
+    fn decided(&self, rule: &Rule, outset: &Outset<'_>, days: f64) -> bool {
+        let look = |all: bool| {
+            let (then, belief, n_events) = self.after(days, outset, all);
+            (rule.look(&then, &belief, n_events), then.n)
+        };
+        let (all, n) = look(true);
+        if rule.decide(&all, n) != Verdict::TooEarly {
+            return true;
+        }
+        if n < rule.least || self.later.entered(days) <= 0.0 {
+            return false;
+        }
+        let (part, n) = look(false);
+        rule.decide_by_part(&all, &part, n) != Verdict::TooEarly
+    }
+
+    /// What is known and believed after so many days of all subjects, or of those of now, and how
+    /// many conversions there are then.
+    fn after(&self, days: f64, outset: &Outset<'_>, all: bool) -> (Worth, Belief, f64) {
+        let Outset { worth, future, ends, .. } = outset;
+        let belief = future.believed(&self.later, days, all);
         let (mut won, mut still, mut n_won, mut came) = (0.0, 0.0, 0.0_f64, 0.0);
         // Half of the luck lies in the chance, half in the amounts.
         let half = self.better.sqrt();
-        for deal in self.deals.iter().filter(|deal| deal.begins.is_none_or(|on| on <= days)) {
+        let those = self.deals.iter().filter(|deal| all || deal.here);
+        for deal in those.filter(|deal| deal.begins.is_none_or(|on| on <= days)) {
             came += if deal.begins.is_some() { 1.0 } else { 0.0 };
-            let old = deal.age + days - deal.begins.unwrap_or(0.0);
+            // What takes longer to convert takes longer to close.
+            let gone = (days - deal.begins.unwrap_or(0.0)) / self.later.slower;
+            let old = deal.age + gone;
             if deal.closes > ends.closed(deal.age, old) {
                 still += ends.left(old);
             } else if deal.wins < worth.chance * ends.left(deal.age) * half {
@@ -469,14 +638,17 @@ impl Drawn {
         let noise = (1.0 + worth.spread) / n_won.max(1e-9);
         let part = if worth.unsure > 0.0 { worth.unsure / (worth.unsure + noise) } else { 0.0 };
         let moved = part * (self.better.ln() + self.luck * noise.sqrt().min(3.0));
+        let more = if all { self.later.entered(days) } else { 0.0 };
         let then = Worth {
+            cost: worth.cost * (1.0 + more / worth.n.max(1.0)),
+            n: worth.n + more,
             won: worth.won + won,
             open: still,
             profit: worth.profit * moved.exp(),
             unsure: worth.unsure * (1.0 - part),
-            ..*worth
+            ..**worth
         };
-        (then, belief, came)
+        (then, belief, outset.n_events + came)
     }
 }
 

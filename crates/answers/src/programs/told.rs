@@ -6,7 +6,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use stats::decision::{Rule, Verdict};
 
-use super::verdict::{self, Judged, Record, judged, whole};
+use super::verdict::{self, Decide, Judged, Record, judged, whole};
 use crate::common::{self, row, table};
 use crate::slice::Slice;
 use crate::words;
@@ -15,6 +15,7 @@ const COLUMNS: &[(&str, &str)] = &[
     ("chance_to_pay", "Chance to pay back"),
     ("gain", "Gross profit per cost, in the end"),
     ("gain_so_far", "So far"),
+    ("next", "Of the next money"),
     ("cost", "Cost so far"),
     ("accounts", "Accounts"),
     ("converted", "Became deals"),
@@ -95,17 +96,24 @@ fn on(ask: &Ask, days: f64) -> Date {
 fn label(ask: &Ask, one: &Judged) -> String {
     let Judged { name, verdict, decide, .. } = one;
     match (verdict, decide) {
-        (Verdict::TooEarly, Some((days, part))) if *part >= 0.8 => {
+        (Verdict::TooEarly, Some(Decide::In(days))) => {
             format!("{name}: too early, decide on {}", on(ask, *days))
         }
-        (Verdict::TooEarly, Some((days, _))) => {
-            format!("{name}: too early, open even on {}", on(ask, *days))
+        (Verdict::TooEarly, Some(Decide::More(n))) => {
+            format!("{name}: too early, no date: {}", more(*n))
         }
-        (Verdict::TooEarly, None) => format!("{name}: too early, too few accounts"),
         _ => match one.by_leads_until {
             Some(until) => format!("{name}: {} (by its leads until {until})", verdict.word()),
             None => format!("{name}: {}", verdict.word()),
         },
+    }
+}
+
+/// What it takes where no day within the horizon decides.
+fn more(n: Option<f64>) -> String {
+    match n {
+        Some(n) => format!("it takes about {} more accounts", words::grouped(whole(n))),
+        None => "more accounts do not decide it within two years".to_owned(),
     }
 }
 
@@ -128,6 +136,7 @@ fn entries(ask: &Ask, one: &Judged, costs: &Slice<'_>) -> Vec<Entry> {
         plain(Value::Number(one.outlook.pays)),
         range(one.gain, one.range),
         plain(Value::Number(one.so_far)),
+        range(one.next.0, (one.next.1, one.next.2)),
         costs.only(own).sum("amount"),
         plain(Value::Count(one.n_leads)),
         plain(Value::Count(one.n_converted)),
@@ -137,9 +146,8 @@ fn entries(ask: &Ask, one: &Judged, costs: &Slice<'_>) -> Vec<Entry> {
         plain(money(one.losses.0)),
         plain(money(one.losses.1)),
         plain(match one.decide {
-            Some((days, part)) if part >= 0.8 => Value::Days(days),
-            Some(_) => Value::None("not within two years".to_owned()),
-            None if one.verdict == Verdict::TooEarly => Value::None("too few accounts".to_owned()),
+            Some(Decide::In(days)) => Value::Days(days),
+            Some(Decide::More(n)) => Value::None(more(n)),
             None => Value::None("decided".to_owned()),
         }),
     ]
@@ -149,12 +157,16 @@ fn entries(ask: &Ask, one: &Judged, costs: &Slice<'_>) -> Vec<Entry> {
 fn note(rule: &Rule, found: &[Judged]) -> String {
     let percent = |share: f64| format!("{:.0}%", 100.0 * share);
     let mut text = format!(
-        "Scale: {sure} sure to return {hurdle} in gross profit for each 1 spent. Keep: {sure} sure to \
-         return 1. Stop: at most {stop} chance to return 1, more than {lucky} mean wins short of it, and \
-         less likely than not to reach {close}. Fix: no chance to return 1, but close; or most of what \
-         is to come has come and it hangs in the balance; or it worked before and no longer does. Too early: all else.",
+        "Scale: {sure} sure that the next 1 spent returns {hurdle} in gross profit, and more likely \
+         than not that what was spent returns as much. Keep: {sure} sure that what was spent, or the \
+         next 1, comes back, and neither is unlikely. Stop: at most {stop} chance that what was spent \
+         comes back and {no_more} that the next 1 does, more than {lucky} mean wins short of it, and less \
+         likely than not to reach {close}. Fix: no chance that it comes back, but close; or most of what is \
+         to come has come and it hangs in the balance; or it worked before and no longer does. Too \
+         early: all else.",
         sure = percent(rule.sure),
         stop = percent(rule.stop),
+        no_more = percent(rule.no_more),
         hurdle = rule.hurdle,
         close = rule.close,
         lucky = rule.lucky,
@@ -179,9 +191,10 @@ fn reason(one: &Judged) -> String {
         )
     };
     let (low, high) = one.range;
+    let (_, from, to) = one.next;
     format!(
         "{} ({}): {became}; {} of the conversions are still to come; in the end {:.1} for each 1 spent, \
-         from {low:.1} to {high:.1} with 80% probability.",
+         from {low:.1} to {high:.1} with 80% probability; of the next 1 spent, {from:.1} to {to:.1}.",
         one.name,
         one.verdict.word(),
         words::percent(one.outlook.to_come),
@@ -197,8 +210,11 @@ fn sentence(ask: &Ask, found: &[Judged]) -> String {
         .map(|verdict| format!("{} {}", n(verdict), verdict.word()))
         .collect();
     let early = n(Verdict::TooEarly);
-    let next = found.iter().filter_map(|one| one.decide.filter(|(_, part)| *part >= 0.8));
-    let next = next.map(|(days, _)| days).min_by(f64::total_cmp);
+    let next = found.iter().filter_map(|one| match one.decide {
+        Some(Decide::In(days)) => Some(days),
+        _ => None,
+    });
+    let next = next.min_by(f64::total_cmp);
     let early = match (early, next) {
         (0, _) => None,
         (n, Some(days)) => Some(format!("{n} too early to tell (the next on {})", on(ask, days))),
@@ -213,8 +229,9 @@ fn caveat_of_model(given: &Given) -> Caveat {
     let rows = given.frame("program_leads").n_rows();
     let text = format!(
         "Verdicts rest on {} of programs and on a model: that the accounts of now convert as those \
-         before, that a program resembles its channel where little is known of it, and that the spread of \
-         waiting times is one of three families. They weigh what the accounts of now bring in the end \
+         before, that a program resembles its channel where little is known of it, that the spread of \
+         waiting times is one of three families, and that more money buys accounts like those of now at the \
+         same cost. They weigh what the accounts of now bring in the end \
          against what was spent so far, and a deal of several programs is divided evenly among them. A \
          program that wins what would have come anyway looks better than it is.",
         words::count(i64::try_from(rows).unwrap_or(i64::MAX), "first touch", "first touches")

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{Ask, Given, Need, Rows};
 use jiff::ToSpan;
 use jiff::civil::Date;
-use stats::cure::pool::{Belief, Future, Pool, Source, pooled};
+use stats::cure::pool::{Belief, Coming, Future, Pool, Source, pooled};
 use stats::decision::{
-    ASKED, Amounts, Change, Ends, Outlook, Rule, Verdict, Worth, amounts, chance_of_one, change,
-    decisive,
+    ASKED, Amounts, Chances, Change, Ends, Outlook, Outset, Rule, Verdict, Worth, amounts, change,
+    decisive, needed,
 };
 use stats::multiple;
 
@@ -228,9 +228,31 @@ impl Program<'_> {
         Source::of(&events, &waiting)
     }
 
+    /// Who still enters: as many a day as lately, where it goes on.
+    fn coming(&self, today: i64) -> Coming {
+        let first = self.leads.iter().map(|lead| lead.entered).min();
+        let spent = self.costs.iter().filter(|cost| cost.1 > 0.0).map(|(on, _)| *on).max();
+        let (Some(first), Some(spent)) = (first, spent) else { return Coming::default() };
+        if spent + ENDED < today {
+            return Coming::default();
+        }
+        let ran = (today - first + 1).max(1);
+        let days = ran.min(LATELY);
+        let n = self.leads.iter().filter(|lead| lead.entered > today - days).count();
+        Coming { per_day: n as f64 / days as f64, ran: ran as f64, at_once: 0.0 }
+    }
+
     /// Deals of the leads that entered until a day.
     fn deals(&self, until: i64) -> impl Iterator<Item = &Deal> {
         self.deals.iter().filter(move |deal| deal.entered <= until)
+    }
+
+    /// Deals won of the leads that entered until a day, and those expected by now if the chance
+    /// were that of all.
+    fn won_of(&self, ends: &Ends, today: i64, until: i64) -> (f64, f64) {
+        let age = |deal: &Deal| (today - deal.created).max(0) as f64;
+        let expected = self.deals(until).map(|deal| ends.won_by(age(deal))).sum();
+        (self.wins(until).count() as f64, expected)
     }
 
     /// What those of them that were won brought.
@@ -250,6 +272,15 @@ impl Deal {
     }
 }
 
+/// When the evidence is expected to decide.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Decide {
+    /// In so many days.
+    In(f64),
+    /// Not within the horizon: about so many more accounts are needed, where a number is known.
+    More(Option<f64>),
+}
+
 /// The verdict on a program, with what it rests on. Money in minor units.
 #[derive(Clone, Debug)]
 pub(crate) struct Judged {
@@ -261,6 +292,8 @@ pub(crate) struct Judged {
     pub(crate) gain: f64,
     pub(crate) range: (f64, f64),
     pub(crate) so_far: f64,
+    /// What the next unit of cost is expected to return, and the range that holds four of five.
+    pub(crate) next: (f64, f64, f64),
     pub(crate) cost: f64,
     pub(crate) n_leads: i64,
     pub(crate) n_converted: i64,
@@ -268,8 +301,8 @@ pub(crate) struct Judged {
     /// The share that ever converts, and the range that holds four of five.
     pub(crate) ever: (f64, f64, f64),
     pub(crate) median_days: f64,
-    /// Days until the evidence is expected to decide, and in what part of the futures it does.
-    pub(crate) decide: Option<(f64, f64)>,
+    /// Where it is too early: when the evidence is expected to decide.
+    pub(crate) decide: Option<Decide>,
     /// Where all leads together are too young: until which day those entered that decide.
     pub(crate) by_leads_until: Option<Date>,
     /// What being wrong is expected to cost: ending what pays, going on with what does not.
@@ -280,14 +313,14 @@ pub(crate) struct Judged {
     pub(crate) ended_after: Option<i64>,
 }
 
-/// The chance against a verdict by older leads that all leads together may leave.
-const AGAINST: f64 = 0.25;
 /// Days without spend and leads after which a program has ended.
 const ENDED: i64 = 60;
+/// Days whose leads say how many still come.
+const LATELY: i64 = 120;
 /// In how many futures the evidence must decide.
 ///
 /// More than the four of five that are promised, as futures are drawn from the model itself.
-const WANTED: f64 = 0.95;
+const WANTED: f64 = 0.9;
 
 /// Judges all programs; empty where no deal was won, as no lead has a value then.
 pub(crate) fn judged(record: &Record<'_>, rule: &Rule, seed: u64, dates: bool) -> Vec<Judged> {
@@ -311,11 +344,19 @@ pub(crate) fn judged(record: &Record<'_>, rule: &Rule, seed: u64, dates: bool) -
         .collect();
     let sources: Vec<Source> =
         programs.iter().map(|program| program.source(today, today)).collect();
-    let pool = pooled(&sources, &group);
+    let prices: Vec<f64> = programs
+        .iter()
+        .zip(&sources)
+        .map(|(program, source)| total(&program.costs, today) / source.n().max(1.0))
+        .collect();
+    let pool = pooled(&sources, &group, &prices);
+    let seen: Vec<(f64, f64)> =
+        programs.iter().map(|program| program.won_of(&ends, today, today)).collect();
+    let chances = Chances::of(ends.chance(), &seen);
     let all = All {
         pool: &pool,
-        group: &group,
         ends: &ends,
+        chances: &chances,
         values: &values,
         rule,
         today,
@@ -334,9 +375,8 @@ pub(crate) fn judged(record: &Record<'_>, rule: &Rule, seed: u64, dates: bool) -
 /// What all programs share.
 struct All<'a> {
     pool: &'a Pool,
-    /// The place of each program's channel.
-    group: &'a [usize],
     ends: &'a Ends,
+    chances: &'a Chances,
     values: &'a Amounts,
     rule: &'a Rule,
     today: i64,
@@ -358,26 +398,12 @@ impl All<'_> {
         let outlook = self.rule.look(&worth, belief, source.n_events());
         let mut verdict = self.rule.decide(&outlook, source.n());
         let undecided = verdict == Verdict::TooEarly && source.n() >= self.rule.least;
-        let older = undecided.then(|| self.older(at, program, unsure, belief)).flatten();
-        // All leads together must point the same way.
-        let older = older.filter(|(found, _)| match found {
-            Verdict::Stop => outlook.pays <= 2.0 * self.rule.stop,
-            Verdict::Scale | Verdict::Keep => outlook.pays >= 1.0 - AGAINST,
-            Verdict::Fix | Verdict::TooEarly => true,
-        });
+        let older = undecided.then(|| self.older(at, program, unsure, belief, &outlook)).flatten();
         if let Some((found, _)) = older {
             verdict = found;
         }
-        let decide = (dates && undecided && older.is_none()).then(|| {
-            let future = Future::of(self.pool, source, belief);
-            let seen = (source.n(), source.n_events());
-            let own = program
-                .id
-                .bytes()
-                .fold(seed, |sum, byte| stats::random::mix(sum.rotate_left(5) ^ u64::from(byte)));
-            let found = decisive(self.rule, &worth, &future, seen, (self.ends, &open), WANTED, own);
-            (found.days, found.part)
-        });
+        let decide = (dates && verdict == Verdict::TooEarly)
+            .then(|| self.decide(program, source, belief, (&worth, &open), seed));
         let share = |p| belief.quantile(p, |place| place.share);
         let median_days = belief.quantile(0.5, |place| place.median);
         let epoch = Date::constant(1970, 1, 1);
@@ -389,6 +415,11 @@ impl All<'_> {
             gain: worth.expected(belief),
             range: (worth.quantile(belief, 0.1), worth.quantile(belief, 0.9)),
             so_far: worth.won / worth.cost,
+            next: (
+                worth.next_quantile(belief, 0.5),
+                worth.next_quantile(belief, 0.1),
+                worth.next_quantile(belief, 0.9),
+            ),
             cost: worth.cost,
             n_leads: whole(source.n()),
             n_converted: whole(source.n_events()),
@@ -403,6 +434,31 @@ impl All<'_> {
         })
     }
 
+    /// When the evidence is expected to decide, or how many more accounts that takes.
+    fn decide(
+        &self,
+        program: &Program<'_>,
+        source: &Source,
+        belief: &Belief,
+        (worth, open): (&Worth, &[f64]),
+        seed: u64,
+    ) -> Decide {
+        let horizon = ASKED.last().copied().unwrap_or(0.0);
+        let future = Future::of(self.pool, source, belief, horizon);
+        let coming = program.coming(self.today);
+        let n_events = source.n_events();
+        let outset = Outset { worth, future: &future, n_events, ends: self.ends, open, coming };
+        let seed = program
+            .id
+            .bytes()
+            .fold(seed, |sum, byte| stats::random::mix(sum.rotate_left(5) ^ u64::from(byte)));
+        let found = decisive(self.rule, &outset, WANTED, seed);
+        if found.part >= WANTED {
+            return Decide::In(found.days);
+        }
+        Decide::More(needed(self.rule, &outset, WANTED, seed))
+    }
+
     /// What the leads that entered until a day cost, brought and may bring; and how long their open
     /// deals have been open.
     fn worth(
@@ -411,14 +467,13 @@ impl All<'_> {
         until: i64,
         (mean, unsure): (f64, f64),
     ) -> (Worth, Vec<f64>) {
-        let wins = program.wins(until).count();
         let open = program.deals(until).filter(|deal| deal.closed.is_none());
         let open: Vec<f64> = open.map(|deal| deal.age(self.today)).collect();
-        let age = |deal: &Deal| (self.today - deal.created).max(0) as f64;
-        let expected = program.deals(until).map(|deal| self.ends.won_by(age(deal))).sum();
-        let (chance, chance_unsure) = chance_of_one(wins as f64, expected, self.ends.chance());
+        let (wins, expected) = program.won_of(self.ends, self.today, until);
+        let (chance, chance_unsure) = self.chances.of_one(wins, expected);
         let worth = Worth {
             cost: total(&program.costs, until),
+            n: program.leads.iter().filter(|lead| lead.entered <= until).count() as f64,
             won: self.margin * program.wins(until).fold(0.0, |sum, amount| sum + amount),
             open: open.iter().map(|age| self.ends.left(*age)).sum(),
             chance,
@@ -440,8 +495,8 @@ impl All<'_> {
         program: &Program<'_>,
         unsure: (f64, f64),
         of_all: &Belief,
+        all: &Outlook,
     ) -> Option<(Verdict, i64)> {
-        let group = self.group.get(at).copied()?;
         ASKED.into_iter().find_map(|days| {
             let until = self.today - whole(days);
             let source = program.source(self.today, until);
@@ -451,9 +506,9 @@ impl All<'_> {
             if source.n() < self.rule.least || worth.cost <= 0.0 || !enough {
                 return None;
             }
-            let belief = self.pool.belief(&source, group, of_all);
+            let belief = self.pool.belief(&source, at, of_all);
             let outlook = self.rule.look(&worth, &belief, source.n_events());
-            let verdict = self.rule.decide(&outlook, source.n());
+            let verdict = self.rule.decide_by_part(all, &outlook, source.n());
             (verdict != Verdict::TooEarly).then_some((verdict, until))
         })
     }

@@ -2,7 +2,10 @@
 //!
 //! The mixture cure model of each source, with log odds of the share and logarithm of the median
 //! wait normal around the mean of its group, groups normal around the whole, and the family and its
-//! shape from weights that all sources form together. The hyperparameters are found by expectation
+//! shape from weights that all sources form together. The mean of the log odds moves with what a
+//! subject of the source costs, by a slope that all sources together show: where subjects that cost
+//! more convert more often, cheap ones are not taken for as good as dear ones (regression in the
+//! prior: Morris 1983). The hyperparameters are found by expectation
 //! and maximization (Dempster, Laird and Rubin 1977; empirical Bayes: Efron 2010), kept from zero
 //! by weak priors; what is uncertain of a group's mean widens the prior of its sources. Posteriors
 //! stand on a fixed grid of families, shapes and medians; on each node the share is integrated by
@@ -151,22 +154,25 @@ pub struct Pool {
     nodes: Vec<Node>,
     forms: Vec<(Family, f64)>,
     hyper: Hyper,
+    /// Each source's group, and how much more than others a subject of it costs.
+    places: Vec<(usize, f64)>,
     /// One for each source, in their order.
     pub beliefs: Vec<Belief>,
 }
 
 impl Pool {
-    /// Returns what is believed of a part of a source's subjects, such as the older ones, given
-    /// what all sources say of its group. Families, shapes and medians are those that all of its
-    /// subjects leave possible.
-    pub fn belief(&self, part: &Source, group: usize, whole: &Belief) -> Belief {
+    /// Returns what is believed of a part of the subjects of the source with this place, such as
+    /// the older ones, given what all sources say of its group. Families, shapes and medians are
+    /// those that all of its subjects leave possible.
+    pub fn belief(&self, part: &Source, at: usize, whole: &Belief) -> Belief {
         let mut possible: Vec<usize> = whole.places.iter().map(|place| place.node).collect();
         possible.sort_unstable();
         possible.dedup();
         let nodes = possible.iter().filter_map(|at| Some((*at, self.nodes.get(*at)?)));
         let peaks: Vec<(usize, &Node, Peak)> =
             nodes.map(|(at, node)| (at, node, peak(part, node, FIRST))).collect();
-        believe(part, &peaks, &self.forms, &self.hyper, group)
+        let place = self.places.get(at).copied().unwrap_or_default();
+        believe(part, &peaks, &self.forms, &self.hyper, place)
     }
 
     /// Returns the share of subjects that are expected to have had the event after so many days, as
@@ -210,8 +216,10 @@ struct Peak {
 /// The first prior of the log odds: 5 % ever, give or take a factor of a dozen.
 const FIRST: (f64, f64) = (-3.0, 6.25);
 
-/// Finds what each source and all together say. `group` is the place of each source's group.
-pub fn pooled(sources: &[Source], group: &[usize]) -> Pool {
+/// Finds what each source and all together say. `group` is the place of each source's group,
+/// `prices` what a subject of each source costs, in any unit; empty where nothing is known of it.
+pub fn pooled(sources: &[Source], group: &[usize], prices: &[f64]) -> Pool {
+    let places: Vec<(usize, f64)> = group.iter().copied().zip(dear(prices, group.len())).collect();
     let edges = edges();
     let forms = forms();
     let nodes = nodes(&edges, &forms);
@@ -227,24 +235,37 @@ pub fn pooled(sources: &[Source], group: &[usize]) -> Pool {
         between: (0.25, 0.1),
         weights: vec![1.0 / forms.len() as f64; forms.len()],
         sizes: vec![0.0; n_groups],
+        slope: PRIOR_SLOPE,
     };
     for at in group {
         add(&mut hyper.sizes, *at, 1.0);
     }
     for _ in 0..25 {
-        hyper.step(&nodes, &peaks, group);
+        hyper.step(&nodes, &peaks, &places);
     }
     let beliefs = sources
         .iter()
         .zip(&peaks)
-        .zip(group)
-        .map(|((source, peaks), group)| {
+        .zip(&places)
+        .map(|((source, peaks), place)| {
             let peaks: Vec<(usize, &Node, Peak)> =
                 nodes.iter().zip(peaks).enumerate().map(|(at, (n, p))| (at, n, *p)).collect();
-            believe(source, &peaks, &forms, &hyper, *group)
+            believe(source, &peaks, &forms, &hyper, *place)
         })
         .collect();
-    Pool { edges, nodes, forms, hyper, beliefs }
+    Pool { edges, nodes, forms, hyper, places, beliefs }
+}
+
+/// How much more than in the middle of all a subject of each source costs, in logarithms; nought
+/// where it is not known.
+fn dear(prices: &[f64], n: usize) -> Vec<f64> {
+    let good = || prices.iter().filter(|price| **price > 0.0 && price.is_finite());
+    let middle = good().map(|price| price.ln()).sum::<f64>() / (good().count() as f64).max(1.0);
+    let one = |at: usize| {
+        let price = prices.get(at).copied().filter(|price| *price > 0.0 && price.is_finite());
+        price.map_or(0.0, |price| (price.ln() - middle).clamp(-3.0, 3.0))
+    };
+    (0..n).map(one).collect()
 }
 
 fn nodes(edges: &[f64], forms: &[(Family, f64)]) -> Vec<Node> {
@@ -322,31 +343,35 @@ struct Hyper {
     weights: Vec<f64>,
     /// Sources of each group.
     sizes: Vec<f64>,
+    /// By how much the log odds move with the logarithm of what a subject costs; its variance.
+    slope: (f64, f64),
 }
 
 /// How many sources the weak priors of the variances count for, and what they say.
 const PRIOR_N: f64 = 4.0;
 const PRIOR_SPREAD: (f64, f64) = (0.49, 0.36);
 const PRIOR_BETWEEN: (f64, f64) = (0.25, 0.16);
+/// Halfway between prices that say nothing and prices that make up for the share; its variance.
+const PRIOR_SLOPE: (f64, f64) = (0.5, 0.25);
 
 impl Hyper {
     /// The priors of log odds and of the logarithm of the median for a source of a group.
-    fn prior(&self, group: usize) -> ((f64, f64), (f64, f64)) {
+    fn prior(&self, group: usize, dear: f64) -> ((f64, f64), (f64, f64)) {
         let mean = self.groups.get(group).copied().unwrap_or(self.whole);
         let n = self.sizes.get(group).copied().unwrap_or(0.0);
         let wide = |spread: f64, between: f64| spread + 1.0 / (n / spread + 1.0 / between);
-        let odds = wide(self.spread.0, self.between.0);
-        ((mean.0, odds), (mean.1, wide(self.spread.1, self.between.1)))
+        let odds = wide(self.spread.0, self.between.0) + dear * dear * self.slope.1;
+        ((mean.0 + self.slope.0 * dear, odds), (mean.1, wide(self.spread.1, self.between.1)))
     }
 
     /// One step of expectation and maximization.
-    fn step(&mut self, nodes: &[Node], peaks: &[Vec<Peak>], group: &[usize]) {
+    fn step(&mut self, nodes: &[Node], peaks: &[Vec<Peak>], places: &[(usize, f64)]) {
         let n_groups = self.groups.len();
         let mut sums = vec![(0.0, 0.0); n_groups];
         let mut found = Vec::with_capacity(peaks.len());
         let mut forms = vec![0.5 / self.weights.len() as f64; self.weights.len()];
-        for (peaks, group) in peaks.iter().zip(group) {
-            let (odds, median) = self.prior(*group);
+        for (peaks, (group, dear)) in peaks.iter().zip(places) {
+            let (odds, median) = self.prior(*group, *dear);
             let mut values: Vec<f64> = Vec::with_capacity(nodes.len());
             let mut moved: Vec<(f64, f64)> = Vec::with_capacity(nodes.len());
             for (node, peak) in nodes.iter().zip(peaks) {
@@ -380,7 +405,7 @@ impl Hyper {
                 add(&mut forms, node.form, w);
             }
             if let Some(sum) = sums.get_mut(*group) {
-                sum.0 += mean.0;
+                sum.0 += mean.0 - self.slope.0 * dear;
                 sum.1 += mean.1;
             }
             found.push((mean, (square.0 - mean.0 * mean.0, square.1 - mean.1 * mean.1)));
@@ -398,11 +423,16 @@ impl Hyper {
         self.whole.0 = (self.groups.iter().map(|g| g.0).sum::<f64>() + FIRST.0) / (n + 1.0);
         self.whole.1 = (self.groups.iter().map(|g| g.1).sum::<f64>() + 60.0_f64.ln()) / (n + 1.0);
         let mut spread = (PRIOR_N * PRIOR_SPREAD.0, PRIOR_N * PRIOR_SPREAD.1);
-        for ((mean, variance), group) in found.iter().zip(group) {
+        let (mut along, mut across) = (PRIOR_SLOPE.0 / PRIOR_SLOPE.1, 1.0 / PRIOR_SLOPE.1);
+        for ((mean, variance), (group, dear)) in found.iter().zip(places) {
             let Some(own) = self.groups.get(*group) else { continue };
-            spread.0 += variance.0.max(0.0) + (mean.0 - own.0).powi(2);
+            let away = mean.0 - own.0;
+            along += dear * away / self.spread.0;
+            across += dear * dear / self.spread.0;
+            spread.0 += variance.0.max(0.0) + (away - self.slope.0 * dear).powi(2);
             spread.1 += variance.1.max(0.0) + (mean.1 - own.1).powi(2);
         }
+        self.slope = (along / across, 1.0 / across);
         let n_sources = found.len() as f64;
         self.spread = (spread.0 / (PRIOR_N + n_sources), spread.1 / (PRIOR_N + n_sources));
         let mut between = (PRIOR_N * PRIOR_BETWEEN.0, PRIOR_N * PRIOR_BETWEEN.1);
@@ -423,9 +453,9 @@ fn believe(
     peaks: &[(usize, &Node, Peak)],
     forms: &[(Family, f64)],
     hyper: &Hyper,
-    group: usize,
+    (group, dear): (usize, f64),
 ) -> Belief {
-    let (odds, median) = hyper.prior(group);
+    let (odds, median) = hyper.prior(group, dear);
     let of_node = |node: &Node| {
         let weight = hyper.weights.get(node.form).copied().unwrap_or(1e-9).max(1e-9);
         weight.ln() - 0.5 * (node.ln_median - median.0).powi(2) / median.1
@@ -481,7 +511,7 @@ fn to_come(waiting: &[f64], node: &Node, share: f64) -> f64 {
 
 mod future;
 
-pub use future::{Future, Later};
+pub use future::{Coming, Future, Later};
 
 #[cfg(test)]
 mod tests;

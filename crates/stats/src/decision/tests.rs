@@ -6,6 +6,7 @@ use crate::cure::pool::{Source, pooled};
 fn worth() -> Worth {
     Worth {
         cost: 100.0,
+        n: 400.0,
         won: 0.0,
         open: 0.0,
         chance: 0.25,
@@ -24,7 +25,7 @@ fn program(n: usize, n_events: usize, age: f64) -> Source {
 fn chances_agree_with_drawing_sums() {
     // A known number to come: the return is a random sum and can be drawn.
     let source = program(400, 40, 100.0);
-    let pool = pooled(std::slice::from_ref(&source), &[0]);
+    let pool = pooled(std::slice::from_ref(&source), &[0], &[]);
     let mut belief = pool.beliefs[0].clone();
     belief.places.truncate(1);
     belief.places[0].weight = 1.0;
@@ -63,7 +64,7 @@ fn chances_agree_with_drawing_sums() {
 #[test]
 fn money_in_another_unit_changes_no_chance() {
     let source = program(400, 40, 100.0);
-    let pool = pooled(std::slice::from_ref(&source), &[0]);
+    let pool = pooled(std::slice::from_ref(&source), &[0], &[]);
     let (worth, rule) = (worth(), Rule::default());
     let cents = Worth { cost: 1e4, won: 0.0, profit: 2000.0, ..worth };
     let [a, b] = [worth, cents].map(|worth| rule.look(&worth, &pool.beliefs[0], 40.0));
@@ -79,9 +80,9 @@ fn young_programs_are_too_early_and_old_ones_decided() {
     let mut sources: Vec<Source> = (0..8).map(|_| program(500, 50, 400.0)).collect();
     sources.push(program(300, 2, 5.0));
     sources.push(program(800, 2, 500.0));
-    let pool = pooled(&sources, &vec![0; sources.len()]);
+    let pool = pooled(&sources, &vec![0; sources.len()], &[]);
     let at = |at: usize, won: f64| {
-        let worth = Worth { won, ..worth() };
+        let worth = Worth { won, n: sources[at].n(), ..worth() };
         let outlook = rule.look(&worth, &pool.beliefs[at], sources[at].n_events());
         rule.decide(&outlook, sources[at].n())
     };
@@ -95,10 +96,61 @@ fn young_programs_are_too_early_and_old_ones_decided() {
 
     // When it is told: the same from the same seed, and within the time that it takes others.
     let ends = Ends::of(&[20.0, 30.0, 25.0, 40.0], &[1, 2, 2, 2]).unwrap();
-    let future = Future::of(&pool, &sources[8], &pool.beliefs[8]);
-    let when = |seed| decisive(&rule, &worth(), &future, (300.0, 2.0), (&ends, &[3.0]), 0.8, seed);
+    let future = Future::of(&pool, &sources[8], &pool.beliefs[8], 730.0);
+    let worth = Worth { n: 300.0, ..worth() };
+    let outset = |coming: Coming| Outset {
+        worth: &worth,
+        future: &future,
+        n_events: 2.0,
+        ends: &ends,
+        open: &[3.0],
+        coming,
+    };
+    let when = |seed| decisive(&rule, &outset(Coming::default()), 0.8, seed);
     assert_eq!(when(1), when(1));
     assert!(when(1).part >= 0.8 && (14.0..=365.0).contains(&when(1).days), "{:?}", when(1));
+    // Those who still enter do not put it off, as those of now are asked apart.
+    let coming = Coming { per_day: 10.0, ran: 30.0, at_once: 0.0 };
+    let later = decisive(&rule, &outset(coming), 0.8, 1);
+    assert!(later.part >= 0.8 && later.days <= when(1).days + 90.0, "{later:?}");
+}
+
+#[test]
+fn what_the_next_cost_returns_is_the_law_and_not_the_luck() {
+    let source = program(400, 40, 300.0);
+    let pool = pooled(std::slice::from_ref(&source), &[0], &[]);
+    let belief = &pool.beliefs[0];
+    let plain = worth();
+    // Forty of 400 ever, a quarter of them won at 20: two for each unit of cost.
+    let middle = plain.next_quantile(belief, 0.5);
+    assert!((1.7..2.4).contains(&middle), "{middle}");
+    assert!((plain.next_above(belief, middle) - 0.5).abs() < 1e-6);
+    let lucky = Worth { won: 500.0, ..plain };
+    assert!((lucky.next_quantile(belief, 0.5) - middle).abs() < 1e-9);
+    // Money back thanks to one huge win is no reason to put in more.
+    let poor = Worth { cost: 1000.0, won: 3000.0, ..plain };
+    let rule = Rule::default();
+    assert_ne!(rule.decide(&rule.look(&poor, belief, 40.0), 400.0), Verdict::Scale);
+    // Fewer subjects for the cost say less of what the next will bring.
+    let few = Worth { cost: 5.0, n: 20.0, ..plain };
+    assert!(few.next_quantile(belief, 0.1) < plain.next_quantile(belief, 0.1));
+}
+
+#[test]
+fn more_subjects_are_said_to_be_needed_where_few_tell_little() {
+    let mut sources: Vec<Source> = (0..8).map(|_| program(500, 50, 400.0)).collect();
+    sources.push(program(12, 0, 600.0));
+    let pool = pooled(&sources, &vec![0; sources.len()], &[]);
+    let future = Future::of(&pool, &sources[8], &pool.beliefs[8], 730.0);
+    let ends = Ends::of(&[20.0, 30.0, 25.0, 40.0], &[1, 2, 2, 2]).unwrap();
+    let worth = Worth { cost: 20.0, n: 12.0, ..worth() };
+    let coming = Coming::default();
+    let outset =
+        Outset { worth: &worth, future: &future, n_events: 0.0, ends: &ends, open: &[], coming };
+    let rule = Rule::default();
+    assert!(decisive(&rule, &outset, 0.8, 1).part < 0.8);
+    let more = needed(&rule, &outset, 0.8, 1).unwrap();
+    assert!((20.0..=1000.0).contains(&more), "{more}");
 }
 
 #[test]
@@ -110,8 +162,22 @@ fn ends_of_conversions_are_counted_with_those_still_open() {
     assert!(ends.left(35.0).abs() < 1e-12);
     assert!((ends.left(0.0) - 1.0).abs() < 1e-12);
     assert!((ends.closed(10.0, 20.0) - 1.0 / 3.0).abs() < 1e-12);
-    let (chance, unsure) = chance_of_one(0.0, 8.0, 0.5);
-    assert!((chance - 0.25).abs() < 1e-12 && (unsure - 0.125).abs() < 1e-12);
+}
+
+#[test]
+fn chances_of_sources_differ_as_far_as_their_wins_do() {
+    // As far apart as Poisson numbers are, and much farther.
+    let alike: Vec<(f64, f64)> =
+        [8.0, 12.0, 10.0, 7.0, 13.0, 9.0, 11.0, 10.0].map(|k| (k, 10.0)).to_vec();
+    let apart: Vec<(f64, f64)> =
+        [1.0, 25.0, 2.0, 20.0, 3.0, 18.0, 1.0, 10.0].map(|k| (k, 10.0)).to_vec();
+    let of = |seen: &[(f64, f64)]| Chances::of(0.25, seen).of_one(25.0, 10.0).0 / 0.25;
+    let (near, far) = (of(&alike), of(&apart));
+    assert!(1.0 < near && near < 1.7 && far > near + 0.2 && far < 2.5, "{near} and {far}");
+    // Without expected wins a source is as all are, and less is known of it.
+    let chances = Chances::of(0.25, &alike);
+    let (none, unsure) = chances.of_one(0.0, 0.0);
+    assert!((none - 0.25).abs() < 1e-12 && unsure > chances.of_one(10.0, 10.0).1);
 }
 
 #[test]

@@ -21,6 +21,10 @@ struct Score {
     stop_wrong: u32,
     scale_missed: u32,
     scale_wrong: u32,
+    /// The same by the law of the program: its luck taken out.
+    stop_wrong_by_law: u32,
+    scale_wrong_by_law: u32,
+    scale_missed_by_law: u32,
     keep_wrong: u32,
     inside: u32,
     ranged: u32,
@@ -40,16 +44,26 @@ fn scored(seeds: std::ops::Range<u64>) -> Score {
         let today = company.today();
         let (ask, given) = asked(&company, today);
         let found = judged(&Record::of(&given, today, MARGIN), &rule, ask.seed, true);
+        let truths = company.programs(today);
         for one in &found {
+            // What works differently from some day on has no one law.
+            let law = truths.iter().find(|truth| truth.id == one.id && truth.changed_on.is_none());
+            let law = law.map(|truth| truth.gain);
             let truth = company.realized(&one.id, today);
             let gain = MARGIN * truth.won.minor as f64 / truth.cost.minor.max(1) as f64;
             score.n += 1;
             *score.by.entry(one.verdict.word()).or_default() += 1;
             match one.verdict {
-                Verdict::Stop => score.stop_wrong += u32::from(gain >= 1.0),
+                Verdict::Stop => {
+                    score.stop_wrong += u32::from(gain >= 1.0);
+                    score.stop_wrong_by_law += u32::from(law.is_some_and(|law| law >= 1.0));
+                }
                 Verdict::Scale => {
                     score.scale_wrong += u32::from(gain < 1.0);
                     score.scale_missed += u32::from(gain < rule.hurdle);
+                    score.scale_wrong_by_law += u32::from(law.is_some_and(|law| law < 1.0));
+                    score.scale_missed_by_law +=
+                        u32::from(law.is_some_and(|law| law < rule.hurdle));
                 }
                 Verdict::Keep => score.keep_wrong += u32::from(gain < 1.0),
                 _ => {}
@@ -68,7 +82,7 @@ fn scored(seeds: std::ops::Range<u64>) -> Score {
         // On each announced day the company is asked again.
         let mut announced: BTreeMap<Date, Vec<&str>> = BTreeMap::new();
         for one in &found {
-            let Some((days, _)) = one.decide.filter(|(_, part)| *part >= WANTED) else { continue };
+            let Some(Decide::In(days)) = one.decide else { continue };
             let then = today.saturating_add(whole(days).days());
             if then <= company.ends() {
                 announced.entry(then).or_default().push(&one.id);
@@ -97,11 +111,15 @@ fn verdicts_are_seldom_wrong_and_fall_when_they_are_announced() {
     let n = |word: &str| score.by.get(word).copied().unwrap_or(0);
     let part = |k: u32, n: u32| f64::from(k) / f64::from(n.max(1));
     println!(
-        "stop wrong {:.3}, scale below 1 {:.3}, scale below the hurdle {:.3}, keep wrong {:.3}, \
+        "stop wrong {:.3}, scale below 1 {:.3}, scale below the hurdle {:.3}; by their laws {:.3}, \
+         {:.3}, {:.3}; keep wrong {:.3}, \
          range holds {:.3}, decided when announced {:.3} (same leads {:.3}), naive stop wrong {:.3}",
         part(score.stop_wrong, n("stop")),
         part(score.scale_wrong, n("scale")),
         part(score.scale_missed, n("scale")),
+        part(score.stop_wrong_by_law, n("stop")),
+        part(score.scale_wrong_by_law, n("scale")),
+        part(score.scale_missed_by_law, n("scale")),
         part(score.keep_wrong, n("keep")),
         part(score.inside, score.ranged),
         part(score.decided, score.announced),
@@ -111,7 +129,11 @@ fn verdicts_are_seldom_wrong_and_fall_when_they_are_announced() {
     assert!(n("stop") >= 20 && n("scale") >= 20, "{score:?}");
     assert!(part(score.stop_wrong, n("stop")) <= 0.05, "{score:?}");
     assert!(part(score.scale_missed, n("scale")) <= 0.10, "{score:?}");
+    assert!(part(score.stop_wrong_by_law, n("stop")) <= 0.05, "{score:?}");
+    assert!(part(score.scale_missed_by_law, n("scale")) <= 0.10, "{score:?}");
     assert!(part(score.decided, score.announced) >= 0.80, "{score:?}");
+    // And not by calling all too early.
+    assert!(part(n("too early"), score.n) <= 0.45, "{score:?}");
     // The rule is worth having: the naive one is wrong several times as often.
     assert!(part(score.naive_wrong, score.naive_stops) > 0.15, "{score:?}");
 }

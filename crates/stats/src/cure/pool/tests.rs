@@ -26,7 +26,7 @@ fn a_source_with_much_evidence_speaks_for_itself_and_one_with_little_for_its_gro
         (0..12).map(|_| drawn(1500, 0.10, 40.0, 600.0, &mut random)).collect();
     sources.push(drawn(3000, 0.30, 40.0, 600.0, &mut random));
     sources.push(drawn(8, 0.10, 40.0, 20.0, &mut random));
-    let pool = pooled(&sources, &vec![0; sources.len()]);
+    let pool = pooled(&sources, &vec![0; sources.len()], &[]);
     let share = |at: usize| pool.beliefs[at].mean(|place| place.share);
     for at in 0..12 {
         let limits = [0.005, 0.995].map(|p| pool.beliefs[at].quantile(p, |place| place.share));
@@ -55,7 +55,7 @@ fn intervals_hold_what_they_promise() {
                 drawn(n, *share, median, span, &mut random)
             })
             .collect();
-        let pool = pooled(&sources, &vec![0; sources.len()]);
+        let pool = pooled(&sources, &vec![0; sources.len()], &[]);
         for (belief, share) in pool.beliefs.iter().zip(&shares) {
             let [low, high] = [0.1, 0.9].map(|p| belief.quantile(p, |place| place.share));
             inside += u32::from(low <= *share && *share <= high);
@@ -72,10 +72,10 @@ fn the_order_of_sources_changes_nothing_but_the_order() {
     let mut sources: Vec<Source> =
         (0..5).map(|i| drawn(200, 0.05 * f64::from(i + 1), 30.0, 200.0, &mut random)).collect();
     let mut groups = vec![0, 0, 1, 1, 1];
-    let forward = pooled(&sources, &groups);
+    let forward = pooled(&sources, &groups, &[]);
     sources.reverse();
     groups.reverse();
-    let backward = pooled(&sources, &groups);
+    let backward = pooled(&sources, &groups, &[]);
     for (a, b) in forward.beliefs.iter().zip(backward.beliefs.iter().rev()) {
         assert!((a.mean(|place| place.share) - b.mean(|place| place.share)).abs() < 1e-9);
     }
@@ -86,15 +86,16 @@ fn futures_agree_with_what_is_believed() {
     let mut random = SplitMix64::new(21);
     let sources =
         vec![drawn(300, 0.2, 90.0, 150.0, &mut random), drawn(300, 0.1, 90.0, 300.0, &mut random)];
-    let pool = pooled(&sources, &[0, 0]);
+    let pool = pooled(&sources, &[0, 0], &[]);
     let belief = &pool.beliefs[0];
-    let future = Future::of(&pool, &sources[0], belief);
+    let future = Future::of(&pool, &sources[0], belief, 700.0);
+    let none = Coming::default();
     let n = 400;
     let (mut events, mut share, mut width) = (0.0, 0.0, 0.0);
     for at in 0..n {
-        let later = future.draw(&mut SplitMix64::stream(1, at));
+        let later = future.draw(&none, &mut SplitMix64::stream(1, at));
         events += later.days().count() as f64 / n as f64;
-        let then = future.believed(&later, 700.0);
+        let then = future.believed(&later, 700.0, true);
         share += then.mean(|place| place.share) / n as f64;
         let [low, high] = [0.1, 0.9].map(|p| then.quantile(p, |place| place.share));
         width += (high - low) / n as f64;
@@ -106,4 +107,48 @@ fn futures_agree_with_what_is_believed() {
     assert!((share / now - 1.0).abs() < 0.1, "{share} and {now}");
     let [low, high] = [0.1, 0.9].map(|p| belief.quantile(p, |place| place.share));
     assert!(width < 0.75 * (high - low), "{width}");
+}
+
+#[test]
+fn what_a_subject_costs_speaks_for_sources_that_say_little() {
+    let mut random = SplitMix64::new(12);
+    // Dear subjects convert more often; the last two sources are new.
+    let shares: Vec<f64> = (0..16).map(|i| 0.02 * 1.2_f64.powi(i)).collect();
+    let mut sources: Vec<Source> =
+        shares.iter().map(|share| drawn(600, *share, 30.0, 500.0, &mut random)).collect();
+    sources.extend((0..2).map(|_| drawn(5, 0.0, 30.0, 10.0, &mut random)));
+    let mut prices: Vec<f64> = shares.iter().map(|share| 1000.0 * share).collect();
+    prices.extend([20.0, 300.0]);
+    let group = vec![0; sources.len()];
+    let share = |prices: &[f64], at: usize| {
+        pooled(&sources, &group, prices).beliefs[at].quantile(0.5, |place| place.share)
+    };
+    let (cheap, dear) = (share(&prices, 16), share(&prices, 17));
+    assert!(cheap < 0.05 && dear > 0.12, "{cheap} and {dear}");
+    // The unit of money does not matter; without prices both are as all are.
+    let cents: Vec<f64> = prices.iter().map(|price| 100.0 * price).collect();
+    assert!((share(&cents, 16) - cheap).abs() < 1e-9);
+    let (a, b) = (share(&[], 16), share(&[], 17));
+    assert!((a - b).abs() < 0.3 * a, "{a} and {b}");
+}
+
+#[test]
+fn those_who_enter_later_convert_as_those_before() {
+    let mut random = SplitMix64::new(22);
+    let sources = vec![drawn(800, 0.2, 30.0, 400.0, &mut random)];
+    let pool = pooled(&sources, &[0], &[]);
+    let belief = &pool.beliefs[0];
+    let future = Future::of(&pool, &sources[0], belief, 360.0);
+    let coming = Coming { per_day: 2.0, ran: 1e9, at_once: 50.0 };
+    let (mut entered, mut events, mut share) = (0.0, 0.0, 0.0);
+    for at in 0..200 {
+        let later = future.draw(&coming, &mut SplitMix64::stream(3, at));
+        entered += later.entered(360.0) / 200.0;
+        events += later.days().filter(|(_, here)| !here).count() as f64 / 200.0;
+        share += future.believed(&later, 2000.0, true).mean(|place| place.share) / 200.0;
+    }
+    assert!((entered - 770.0).abs() < 15.0, "{entered}");
+    let now = belief.mean(|place| place.share);
+    assert!((events / entered / now - 1.0).abs() < 0.1, "{events} of {entered}");
+    assert!((share / now - 1.0).abs() < 0.1, "{share} and {now}");
 }
