@@ -336,7 +336,7 @@ pub fn follow_up(table: &Table) -> Option<FollowUp> {
     let from = 2.0 * last_event - longest;
     let late = table.rows().iter().filter(|row| row.time > from && row.time <= last_event);
     // Without any time after the last event there is nothing that could speak for a plateau.
-    let n_late = if longest > last_event { late.map(|row| row.events).sum() } else { 0 };
+    let n_late = if longest > last_event { late.map(|row| u64::from(row.events)).sum() } else { 0 };
     let n = table.n() as f64;
     let alpha = (n * (-(n_late as f64) / n).ln_1p()).exp();
     Some(FollowUp { longest, last_event, n_late, alpha })

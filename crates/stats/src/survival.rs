@@ -16,6 +16,7 @@ pub mod family;
 pub mod incidence;
 pub mod parametric;
 pub mod regression;
+mod sorted;
 
 /// Subjects under observation, as columns.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,8 @@ pub struct Observed<'a> {
 pub enum Fault {
     /// The columns differ in length.
     Lengths,
+    /// There are more subjects than are counted, 2³² - 1.
+    TooMany,
     /// The subject with this place (from 0) has a time or entry that is negative or not a number.
     Time(usize),
     /// The subject with this place has an entry that is not before its time.
@@ -49,6 +52,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lengths => write!(f, "columns differ in length"),
+            Self::TooMany => write!(f, "more rows than {}", u32::MAX),
             Self::Time(at) => write!(f, "row {}: a time is negative or no number", at + 1),
             Self::Entry(at) => write!(f, "row {}: entry is not before the time", at + 1),
             Self::NoEvent => write!(f, "no event among the rows"),
@@ -60,19 +64,19 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// What happened at one distinct time.
+/// What happened at one distinct time; small, as a million times make a million of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Row {
     /// The time.
     pub time: f64,
     /// Subjects at risk just before it.
-    pub at_risk: u64,
+    pub at_risk: u32,
     /// Subjects whose wait ended at it, by any cause.
-    pub events: u64,
+    pub events: u32,
     /// Subjects whose watching ended at it.
-    pub censored: u64,
+    pub censored: u32,
     /// Subjects who are watched from it on.
-    pub entered: u64,
+    pub entered: u32,
 }
 
 /// Counts at each distinct time, earliest first.
@@ -80,7 +84,7 @@ pub struct Row {
 pub struct Table {
     rows: Vec<Row>,
     /// Events by cause (from cause 1), one count for each row; empty where there is one cause.
-    causes: Vec<Vec<u64>>,
+    causes: Vec<Vec<u32>>,
     n: u64,
     n_events: u64,
 }
@@ -96,12 +100,13 @@ impl Table {
         if cause.len() != n || !(entry.is_empty() || entry.len() == n) {
             return Err(Fault::Lengths);
         }
+        let n_subjects = u32::try_from(n).map_err(|_| Fault::TooMany)?;
         let (mut whole, mut last) = (true, 0.0_f64);
         for (at, &t) in time.iter().enumerate() {
             if !(t >= 0.0 && t.is_finite()) {
                 return Err(Fault::Time(at));
             }
-            whole &= t < DENSE && t.fract() == 0.0;
+            whole = whole && t < DENSE && t.fract() == 0.0;
             last = last.max(t);
         }
         for (at, (&e, &t)) in entry.iter().zip(time).enumerate() {
@@ -111,17 +116,17 @@ impl Table {
             if e > 0.0 && e >= t {
                 return Err(Fault::Entry(at));
             }
-            whole &= e < DENSE && e.fract() == 0.0;
+            whole = whole && e < DENSE && e.fract() == 0.0;
         }
         let n_causes = usize::from(cause.iter().copied().max().unwrap_or(0)).max(1);
-        let late = entry.iter().filter(|&&e| e > 0.0).count() as u64;
+        let late = entry.iter().map(|&e| u32::from(e > 0.0)).sum::<u32>();
         let mut table = Self {
             rows: Vec::new(),
             causes: if n_causes > 1 { vec![Vec::new(); n_causes] } else { Vec::new() },
-            n: n as u64,
-            n_events: 0,
+            n: u64::from(n_subjects),
+            n_events: cause.iter().map(|&cause| u64::from(cause > 0)).sum(),
         };
-        let mut at_risk = n as u64 - late;
+        let mut at_risk = n_subjects - late;
         if whole {
             table.count(observed, n_causes, last, &mut at_risk);
         } else if n_causes == 1 && entry.is_empty() {
@@ -129,7 +134,6 @@ impl Table {
         } else {
             table.sort(observed, n_causes, &mut at_risk);
         }
-        table.n_events = table.rows.iter().map(|row| row.events).sum();
         Ok(table)
     }
 
@@ -162,18 +166,18 @@ impl Table {
     pub fn events(&self, cause: u16) -> Vec<u64> {
         let own = usize::from(cause).checked_sub(1);
         match own.and_then(|at| self.causes.get(at)) {
-            Some(counts) => counts.clone(),
+            Some(counts) => counts.iter().map(|&n| u64::from(n)).collect(),
             None if cause == 0 || (cause == 1 && self.causes.is_empty()) => {
-                self.rows.iter().map(|row| row.events).collect()
+                self.rows.iter().map(|row| u64::from(row.events)).collect()
             }
             None => vec![0; self.rows.len()],
         }
     }
 
     /// Adds a row: counts of entered, censored, then each cause.
-    fn push(&mut self, time: f64, counts: &[u64], at_risk: &mut u64) {
+    fn push(&mut self, time: f64, counts: &[u32], at_risk: &mut u32) {
         let [entered, censored, causes @ ..] = counts else { return };
-        let events = causes.iter().sum::<u64>();
+        let events = causes.iter().sum::<u32>();
         self.rows.push(Row {
             time,
             at_risk: *at_risk,
@@ -192,9 +196,9 @@ impl Table {
         clippy::cast_sign_loss,
         reason = "whole numbers from 0 to 65,535"
     )]
-    fn count(&mut self, observed: &Observed<'_>, n_causes: usize, last: f64, at_risk: &mut u64) {
+    fn count(&mut self, observed: &Observed<'_>, n_causes: usize, last: f64, at_risk: &mut u32) {
         let width = n_causes + 2;
-        let mut counts = vec![0_u64; (last as usize + 1) * width];
+        let mut counts = vec![0_u32; (last as usize + 1) * width];
         let mut add = |time: f64, kind: usize| {
             if let Some(count) = counts.get_mut(time as usize * width + kind) {
                 *count += 1;
@@ -215,20 +219,26 @@ impl Table {
 
     /// Sorts times that have one cause and no entry: one word each, as numbers above zero sort
     /// like their bits, and the sign's bit is free for what ended the wait.
-    fn sort_plain(&mut self, observed: &Observed<'_>, at_risk: &mut u64) {
+    fn sort_plain(&mut self, observed: &Observed<'_>, at_risk: &mut u32) {
         let key =
             |(&time, &cause): (&f64, &u16)| (time + 0.0).to_bits() << 1 | u64::from(cause > 0);
-        let mut keys: Vec<u64> = observed.time.iter().zip(observed.cause).map(key).collect();
-        keys.sort_unstable();
-        self.rows.reserve(keys.len());
-        for group in keys.chunk_by(|a, b| a >> 1 == b >> 1) {
-            let events: u64 = group.iter().map(|key| key & 1).sum();
+        let keys = sorted::sorted(observed.time.iter().zip(observed.cause).map(key));
+        let distinct = keys.chunk_by(|a, b| a >> 1 == b >> 1);
+        self.rows.reserve_exact(distinct.clone().count());
+        self.rows.extend(distinct.map(|group| {
+            let (mut n, mut events) = (0, 0);
+            for key in group {
+                n += 1;
+                events += u32::from(key & 1 == 1);
+            }
             let time = f64::from_bits(group.first().map_or(0, |key| key >> 1));
-            self.push(time, &[0, group.len() as u64 - events, events], at_risk);
-        }
+            let row = Row { time, at_risk: *at_risk, events, censored: n - events, entered: 0 };
+            *at_risk -= n;
+            row
+        }));
     }
 
-    fn sort(&mut self, observed: &Observed<'_>, n_causes: usize, at_risk: &mut u64) {
+    fn sort(&mut self, observed: &Observed<'_>, n_causes: usize, at_risk: &mut u32) {
         let bits = |time: f64| (time + 0.0).to_bits();
         let ends = observed.time.iter().zip(observed.cause);
         let ends = ends.map(|(&time, &cause)| (bits(time), usize::from(cause) + 1));

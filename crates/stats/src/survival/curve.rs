@@ -5,7 +5,7 @@
 //! Brookmeyer and Crowley 1982, on the same scale; restricted mean with its variance as in Klein
 //! and Moeschberger 2003, §4.5; cumulative hazard by Nelson 1972 and Aalen 1978.
 
-use super::{Row, Table};
+use super::Table;
 use crate::interval::Interval;
 use crate::special::normal_quantile;
 
@@ -57,14 +57,14 @@ pub fn kaplan_meier_from(table: &Table, from: f64) -> Curve {
     let rows = table.rows().iter().filter(|row| row.events > 0 && row.time >= from);
     let mut steps = Vec::with_capacity(table.rows().len());
     for row in rows {
-        let (n, d) = (row.at_risk as f64, row.events as f64);
+        let (n, d) = (f64::from(row.at_risk), f64::from(row.events));
         let left = row.at_risk - row.events;
-        survival = if left == 0 { 0.0 } else { survival * (left as f64 / n) };
+        survival = if left == 0 { 0.0 } else { survival * (f64::from(left) / n) };
         if left > 0 {
-            greenwood += d / (n * left as f64);
+            greenwood += d / (n * f64::from(left));
         }
-        let Row { time, at_risk, events, .. } = *row;
-        steps.push(Step { time, at_risk, events, survival, greenwood });
+        let (at_risk, events) = (u64::from(row.at_risk), u64::from(row.events));
+        steps.push(Step { time: row.time, at_risk, events, survival, greenwood });
     }
     Curve { steps, end: table.longest(), n: table.n() }
 }
@@ -188,16 +188,16 @@ pub fn nelson_aalen(table: &Table, ties: Ties) -> Vec<Hazard> {
     let (mut hazard, mut variance) = (0.0, 0.0);
     let rows = table.rows().iter().filter(|row| row.events > 0);
     rows.map(|row| {
-        let n = row.at_risk as f64;
+        let n = f64::from(row.at_risk);
         match ties {
             Ties::AtOnce => {
-                let d = row.events as f64;
+                let d = f64::from(row.events);
                 hazard += d / n;
                 variance += d / (n * n);
             }
             Ties::InTurn => {
                 for before in 0..row.events {
-                    let left = n - before as f64;
+                    let left = n - f64::from(before);
                     hazard += 1.0 / left;
                     variance += 1.0 / (left * left);
                 }

@@ -42,7 +42,7 @@ pub fn aalen_johansen(table: &Table, cause: u16) -> Incidence {
     // The variance at t is a + b F(t) + c F(t)², with sums over the times until t.
     let (mut a, mut b, mut c) = (0.0_f64, 0.0_f64, 0.0_f64);
     for (row, &events) in table.rows().iter().zip(&own).filter(|(row, _)| row.events > 0) {
-        let (n, d, k) = (row.at_risk as f64, row.events as f64, events as f64);
+        let (n, d, k) = (f64::from(row.at_risk), f64::from(row.events), events as f64);
         let rest = row.at_risk - row.events;
         let before = waiting;
         share += before * (k / n);
@@ -58,7 +58,7 @@ pub fn aalen_johansen(table: &Table, cause: u16) -> Incidence {
         let variance = a + share * (b + c * share);
         steps.push(Reached {
             time: row.time,
-            at_risk: row.at_risk,
+            at_risk: u64::from(row.at_risk),
             events,
             share,
             error: variance.max(0.0).sqrt(),

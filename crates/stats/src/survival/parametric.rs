@@ -66,13 +66,13 @@ impl Points {
         let ends = rows().filter(|row| row.events + row.censored > 0);
         let ends = ends.map(|row| Point {
             ln_time: row.time.ln(),
-            events: row.events as f64,
-            censored: row.censored as f64,
+            events: f64::from(row.events),
+            censored: f64::from(row.censored),
         });
         let entries = rows().filter(|row| row.entered > 0);
         Ok(Self {
             ends: ends.collect(),
-            entries: entries.map(|row| (row.time.ln(), row.entered as f64)).collect(),
+            entries: entries.map(|row| (row.time.ln(), f64::from(row.entered))).collect(),
             n: table.n() as f64,
             n_events: table.n_events() as f64,
         })
