@@ -23,6 +23,8 @@ pub struct Source {
     events: Vec<f64>,
     /// Those who still wait, by the edge nearest to their age.
     waiting: Vec<f64>,
+    /// Those who were not watched from their start, by the edge from which they were.
+    late: Vec<(usize, f64)>,
     n: f64,
     n_events: f64,
 }
@@ -57,6 +59,7 @@ impl Source {
         let mut own = Self {
             events: vec![0.0; edges.len()],
             waiting: vec![0.0; edges.len()],
+            late: Vec::new(),
             n: (events.len() + waiting.len()) as f64,
             n_events: events.len() as f64,
         };
@@ -68,6 +71,20 @@ impl Source {
             add(&mut own.waiting, nearest(&edges, days.max(0.0) + 1.0), 1.0);
         }
         own
+    }
+
+    /// Says since how many whole days after their start some of the subjects are watched: had the
+    /// event come before, they would not be among them (left truncation). Each stands on the
+    /// condition that it waited so long (Klein and Moeschberger 2003, section 3.4).
+    #[must_use]
+    pub fn watched_from(mut self, entries: &[f64]) -> Self {
+        let edges = edges();
+        let mut late = vec![0.0; edges.len()];
+        for days in entries {
+            add(&mut late, bin(&edges, days.max(0.0)), 1.0);
+        }
+        self.late = late.into_iter().enumerate().skip(1).filter(|(_, n)| *n > 0.0).collect();
+        self
     }
 
     /// Number of subjects.
@@ -292,14 +309,21 @@ fn likelihood(source: &Source, node: &Node, odds: f64) -> (f64, f64, f64) {
     let rest = 1.0 - share;
     let (mut value, mut slope, mut curve) =
         (source.n_events * share.ln(), source.n_events * rest, -source.n_events * share * rest);
+    let mut waited = |n: f64, reached: f64| {
+        let waits = 1.0 - share * reached;
+        value += n * waits.ln();
+        let by = -reached * share * rest / waits;
+        slope += n * by;
+        curve += n * (by * (rest - share) - by * by);
+    };
     for (n, reached) in source.waiting.iter().zip(&node.reached) {
         if *n > 0.0 {
-            let waits = 1.0 - share * reached;
-            value += n * waits.ln();
-            let by = -reached * share * rest / waits;
-            slope += n * by;
-            curve += n * (by * (rest - share) - by * by);
+            waited(*n, *reached);
         }
+    }
+    // No bin has less than a chance of 1e-14, so what comes after an edge has more than that.
+    for (at, n) in &source.late {
+        waited(-n, node.reached.get(*at).map_or(0.0, |reached| reached.min(1.0 - 1e-12)));
     }
     (value, slope, curve)
 }

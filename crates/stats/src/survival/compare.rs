@@ -70,7 +70,7 @@ pub fn compare(tables: &[Table], weight: Weight) -> Result<Comparison, Fault> {
             // Between two rows of a table nothing changes: those at risk are those of the next.
             here.push(table.rows().get(*place).map_or((0.0, 0.0), |row| {
                 let events = if row.time <= time { row.events } else { 0 };
-                (f64::from(row.at_risk), events as f64)
+                (f64::from(row.at_risk), f64::from(events))
             }));
         }
         let (n, d) = here.iter().fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));

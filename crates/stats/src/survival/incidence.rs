@@ -46,11 +46,11 @@ pub fn aalen_johansen(table: &Table, cause: u16) -> Incidence {
         let rest = row.at_risk - row.events;
         let before = waiting;
         share += before * (k / n);
-        waiting = if rest == 0 { 0.0 } else { before * (rest as f64 / n) };
+        waiting = if rest == 0 { 0.0 } else { before * (f64::from(rest) / n) };
         a += before * before * k * (n - k) / (n * n * n);
         // Nobody is left where nothing can change any more.
         if rest > 0 {
-            let (slope, bend) = (before * k / (n * n), d / (n * rest as f64));
+            let (slope, bend) = (before * k / (n * n), d / (n * f64::from(rest)));
             a += share * (2.0 * slope + bend * share);
             b -= 2.0 * (slope + bend * share);
             c += bend;

@@ -152,3 +152,43 @@ fn those_who_enter_later_convert_as_those_before() {
     assert!((events / entered / now - 1.0).abs() < 0.1, "{events} of {entered}");
     assert!((share / now - 1.0).abs() < 0.1, "{share} and {now}");
 }
+
+#[test]
+fn who_is_watched_late_does_not_make_a_share_look_small() {
+    // Four of five are known only from day 60 on, and only where they still waited then: half of
+    // those who ever have the event have had it by then.
+    let (share, median) = (0.4, 60.0);
+    let mut random = SplitMix64::new(12);
+    let (mut cut, mut whole) = (Vec::new(), Vec::new());
+    for _ in 0..6 {
+        let (mut events, mut waiting, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+        for k in 0..1500 {
+            let age = (100.0 + random.uniform() * 700.0).floor();
+            let wait = Family::Lognormal.quantile(random.uniform(), median, 1.2).floor();
+            let ever = random.uniform() < share;
+            let from = if k % 5 == 0 { 0.0 } else { 60.0 };
+            if ever && wait < from {
+                continue;
+            }
+            entries.push(from);
+            if ever && wait <= age {
+                events.push(wait);
+            } else {
+                waiting.push(age);
+            }
+        }
+        let source = Source::of(&events, &waiting);
+        cut.push(source.clone());
+        whole.push(source.watched_from(&entries));
+    }
+    let believed = |sources: &[Source]| pooled(sources, &vec![0; sources.len()], &[]).beliefs;
+    for (told, naive) in believed(&whole).iter().zip(believed(&cut)) {
+        let limits = [0.01, 0.99].map(|p| told.quantile(p, |place| place.share));
+        assert!(limits[0] < share && share < limits[1], "{limits:?}");
+        assert!(limits[1] - limits[0] < 0.15, "{limits:?}");
+        assert!(naive.quantile(0.99, |place| place.share) < share - 0.02);
+    }
+    // Watched from the start is no truncation.
+    let plain = drawn(300, 0.2, 40.0, 400.0, &mut random);
+    assert_eq!(plain.clone().watched_from(&[0.0; 300]), plain);
+}
