@@ -16,6 +16,7 @@ pub const DIMENSIONS: &[(&str, &str, &str)] = &[
     ("program", "program_id", "Program"),
     ("segment", "segment", "Segment"),
     ("owner", "owner", "Owner"),
+    ("source", "source", "Source"),
     ("kind", "kind", "Kind of deal"),
     ("country", "country", "Country"),
     ("industry", "industry", "Industry"),
@@ -363,6 +364,7 @@ pub(crate) fn label(ask: &Ask, dimension: &str, value: &str, slices: &[Slice<'_>
     let definitions = &ask.definitions;
     let named = match dimension {
         "channel" => definitions.channel(value).map(|channel| channel.name.clone()),
+        "source" => Some(crate::words::sentence(value)),
         "segment" => definitions.segments.iter().find(|s| &*s.id == value).map(|s| s.name.clone()),
         // The smallest name, so that the order of the rows does not matter.
         "program" => slices

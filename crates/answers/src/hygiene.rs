@@ -12,8 +12,10 @@ use domain::{
 };
 use jiff::civil::Date;
 use stats::rule::Lift;
+use stats::shrinkage::Group;
 
 use crate::common::{self, figure, row, table};
+use crate::groups::{self, Outlier};
 use crate::slice::Slice;
 use crate::words;
 
@@ -32,6 +34,19 @@ pub const QUESTION: Question = Question {
     readers: &["CRO", "CEO", "CFO", "CMO"],
     help: include_str!("hygiene.md"),
 };
+
+/// The dimensions that its tables can be broken down by; by owner and by source they always are.
+pub const BY: &[&str] = &[
+    "channel",
+    "program",
+    "segment",
+    "owner",
+    "source",
+    "kind",
+    "country",
+    "industry",
+    "lead_source",
+];
 
 /// Deals up to which a set of them is named one by one in evidence.
 const MOST_NAMED: usize = 500;
@@ -117,11 +132,15 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
     );
     answer.tables.push(rules(&open, &odds, ask));
     answer.tables.push(not_real(&fake, ask));
-    for (id, title, of, column) in
-        [("owners", "By owner", "Owner", "owner"), ("sources", "By source", "Source", "source")]
-    {
-        answer.tables.push(by(id, title, of, column, &record, &slice, &open, ask));
+    let mut compared = Vec::new();
+    let asked = |id: &str| ask.by.iter().any(|by| by == id);
+    let shown = common::DIMENSIONS.iter().filter(|(id, ..)| BY.contains(id));
+    for dimension in shown.filter(|(id, ..)| matches!(*id, "owner" | "source") || asked(id)) {
+        let (table, tests) = by(*dimension, &record, &slice, &open, &odds, ask);
+        answer.tables.push(table);
+        compared.extend(tests);
     }
+    answer.caveats.extend(groups::standing_out(&groups::beyond_chance(compared)));
     answer.charts.push(chart(&open, &odds, ask));
     caveats(&mut answer, &record, &odds);
     common::caveats(&mut answer, ask, given);
@@ -365,29 +384,34 @@ fn not_real(fake: &[&Open], ask: &Ask) -> domain::answer::Table {
     found
 }
 
-#[expect(clippy::too_many_arguments, reason = "a table and what it is made of")]
+/// Pipeline with and without what is not real, by a dimension, and how its groups compare.
 fn by(
-    id: &str,
-    title: &str,
-    of: &str,
-    column: &str,
+    (id, column, heading): (&str, &str, &str),
     record: &Record<'_>,
     slice: &Slice<'_>,
     open: &[Open],
+    odds: &Odds,
     ask: &Ask,
-) -> domain::answer::Table {
+) -> (domain::answer::Table, Vec<Outlier>) {
+    let table_id = match id {
+        "owner" | "source" => format!("{id}s"),
+        _ => format!("by_{id}"),
+    };
     let mut found = table(
-        id,
-        &format!("Real pipeline {}", title.to_lowercase()),
-        of,
+        &table_id,
+        &format!("Real pipeline by {}", heading.to_lowercase()),
+        heading,
         &[
             ("with", "Open pipeline"),
             ("without", "Without what is not real"),
             ("share", "Not real"),
+            ("deals", "Deals not real"),
+            ("drawn", "Of 100, drawn together"),
             ("real", "Real value"),
             ("stage_weighted", "By the stages"),
         ],
     );
+    let (mut counts, mut names, mut lines) = (Vec::new(), Vec::new(), Vec::new());
     for (value, part) in slice.split(column) {
         let of: Vec<&Open> = open
             .iter()
@@ -405,24 +429,47 @@ fn by(
         } else {
             Value::None("no amount".to_owned())
         };
-        let name = value.as_deref().unwrap_or(common::NONE);
-        let label = match (value.as_deref(), column) {
-            (None, _) => format!("No {column}"),
-            (Some(side), "source") => words::sentence(side),
-            (Some(name), _) => name.to_owned(),
-        };
-        let entries = vec![
+        let (k, n) = (of.iter().filter(|deal| !deal.real).count() as u64, of.len() as u64);
+        counts.push(Group { k, n });
+        names.push(value.as_deref().map_or_else(
+            || format!("No {}", heading.to_lowercase()),
+            |value| common::label(ask, id, value, std::slice::from_ref(&part)),
+        ));
+        let entries = [
             part.sum("amount"),
             amount(all - fake),
             Entry::plain(part_of),
+            share(k, n),
             amount(sum(&|deal| deal.amount * deal.chance)),
             part.sum("expected"),
         ];
-        found.rows.push(row(name, &label, entries));
+        lines.push((value.as_deref().unwrap_or(common::NONE).to_owned(), entries));
+    }
+    // Without a model nothing is known not to be real.
+    let drawn = if odds.fitted() { groups::drawn(&counts, NO_MODEL) } else { Vec::new() };
+    let unknown = || Entry::plain(Value::None(NO_MODEL.to_owned()));
+    let mut drawn = drawn.into_iter();
+    for (name, (key, [with, without, part, deals, real, staged])) in names.iter().zip(lines) {
+        let (part, deals) = if odds.fitted() { (part, deals) } else { (unknown(), unknown()) };
+        let drawn = drawn.next().unwrap_or_else(unknown);
+        let entries = vec![with, without, part, deals, drawn, real, staged];
+        found.rows.push(row(&key, name, entries));
     }
     common::largest_first(&mut found, &["with"]);
-    found
+    found.note = odds.fitted().then(|| {
+        "Of 100: how many of the group's deals are not real, drawn towards the rate of all groups, \
+         the more the fewer deals it has."
+            .to_owned()
+    });
+    let compared = groups::compared(&counts, |at, more| {
+        let name = names.get(at).map_or("", |name| name);
+        format!("{name}: {} deals are not real", if more { "more" } else { "fewer" })
+    });
+    (found, if odds.fitted() { compared } else { Vec::new() })
 }
+
+/// Why a group has no share.
+const NO_MODEL: &str = "too little history";
 
 /// Stage × age: a strip for each stage, deals that are not real in one of their own.
 fn chart(open: &[Open], odds: &Odds, ask: &Ask) -> Chart {

@@ -11,6 +11,7 @@
 
 mod chance;
 mod common;
+mod groups;
 mod slice;
 #[cfg(test)]
 mod testing;
@@ -111,7 +112,7 @@ pub const QUESTIONS: &[Entry] = &[
     Entry {
         question: &hygiene::QUESTION,
         needs: hygiene::needs,
-        dimensions: &[],
+        dimensions: hygiene::BY,
         answer: hygiene::answer,
     },
     Entry {

@@ -60,7 +60,9 @@ fn columns(ask: &Ask) -> Vec<&'static str> {
     ];
     // Months and quarters follow from the days.
     let asked = |id: &str| !matches!(id, "month" | "quarter") && ask.by.iter().any(|by| by == id);
-    columns.extend(common::DIMENSIONS.iter().filter(|(id, ..)| asked(id)).map(|(_, c, _)| *c));
+    let dimensions = common::DIMENSIONS.iter().filter(|(id, ..)| asked(id)).map(|(_, c, _)| *c);
+    let more: Vec<&str> = dimensions.filter(|column| !columns.contains(column)).collect();
+    columns.extend(more);
     columns
 }
 

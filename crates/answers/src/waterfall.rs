@@ -13,6 +13,7 @@ use domain::{Answer, Ask, Caveat, Filter, Given, Money, Need, Period, Question, 
 use self::bridge::{Passage, Scope, Step};
 use self::speed::Velocity;
 use crate::common::{self, Periods, figure, row, table};
+use crate::groups;
 use crate::history::History;
 use crate::slice::Slice;
 use crate::words;
@@ -113,7 +114,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
         answer.tables.extend(bridges.by(ask, *dimension));
     }
     answer.headline = common::of_segment(ask, headline(ask, &bridges, &walks, &steps));
-    answer.caveats.extend(flow::standing_out(&outliers));
+    answer.caveats.extend(groups::standing_out(&groups::beyond_chance(outliers)));
     answer.caveats.extend(young(&walks, &steps));
     answer.caveats.extend(bridges.doubts(until));
     common::caveats(&mut answer, ask, given);

@@ -244,11 +244,11 @@ pub fn difference(a: &Transition, b: &Transition, level: f64) -> Option<f64> {
         }
         spread / ((share.high - share.low) / width).powi(2)
     };
-    let (x, y) = (a.share?, b.share?);
-    let (n, m) = (weight(a, x), weight(b, y));
-    let pooled = (x.point * n + y.point * m) / (n + m);
+    let shares = (a.share?, b.share?);
+    let (n, m) = (weight(a, shares.0), weight(b, shares.1));
+    let pooled = (shares.0.point * n + shares.1.point * m) / (n + m);
     let error = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
-    (error > 0.0).then(|| 2.0 * normal_cdf(-((x.point - y.point) / error).abs()))
+    (error > 0.0).then(|| 2.0 * normal_cdf(-((shares.0.point - shares.1.point) / error).abs()))
 }
 
 /// Cases of one kind with and without something.

@@ -1,5 +1,6 @@
 //! Rules, calibration and figures of the hygiene answer.
 
+use domain::Money;
 use sample::small;
 
 use super::*;
@@ -69,6 +70,48 @@ fn the_tables_add_up_to_the_figures() {
         assert!(strips <= 1, "{} stands in {strips} strips", chart.points[at]);
     }
     assert_eq!(ask.period.label, "2026Q3");
+}
+
+#[test]
+fn each_dimension_that_is_asked_for_is_shown_and_adds_up() {
+    let company = small::company_of(3, 900);
+    let known = company.as_of(company.today());
+    let mut ask = known.ask("2026Q3", 1);
+    let plain = answer(&ask, &known.given(&needs(&ask)));
+    ask.by = BY.iter().map(|id| (*id).to_owned()).collect();
+    let answer = answer(&ask, &known.given(&needs(&ask)));
+    assert_eq!(answer.figures, plain.figures);
+    let ids = |answer: &Answer| -> Vec<String> {
+        answer.tables.iter().map(|table| table.id.clone()).collect()
+    };
+    assert!(!ids(&plain).iter().any(|id| id.starts_with("by_")));
+    let total = answer.figures.iter().find(|figure| figure.id == "open_pipeline").unwrap();
+    let Value::Count(n_fake) =
+        answer.figures.iter().find(|figure| figure.id == "fauxcast_deals").unwrap().value
+    else {
+        panic!("no count")
+    };
+    for id in BY {
+        let id = match *id {
+            "owner" | "source" => format!("{id}s"),
+            id => format!("by_{id}"),
+        };
+        let table = answer.tables.iter().find(|table| table.id == id).expect(&id);
+        let (mut with, mut fake) = (0, 0);
+        for row in &table.rows {
+            let [amount, _, _, deals, drawn, ..] = row.entries.as_slice() else { panic!("{id}") };
+            let (Value::Money(amount), Value::Share { of, .. }) = (&amount.value, &deals.value)
+            else {
+                panic!("{id}: {row:?}")
+            };
+            with += amount.minor;
+            fake += of;
+            // Drawn between what was counted and what all say.
+            assert!(drawn.interval.is_some(), "{id}: {row:?}");
+        }
+        assert_eq!(Value::Money(Money::from_minor(with, ask.currency)), total.value, "{id}");
+        assert_eq!(fake, n_fake, "{id}");
+    }
 }
 
 #[test]

@@ -10,16 +10,16 @@ use std::sync::Arc;
 
 use domain::answer::{Chart, ChartForm, Entry, Interval, Mark, Role, Series, Table};
 use domain::definition::State;
-use domain::{Ask, Caveat, Filter, Frame, Given, Period, Rows, Value};
+use domain::{Ask, Filter, Frame, Given, Period, Rows, Value};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use stats::funnel::{self, End, Transition, Wait, Within};
 use stats::multiple::{self, Method};
-use stats::shrinkage::{self, Group};
-use stats::two_rates::{self, Trials};
+use stats::shrinkage::Group;
 
 use crate::chance::LEVEL;
 use crate::common::{self, in_segment, row, table};
+use crate::groups::{self, Outlier, hundred};
 use crate::slice::{Slice, share_of};
 use crate::words;
 
@@ -422,11 +422,6 @@ fn of_hundred(found: &Transition) -> Entry {
     }
 }
 
-fn hundred(point: f64, low: f64, high: f64, method: &'static str) -> Entry {
-    let interval = Interval { low: 100.0 * low, high: 100.0 * high, level: LEVEL, method };
-    Entry { interval: Some(interval), ..Entry::plain(Value::Number(100.0 * point)) }
-}
-
 fn days_of(days: Option<funnel::Days>, n: u64) -> Entry {
     let Some(days) = days.filter(|_| n >= FEW) else {
         return Entry::plain(Value::None("too few went on".to_owned()));
@@ -538,14 +533,6 @@ pub(super) fn chart(walk: &Walk<'_>, table: &Table, steps: &[Step], title: Strin
         .with(Series::new("Median days", days).role(Role::Days))
 }
 
-/// Groups whose rate stands out from that of all others.
-pub(super) struct Outlier {
-    pub(super) group: String,
-    pub(super) step: (String, String),
-    pub(super) rate: f64,
-    pub(super) others: f64,
-}
-
 /// Identifiers of cases.
 type Ids = Vec<Arc<str>>;
 
@@ -566,7 +553,7 @@ pub(super) fn by_dimension(
     );
     let mut columns: Vec<(String, String)> = Vec::new();
     let mut cells: BTreeMap<Arc<str>, Vec<(Entry, Entry)>> = BTreeMap::new();
-    let mut tests: Vec<(Outlier, f64)> = Vec::new();
+    let mut tests: Vec<Outlier> = Vec::new();
     let pairs: Vec<(&Stop<'_>, &Stop<'_>)> =
         walk.stops.iter().zip(walk.stops.iter().skip(1)).collect();
     let unknown: Arc<str> = common::NONE.into();
@@ -580,21 +567,20 @@ pub(super) fn by_dimension(
             |case: &&Case| year.contains(case.entered) && span(case.entered, until) >= horizon;
         let went =
             |case: &Case| case.passed.is_some_and(|passed| span(case.entered, passed) <= horizon);
-        let mut groups: BTreeMap<Arc<str>, (Ids, Ids)> = BTreeMap::new();
+        let mut members: BTreeMap<Arc<str>, (Ids, Ids)> = BTreeMap::new();
         for case in stop.cases.iter().filter(ripe) {
-            let (all, passed) = groups.entry(value(case)).or_default();
+            let (all, passed) = members.entry(value(case)).or_default();
             all.push(Arc::clone(&case.id));
             if went(case) {
                 passed.push(Arc::clone(&case.id));
             }
         }
-        let counts: Vec<Group> = groups
+        let counts: Vec<Group> = members
             .values()
             .map(|(all, passed)| Group { k: passed.len() as u64, n: all.len() as u64 })
             .collect();
-        let shrunk = shrinkage::rates(&counts, LEVEL);
-        let total = counts.iter().fold((0, 0), |(k, n), group| (k + group.k, n + group.n));
-        for (at, (group, (all, passed))) in groups.iter().enumerate() {
+        let drawn = groups::drawn(&counts, "none that old");
+        for ((group, (all, passed)), drawn) in members.iter().zip(drawn) {
             let rows = stop.rows.only(Filter::within(&stop.day, &year));
             let rows = match &**group {
                 common::NONE => rows.only(Filter::missing(column)),
@@ -602,49 +588,19 @@ pub(super) fn by_dimension(
             };
             let of = |ids: &[Arc<str>]| rows.among(walk.key, ids).distinct(walk.key);
             let seen = share_of(&of(passed), &of(all), "none that old");
-            let drawn = shrunk.as_ref().and_then(|rates| rates.groups.get(at));
-            let drawn = drawn.map_or_else(
-                || Entry::plain(Value::None("none that old".to_owned())),
-                |one| {
-                    hundred(
-                        one.mean,
-                        one.low.min(one.mean),
-                        one.high.max(one.mean),
-                        "beta-binomial posterior",
-                    )
-                },
-            );
             let line = cells.entry(Arc::clone(group)).or_default();
             while line.len() < place {
                 line.push(blank());
             }
             line.push((seen, drawn));
-            let (Some(one), true) = (counts.get(at), groups.len() > 1) else { continue };
-            let rest = Trials { k: total.0 - one.k, n: total.1 - one.n };
-            if one.n >= FEW
-                && rest.n >= FEW
-                && let Some(p) = two_rates::fisher(Trials { k: one.k, n: one.n }, rest)
-            {
-                let rate = |k: u64, n: u64| k as f64 / n as f64;
-                let outlier = Outlier {
-                    group: label(group),
-                    step: (stop.name.clone(), next.name.clone()),
-                    rate: rate(one.k, one.n),
-                    others: rate(rest.k, rest.n),
-                };
-                tests.push((outlier, p));
-            }
         }
+        let names: Vec<String> = members.keys().map(|group| label(group)).collect();
+        tests.extend(groups::compared(&counts, |at, more| {
+            let (name, than) =
+                (names.get(at).map_or("", |name| name), if more { "more" } else { "fewer" });
+            format!("{name}: {than} go on from {} to {}", stop.name, next.name)
+        }));
     }
-    let p: Vec<f64> = tests.iter().map(|(_, p)| *p).collect();
-    let adjusted = multiple::adjusted(&p, Method::BenjaminiHochberg)?;
-    let mut outliers: Vec<(Outlier, f64)> = tests
-        .into_iter()
-        .zip(adjusted)
-        .filter(|(_, p)| *p <= 0.05)
-        .map(|((outlier, _), p)| (outlier, p))
-        .collect();
-    outliers.sort_by(|a, b| a.1.total_cmp(&b.1));
     let headings: Vec<(&str, &str)> =
         columns.iter().map(|(id, label)| (id.as_str(), label.as_str())).collect();
     let title = format!("{} by {}", walk.title, heading.to_lowercase());
@@ -659,34 +615,12 @@ pub(super) fn by_dimension(
          group's rate drawn towards those of all groups, the more the fewer were seen.",
         year.from, year.to
     ));
-    Some((found, outliers.into_iter().map(|(outlier, _)| outlier).collect()))
+    Some((found, tests))
 }
 
 fn blank() -> (Entry, Entry) {
     let none = || Entry::plain(Value::None("none that old".to_owned()));
     (none(), none())
-}
-
-/// Says which groups stand out.
-pub(super) fn standing_out(outliers: &[Outlier]) -> Option<Caveat> {
-    let one = |outlier: &Outlier| {
-        let (from, to) = &outlier.step;
-        let than = if outlier.rate > outlier.others { "more" } else { "fewer" };
-        format!(
-            "{}: {than} go on from {from} to {to} ({} against {} of the others)",
-            outlier.group,
-            words::percent(outlier.rate),
-            words::percent(outlier.others)
-        )
-    };
-    let said: Vec<String> = outliers.iter().take(3).map(one).collect();
-    let more = outliers.len().saturating_sub(said.len());
-    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
-    (!said.is_empty()).then(|| {
-        let text =
-            format!("Beyond chance, also after so many comparisons: {}{rest}.", said.join("; "));
-        Caveat::new("stands_out", text)
-    })
 }
 
 /// How many of each month's deals were won by so many months after; what is not over is marked.
