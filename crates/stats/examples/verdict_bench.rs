@@ -12,7 +12,7 @@
 use std::time::Instant;
 
 use stats::cure::pool::{Coming, Future, Source, pooled};
-use stats::decision::{ASKED, Ends, Outset, Rule, Verdict, Worth, decisive, needed};
+use stats::decision::{Ends, Outset, Rule, Verdict, Worth, decisive, needed};
 use stats::random::SplitMix64;
 use stats::survival::family::Family;
 
@@ -52,8 +52,7 @@ fn main() {
             Worth { cost, n, won, open: 3.0, chance: 0.25, profit: 5e4, unsure: 0.1, spread: 1.0 };
         let outlook = rule.look(&worth, belief, source.n_events());
         if rule.decide(&outlook, source.n()) == Verdict::TooEarly {
-            let horizon = ASKED.last().copied().unwrap();
-            let future = Future::of(&pool, source, belief, horizon);
+            let future = Future::of(&pool, source, belief, rule.horizon);
             let outset = Outset {
                 worth: &worth,
                 future: &future,

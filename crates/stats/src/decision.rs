@@ -92,17 +92,8 @@ impl Worth {
         if middle <= 0.0 {
             return 0.0;
         }
-        // Halving between bounds so far out that nothing lies beyond, in logarithms.
-        let (mut low, mut high) = (middle.ln() - 12.0, middle.ln() + 6.0);
-        for _ in 0..40 {
-            let bound = 0.5 * (low + high);
-            if self.next_above(belief, bound.exp()) > 1.0 - p {
-                low = bound;
-            } else {
-                high = bound;
-            }
-        }
-        (0.5 * (low + high)).exp()
+        let over = |x: f64| self.next_above(belief, x.exp()) - (1.0 - p);
+        crossing(over, (middle.ln() - 3.0, middle.ln() + 1.0)).exp()
     }
 
     /// What a unit of cost returns for each part of its subjects that ever converts.
@@ -130,39 +121,79 @@ impl Worth {
 
     /// Returns the return that is exceeded with the chance `1 - p`.
     pub fn quantile(&self, belief: &Belief, p: f64) -> f64 {
-        let (mut low, mut high) = (self.won / self.cost, self.expected(belief).max(0.1) * 4.0);
-        while self.above(belief, high) > 1.0 - p && high < 1e9 {
-            high *= 2.0;
+        let least = self.won / self.cost;
+        if self.above(belief, least + 1e-9) <= 1.0 - p {
+            return least;
         }
-        if self.above(belief, low + 1e-9) <= 1.0 - p {
-            return low;
-        }
-        for _ in 0..40 {
-            let middle = 0.5 * (low + high);
-            if self.above(belief, middle) > 1.0 - p {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        0.5 * (low + high)
+        // The logarithm of what is to come above the least.
+        let most = self.expected(belief).max(0.1);
+        let over = |x: f64| self.above(belief, least + x.exp()) - (1.0 - p);
+        least + crossing(over, (1e-9_f64.ln(), most.ln() + 1.0)).exp()
     }
 
     /// Returns what is expected to be lost, in units of money, by ending what would pay and by
     /// going on with what does not: the expected excess over the cost, and the expected shortfall.
     pub fn losses(&self, belief: &Belief) -> (f64, f64) {
-        // Both by the trapezoid rule over bounds: below one the shortfall, above one the excess.
-        let n = 40;
+        // By Simpson's rule over bounds below one.
+        let n = 20;
         let shortfall: f64 = (0..=n)
             .map(|i| {
-                let end = if i == 0 || i == n { 0.5 } else { 1.0 };
-                end * (1.0 - self.above(belief, f64::from(i) / f64::from(n))) / f64::from(n)
+                let weight = if i == 0 || i == n { 1.0 } else { f64::from(2 + 2 * (i % 2)) };
+                let short = 1.0 - self.above(belief, f64::from(i) / f64::from(n));
+                weight * short / (3.0 * f64::from(n))
             })
             .sum();
         // The mean is known, so the excess follows: E(R) - 1 = excess - shortfall.
         let excess = (self.expected(belief) - 1.0 + shortfall).max(0.0);
         (excess * self.cost, shortfall * self.cost)
     }
+}
+
+/// Where a function that falls crosses zero; limits that it does not cross between are moved out.
+///
+/// Regula falsi with the end that stays halved (Illinois: Dowell and Jarratt 1971).
+fn crossing(over: impl Fn(f64) -> f64, (mut low, mut high): (f64, f64)) -> f64 {
+    let (mut at_low, mut at_high) = (over(low), over(high));
+    let mut step = high - low;
+    while at_low < 0.0 && low > -200.0 {
+        (high, at_high) = (low, at_low);
+        low -= step;
+        step *= 2.0;
+        at_low = over(low);
+    }
+    while at_high > 0.0 && high < 200.0 {
+        (low, at_low) = (high, at_high);
+        high += step;
+        step *= 2.0;
+        at_high = over(high);
+    }
+    let mut stayed = 0;
+    for _ in 0..100 {
+        if high - low < 1e-9 || at_low <= at_high {
+            break;
+        }
+        // Kept off the ends, as a flat function would creep.
+        let part = (at_low / (at_low - at_high)).clamp(0.02, 0.98);
+        let middle = low + part * (high - low);
+        let value = over(middle);
+        if value.abs() < 1e-10 {
+            return middle;
+        }
+        if value > 0.0 {
+            (low, at_low) = (middle, value);
+            if stayed > 0 {
+                at_high *= 0.5;
+            }
+            stayed = 1;
+        } else {
+            (high, at_high) = (middle, value);
+            if stayed < 0 {
+                at_low *= 0.5;
+            }
+            stayed = -1;
+        }
+    }
+    0.5 * (low + high)
 }
 
 /// How conversions end: won, lost, or not yet.
@@ -340,6 +371,8 @@ pub struct Rule {
     /// Stop only where at least so many mean wins would be needed to get the money back: what one
     /// lucky win can turn is no matter of evidence.
     pub lucky: f64,
+    /// Days within which the evidence must decide for a day to be named.
+    pub horizon: f64,
 }
 
 impl Default for Rule {
@@ -354,6 +387,7 @@ impl Default for Rule {
             ripe: 0.85,
             least: 10.0,
             lucky: 3.0,
+            horizon: 730.0,
         }
     }
 }
@@ -480,10 +514,18 @@ pub struct Decisive {
     pub part: f64,
 }
 
-/// Days after which the rule is asked again; the last one is the horizon.
-pub const ASKED: [f64; 13] =
-    [14.0, 30.0, 45.0, 60.0, 90.0, 120.0, 150.0, 180.0, 270.0, 365.0, 450.0, 540.0, 730.0];
+/// Days after which the rule is asked again, before the horizon.
+const ASKED: [f64; 14] =
+    [14.0, 30.0, 45.0, 60.0, 90.0, 120.0, 150.0, 180.0, 270.0, 365.0, 450.0, 540.0, 730.0, 1095.0];
 const FUTURES: u64 = 60;
+
+impl Rule {
+    /// Returns the days after which it is asked again; the last one is the horizon.
+    pub fn asked(&self) -> Vec<f64> {
+        let before = ASKED.into_iter().filter(|days| *days < self.horizon);
+        before.chain([self.horizon]).collect()
+    }
+}
 
 /// What futures are drawn from.
 #[derive(Debug, Clone, Copy)]
@@ -516,11 +558,12 @@ pub fn decisive(rule: &Rule, outset: &Outset<'_>, wanted: f64, seed: u64) -> Dec
         decided.count() as f64 / drawn.len().max(1) as f64
     };
     // The more time, the more is known: halving finds the first day of enough.
-    let (mut low, mut high) = (0, ASKED.len() - 1);
+    let asked = rule.asked();
+    let (mut low, mut high) = (0, asked.len() - 1);
     let mut found = Decisive { days: 0.0, part: 0.0 };
     while low < high {
         let middle = usize::midpoint(low, high);
-        let Some(&days) = ASKED.get(middle) else { break };
+        let Some(&days) = asked.get(middle) else { break };
         let part = part(days);
         if part >= wanted {
             found = Decisive { days, part };
@@ -529,7 +572,7 @@ pub fn decisive(rule: &Rule, outset: &Outset<'_>, wanted: f64, seed: u64) -> Dec
             low = middle + 1;
         }
     }
-    match ASKED.get(low) {
+    match asked.get(low) {
         Some(&days) if (found.days - days).abs() > 1e-9 => Decisive { days, part: part(days) },
         _ => found,
     }
@@ -538,13 +581,12 @@ pub fn decisive(rule: &Rule, outset: &Outset<'_>, wanted: f64, seed: u64) -> Dec
 /// Finds how many more subjects would let the rule decide at the horizon in the part `wanted` of
 /// the futures, to a factor of two; `None` where even the last number that is tried is too small.
 pub fn needed(rule: &Rule, outset: &Outset<'_>, wanted: f64, seed: u64) -> Option<f64> {
-    let horizon = ASKED.last().copied()?;
     let n = FUTURES / 3;
     [10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0].into_iter().find(|more| {
         let coming = Coming { at_once: *more, ..Coming::default() };
         let decided = (0..n).filter(|at| {
             let mut random = SplitMix64::stream(seed, FUTURES + at);
-            Drawn::of(outset, &coming, &mut random).decided(rule, outset, horizon)
+            Drawn::of(outset, &coming, &mut random).decided(rule, outset, rule.horizon)
         });
         decided.count() as f64 >= wanted * n as f64
     })

@@ -58,7 +58,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
         return answer;
     };
     let margin = up as f64 / down as f64;
-    let rule = Rule::default();
+    let rule = verdict::rule(&ask.definitions);
     let days = BACK.map(|quarters| ask.as_of.saturating_sub((quarters * QUARTER).days()));
     let replayed: Vec<Replayed> =
         days.flat_map(|then| replay(ask, given, then, margin, &rule)).collect();

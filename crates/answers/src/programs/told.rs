@@ -45,7 +45,7 @@ pub(super) fn told(ask: &Ask, given: &Given) -> Told {
         return nothing();
     }
     let record = Record::of(given, ask.as_of, up as f64 / down as f64);
-    let rule = Rule::default();
+    let rule = verdict::rule(&ask.definitions);
     let mut found = judged(&record, &rule, ask.seed, true);
     if found.is_empty() {
         return nothing();
@@ -100,7 +100,7 @@ fn label(ask: &Ask, one: &Judged) -> String {
             format!("{name}: too early, decide on {}", on(ask, *days))
         }
         (Verdict::TooEarly, Some(Decide::More(n))) => {
-            format!("{name}: too early, no date: {}", more(*n))
+            format!("{name}: too early, no date: {}", more(ask, *n))
         }
         _ => match one.by_leads_until {
             Some(until) => format!("{name}: {} (by its leads until {until})", verdict.word()),
@@ -110,10 +110,11 @@ fn label(ask: &Ask, one: &Judged) -> String {
 }
 
 /// What it takes where no day within the horizon decides.
-fn more(n: Option<f64>) -> String {
+fn more(ask: &Ask, n: Option<f64>) -> String {
+    let days = ask.definitions.verdict.horizon_days;
     match n {
         Some(n) => format!("it takes about {} more accounts", words::grouped(whole(n))),
-        None => "more accounts do not decide it within two years".to_owned(),
+        None => format!("more accounts do not decide it within {days} days"),
     }
 }
 
@@ -147,7 +148,7 @@ fn entries(ask: &Ask, one: &Judged, costs: &Slice<'_>) -> Vec<Entry> {
         plain(money(one.losses.1)),
         plain(match one.decide {
             Some(Decide::In(days)) => Value::Days(days),
-            Some(Decide::More(n)) => Value::None(more(n)),
+            Some(Decide::More(n)) => Value::None(more(ask, n)),
             None => Value::None("decided".to_owned()),
         }),
     ]

@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Ask, Given, Need, Rows};
+use domain::definition::VerdictBounds;
+use domain::{Ask, Definitions, Given, Need, Rows};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use stats::cure::pool::{Belief, Coming, Future, Pool, Source, pooled};
 use stats::decision::{
-    ASKED, Amounts, Chances, Change, Ends, Outlook, Outset, Rule, Verdict, Worth, amounts, change,
+    Amounts, Chances, Change, Ends, Outlook, Outset, Rule, Verdict, Worth, amounts, change,
     decisive, needed,
 };
 use stats::multiple;
@@ -48,6 +49,27 @@ pub(crate) fn needs(ask: &Ask) -> Vec<Need> {
             &["program_id", "day", "amount"],
         ),
     ]
+}
+
+/// The rule of a company: the published one with the bounds that it defines.
+pub(crate) fn rule(definitions: &Definitions) -> Rule {
+    let VerdictBounds { hurdle, close, sure, stop, stop_next, .. } = definitions.verdict;
+    let VerdictBounds { least_accounts, lucky_wins, horizon_days, .. } = definitions.verdict;
+    let number = |value, otherwise: f64| {
+        super::fraction(value).map_or(otherwise, |(up, down)| up as f64 / down as f64)
+    };
+    let published = Rule::default();
+    Rule {
+        hurdle: number(hurdle, published.hurdle),
+        close: number(close, published.close),
+        sure: number(sure, published.sure),
+        stop: number(stop, published.stop),
+        no_more: number(stop_next, published.no_more),
+        least: f64::from(least_accounts),
+        lucky: f64::from(lucky_wins),
+        horizon: f64::from(horizon_days),
+        ..published
+    }
 }
 
 /// The query of leads by program.
@@ -443,8 +465,7 @@ impl All<'_> {
         (worth, open): (&Worth, &[f64]),
         seed: u64,
     ) -> Decide {
-        let horizon = ASKED.last().copied().unwrap_or(0.0);
-        let future = Future::of(self.pool, source, belief, horizon);
+        let future = Future::of(self.pool, source, belief, self.rule.horizon);
         let coming = program.coming(self.today);
         let n_events = source.n_events();
         let outset = Outset { worth, future: &future, n_events, ends: self.ends, open, coming };
@@ -497,7 +518,7 @@ impl All<'_> {
         of_all: &Belief,
         all: &Outlook,
     ) -> Option<(Verdict, i64)> {
-        ASKED.into_iter().find_map(|days| {
+        self.rule.asked().into_iter().find_map(|days| {
             let until = self.today - whole(days);
             let source = program.source(self.today, until);
             let (worth, _) = self.worth(program, until, unsure);

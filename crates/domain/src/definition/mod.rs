@@ -10,6 +10,7 @@ pub mod check;
 mod demand;
 pub mod parse;
 mod print;
+mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,6 +21,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
 pub use demand::{DemandUnits, LeadStage, LeadWords, Roles};
+pub use verdict::VerdictBounds;
 
 use crate::calendar::FiscalCalendar;
 use crate::diagnostic::Diagnostic;
@@ -78,6 +80,8 @@ pub struct Definitions {
     pub gross_margin: Option<Decimal>,
     /// Months over which the amount of a deal is earned.
     pub contract_months: u32,
+    /// When a program is scaled, kept, mended or stopped.
+    pub verdict: VerdictBounds,
     /// Segments, in the order of the files; an account belongs to the first that fits.
     pub segments: Vec<Segment>,
     /// Goals.

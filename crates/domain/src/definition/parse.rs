@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     Attribution, Channel, ChannelRule, DayOrder, Definitions, DemandUnits, Goal, LeadStage,
-    LeadWords, RULE_FIELDS, Roles, Segment, Side, SourcedBy, Stage, State,
+    LeadWords, RULE_FIELDS, Roles, Segment, Side, SourcedBy, Stage, State, VerdictBounds, verdict,
 };
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::money::Currency;
@@ -31,6 +31,7 @@ const SECTIONS: &[&str] = &[
     "touches",
     "pipeline",
     "economics",
+    "verdict",
     "identity",
     "channel",
     "rule",
@@ -118,6 +119,7 @@ fn empty() -> Definitions {
         free_mail: BTreeSet::new(),
         gross_margin: None,
         contract_months: 12,
+        verdict: VerdictBounds::default(),
         segments: Vec::new(),
         goals: Vec::new(),
     }
@@ -155,6 +157,7 @@ impl Reader {
                 "touches" => self.touches(value),
                 "pipeline" => self.pipeline(value),
                 "economics" => self.economics(value),
+                "verdict" => self.verdict(value),
                 "identity" => self.identity(value),
                 "channel" => self.each(value, name, Self::channel),
                 "rule" => self.each(value, name, Self::rule),
@@ -367,6 +370,31 @@ impl Reader {
         if let Some(months) = self.whole(table, "contract_months", 1, 240) {
             self.definitions.contract_months = months;
         }
+    }
+
+    fn verdict(&mut self, value: &Value<'_>) {
+        let decimals = verdict::DECIMALS.iter().map(|bound| bound.0);
+        let keys: Vec<&str> = decimals.chain(verdict::NUMBERS.iter().map(|n| n.0)).collect();
+        let Some(table) = self.table(value, "section `verdict`", &keys) else { return };
+        let mut bounds = self.definitions.verdict;
+        for ((key, least, most), place) in verdict::DECIMALS.iter().zip(bounds.decimals()) {
+            let Some(value) = table.get(*key) else { continue };
+            match self.decimal(value, &format!("`{key}`")) {
+                Some(found) if (least..=most).contains(&&found) => *place = found,
+                Some(found) => {
+                    let message = format!("`{key}` is {found}, expected from {least} to {most}");
+                    let hint = "Write a return such as \"1.5\", and 90% as \"0.9\".";
+                    self.fault("definition.verdict", message, &value.span(), hint);
+                }
+                None => {}
+            }
+        }
+        for ((key, least, most), place) in verdict::NUMBERS.iter().zip(bounds.numbers()) {
+            if let Some(found) = self.whole(table, key, *least, *most) {
+                *place = found;
+            }
+        }
+        self.definitions.verdict = bounds;
     }
 
     fn identity(&mut self, value: &Value<'_>) {

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{DayOrder, Definitions, LeadStage, Side, State};
+use super::{DayOrder, Definitions, LeadStage, Side, State, VerdictBounds, verdict};
 
 impl Definitions {
     /// Writes the canonical form.
@@ -71,6 +71,16 @@ impl Definitions {
             entry(out, "gross_margin", &text(&margin.normalize().to_string()));
         }
         entry(out, "contract_months", &self.contract_months.to_string());
+        let mut bounds = self.verdict;
+        if bounds != VerdictBounds::default() {
+            line(out, "[verdict]");
+            for ((name, ..), value) in verdict::DECIMALS.iter().zip(bounds.decimals()) {
+                entry(out, name, &text(&value.normalize().to_string()));
+            }
+            for ((name, ..), value) in verdict::NUMBERS.iter().zip(bounds.numbers()) {
+                entry(out, name, &value.to_string());
+            }
+        }
         line(out, "[identity]");
         entry(out, "free_mail", &list(self.free_mail.iter()));
     }

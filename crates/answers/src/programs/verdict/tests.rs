@@ -157,6 +157,22 @@ fn verdicts_are_the_same_from_the_same_seed_and_of_scaled_money() {
 }
 
 #[test]
+fn the_bounds_of_the_definitions_are_those_of_the_rule() {
+    let mut definitions = Company::definitions();
+    assert_eq!(rule(&definitions), Rule::default());
+    let company = company(3);
+    let today = company.today();
+    let (ask, given) = asked(&company, today);
+    let mut scaled = |hurdle: &str| {
+        definitions.verdict.hurdle = hurdle.parse().unwrap();
+        let rule = rule(&definitions);
+        let found = judged(&Record::of(&given, today, MARGIN), &rule, ask.seed, false);
+        found.iter().filter(|one| one.verdict == Verdict::Scale).count()
+    };
+    assert!(scaled("1") > scaled("90"));
+}
+
+#[test]
 fn what_happened_later_is_not_used() {
     let company = company(5);
     let today = company.today();
