@@ -2,39 +2,19 @@
 //! so, where the folder is absent.
 
 #![expect(
-    clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
     reason = "a test reads files, and a failure here is a failed test"
 )]
 
-use std::path::PathBuf;
+mod common;
 
+use common::{golden, json, near};
 use serde_json::Value;
 use stats::{bookings, score};
 
-fn json(name: &str) -> Option<Value> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-    let root = std::env::var("THROUGHLINE_SHARED").map_or_else(|_| beside.into(), PathBuf::from);
-    let path = root.join("golden").join(name);
-    let Ok(bytes) = std::fs::read(&path) else {
-        eprintln!("skipped: {} is not there (set THROUGHLINE_SHARED)", path.display());
-        return None;
-    };
-    Some(serde_json::from_slice(&bytes).unwrap())
-}
-
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
-}
-
-#[track_caller]
-fn near(what: &str, value: f64, expected: &Value, relative: f64) {
-    let expected = expected.as_f64().unwrap_or_else(|| panic!("{what}: no number {expected}"));
-    let off = (value - expected).abs();
-    assert!(off <= relative * expected.abs().max(1e-9), "{what}: {value}, expected {expected}");
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -136,9 +116,7 @@ fn bookings_of_independent_deals_are_exact() {
 }
 
 fn series(name: &str) -> Option<Vec<f64>> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-    let root = std::env::var("THROUGHLINE_SHARED").map_or_else(|_| beside.into(), PathBuf::from);
-    let text = std::fs::read_to_string(root.join("golden/forecast").join(name)).ok()?;
+    let text = String::from_utf8(golden(&format!("forecast/{name}"))?).unwrap();
     let value = |line: &str| line.split(',').nth(1).map(|value| value.parse().unwrap());
     Some(text.lines().skip(1).filter_map(value).collect())
 }

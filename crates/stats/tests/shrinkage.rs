@@ -65,6 +65,19 @@ fn batting_averages_are_those_of_efron_and_morris() {
     let stein = shrinkage::arcsine(&hits, n).unwrap();
     let golden = &expected["arcsine"];
     near("V", stein.dispersion, &golden["V"], 1e-6);
+    near("mean", stein.grand_mean, &golden["mean"], 1e-6);
+    // The file's errors are in units of the variance, on the scale of the arcsine.
+    let scale = |rate: f64| (n as f64).sqrt() * (2.0 * rate - 1.0).asin();
+    let own: Vec<f64> = averages.iter().map(|rate| scale(*rate)).collect();
+    for (i, x) in own.iter().enumerate().take(golden["x"].as_array().unwrap().len()) {
+        near("x", *x, &golden["x"][i], 1e-6);
+    }
+    let off = |values: &[f64]| {
+        let pairs = values.iter().zip(&truth);
+        pairs.map(|(a, rate)| (a - scale(*rate)).powi(2)).sum::<f64>()
+    };
+    near("error of the raw", off(&own), &golden["sq_err_mle"], 1e-6);
+    near("error", off(&stein.estimates), &golden["sq_err_js"], 1e-6);
     near("factor", stein.factor, &golden["shrink"], 1e-6);
     for (i, estimate) in stein.estimates.iter().enumerate() {
         near("estimate", *estimate, &golden["delta"][i], 1e-6);
@@ -90,6 +103,8 @@ fn assert_most_likely(groups: &[Group], golden: &Value, tolerance: f64) {
     // The likelihood is flat in the strength: the same to 1e-4 is the same likelihood to 1e-9.
     near("alpha", found.alpha, &golden["alpha"], tolerance);
     near("beta", found.beta, &golden["beta"], tolerance);
+    near("mean", found.alpha / (found.alpha + found.beta), &golden["mean"], tolerance);
+    near("strength", found.alpha + found.beta, &golden["strength"], tolerance);
     for (i, group) in found.groups.iter().enumerate() {
         within("mean", group.mean, &golden["posterior_mean"][i], tolerance);
         within("low", group.low, &golden["lo95"][i], tolerance);
@@ -116,6 +131,18 @@ fn the_full_posterior_is_nearer_to_the_truth_than_the_rates_and_covers_it() {
     let (raw, plugged) =
         (expected["rmse_raw"].as_f64().unwrap(), expected["rmse_eb"].as_f64().unwrap());
     assert!(error < 0.7 * raw && error < 1.05 * plugged, "{error} {raw} {plugged}");
+    let rate = |group: &Group| group.k as f64 / group.n as f64;
+    let off = |values: &[f64]| {
+        let square: f64 = values.iter().zip(&truth).map(|(a, b)| (a - b).powi(2)).sum();
+        (square / truth.len() as f64).sqrt()
+    };
+    near("raw", off(&groups.iter().map(rate).collect::<Vec<_>>()), &expected["rmse_raw"], 1e-6);
+    let plain = shrinkage::most_likely(&groups, 0.95).unwrap();
+    let means: Vec<f64> = plain.groups.iter().map(|group| group.mean).collect();
+    near("drawn", off(&means), &expected["rmse_eb"], 1e-3);
+    let held =
+        plain.groups.iter().zip(&truth).filter(|(g, rate)| g.low <= **rate && **rate <= g.high);
+    near("held", held.count() as f64 / truth.len() as f64, &expected["eb95_coverage"], 1e-9);
     let covered =
         found.groups.iter().zip(&truth).filter(|(g, rate)| g.low <= **rate && **rate <= g.high);
     assert!(covered.count() >= 22);
@@ -124,7 +151,6 @@ fn the_full_posterior_is_nearer_to_the_truth_than_the_rates_and_covers_it() {
     assert!(found.mean_limits.0 < of("mean") && of("mean") < found.mean_limits.1);
     assert!(found.strength_limits.0 < of("strength") && of("strength") < found.strength_limits.1);
     // Each interval is at least about as wide as the one that forgets that the pair is uncertain.
-    let plain = shrinkage::most_likely(&groups, 0.95).unwrap();
     let width = |groups: &[shrinkage::Shrunk]| groups.iter().map(|g| g.high - g.low).sum::<f64>();
     assert!(width(&found.groups) > width(&plain.groups));
 }

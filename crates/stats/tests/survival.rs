@@ -12,11 +12,14 @@
     reason = "a test reads files, and a failure here is a failed test"
 )]
 
+mod common;
+
 use std::path::PathBuf;
 
+use common::near;
 use serde_json::Value;
 use stats::cure;
-use stats::survival::compare::{Weight, log_rank};
+use stats::survival::compare::{Weight, concordance, log_rank};
 use stats::survival::curve::{Ties, kaplan_meier, nelson_aalen};
 use stats::survival::family::Family;
 use stats::survival::incidence::aalen_johansen;
@@ -25,18 +28,11 @@ use stats::survival::regression::{Regression, Tied, accelerated, cox};
 use stats::survival::{Observed, Table};
 
 fn golden(name: &str) -> Option<String> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-    let root = std::env::var("THROUGHLINE_SHARED").map_or_else(|_| beside.into(), PathBuf::from);
-    let path = root.join("golden/survival").join(name);
-    let text = std::fs::read_to_string(&path).ok();
-    if text.is_none() {
-        eprintln!("skipped: {} is not there (set THROUGHLINE_SHARED)", path.display());
-    }
-    text
+    common::golden(&format!("survival/{name}")).map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
 fn json(name: &str) -> Option<Value> {
-    golden(name).map(|text| serde_json::from_str(&text).unwrap())
+    common::json(&format!("survival/{name}"))
 }
 
 /// The columns of a file, as text.
@@ -76,13 +72,6 @@ impl Csv {
 
 fn table(time: &[f64], cause: &[u16]) -> Table {
     Table::of(&Observed { time, cause, entry: &[] }).unwrap()
-}
-
-#[track_caller]
-fn near(what: &str, value: f64, expected: &Value, relative: f64) {
-    let expected = expected.as_f64().unwrap_or_else(|| panic!("{what}: no number {expected}"));
-    let off = (value - expected).abs();
-    assert!(off <= relative * expected.abs().max(1e-9), "{what}: {value}, expected {expected}");
 }
 
 #[test]
@@ -130,6 +119,16 @@ fn curves_and_tests_are_those_of_lifelines() {
             let found = log_rank(&groups, weight).unwrap();
             near(name, found.chi_square, &golden["chisq"], 1e-8);
             near(name, found.p, &golden["p"], 1e-8);
+            assert_eq!(Some(found.degrees as u64), case["logrank"]["df"].as_u64());
+        }
+        if name == "rossi" {
+            // The other two packages say the same.
+            let found = log_rank(&groups, Weight::Even).unwrap();
+            let r = &json("expected_r_survival.json").unwrap()["rossi"]["logrank"];
+            near("R", found.chi_square, &r["chisq"], 1e-8);
+            let other = &json("expected_sksurv.json").unwrap()["logrank_fin"];
+            near("scikit-survival", found.chi_square, &other["chisq"], 1e-6);
+            near("scikit-survival", found.p, &other["p"], 1e-6);
         }
     }
 }
@@ -162,6 +161,8 @@ fn shares_of_competing_ends_are_those_of_r() {
         }
         let median = kaplan_meier(&table).median(0.95).point.unwrap();
         near(segment, median, &expected["median_days_to_close"][at], 1e-9);
+        let naive = table.events(1).iter().sum::<u64>() as f64 / table.n() as f64;
+        near(segment, naive, &expected["naive_won_over_all"][at], 1e-9);
         // One minus Kaplan–Meier of the wins alone says something else, and too much.
         let wins: Vec<u16> = cause.iter().map(|cause| u16::from(*cause == 1)).collect();
         let alone =
@@ -212,6 +213,9 @@ fn families_are_those_of_lifelines() {
             }
             within(&what, fit.log_likelihood, &golden["loglik"], 1e-4);
             near(&what, fit.quantile(0.5), &golden["median"], 1e-4);
+            // The Weibull family holds the exponential one, which is not offered by itself.
+            let narrower = case["univariate"]["ExponentialFitter"]["loglik"].as_f64().unwrap();
+            assert!(family != Family::Weibull || fit.log_likelihood >= narrower, "{what}");
         }
     }
 }
@@ -260,6 +264,33 @@ fn regressions_are_those_of_r() {
         within(name, ln_sigma, &golden["log_scale"], 1e-6);
         within(name, error, &golden["se"]["log_scale"], 1e-6);
     }
+    let Some(lifelines) = json("expected_lifelines.json") else { return };
+    let lifelines = &lifelines["cases"]["rossi"];
+    for (family, name, scale, r) in [
+        (Family::Weibull, "WeibullAFTFitter", "lambda_", "weibull"),
+        (Family::Lognormal, "LogNormalAFTFitter", "mu_", "lognormal"),
+        (Family::LogLogistic, "LogLogisticAFTFitter", "alpha_", "loglogistic"),
+    ] {
+        let golden = &lifelines[name];
+        let found = accelerated(&observed, &x, family).unwrap();
+        // It stops early, once further from R's maximum than the tolerance of the file.
+        let r = &expected["rossi"][r];
+        let within_r = |what: &str, value: f64, golden: &Value, r: &Value, tolerance: f64| {
+            let short = (golden.as_f64().unwrap() - r.as_f64().unwrap()).abs();
+            within(what, value, golden, tolerance.max(short + 1e-6));
+        };
+        let errors = names.iter().zip(&found.coefficients).zip(&found.errors);
+        for ((column, coefficient), error) in errors {
+            let key = format!("{scale}:{}", column.trim_matches(['(', ')']));
+            within_r(&key, *coefficient, &golden["coef"][&key], &r["coef"][column], 1e-3);
+            within_r(&key, *error, &golden["se"][&key], &r["se"][column], 1e-3);
+        }
+        within_r(name, found.log_likelihood, &golden["loglik"], &r["loglik"], 1e-4);
+        let n = found.coefficients.len() + 1;
+        within(name, 2.0 * n as f64 - 2.0 * found.log_likelihood, &golden["aic"], 1e-3);
+        let risk: Vec<f64> = x.iter().map(|row| -product(row, &found.coefficients)).collect();
+        near(name, concordance(&observed, &risk).unwrap(), &golden["concordance"], 1e-3);
+    }
     let Some((_, _, x)) = rossi(false) else { return };
     for (tied, name) in [(Tied::Efron, "coxph_efron"), (Tied::Breslow, "coxph_breslow")] {
         let found = cox(&observed, &x, tied).unwrap();
@@ -270,6 +301,20 @@ fn regressions_are_those_of_r() {
     for (name, coefficient) in ROSSI.iter().zip(&found.coefficients) {
         within(name, *coefficient, &other["cox_efron"][name], 1e-6);
     }
+    let golden = &lifelines["CoxPH_efron"];
+    for ((name, coefficient), error) in ROSSI.iter().zip(&found.coefficients).zip(&found.errors) {
+        within(name, *coefficient, &golden["coef"][name], 1e-3);
+        within(name, *error, &golden["se"][name], 1e-3);
+    }
+    within("cox", found.log_likelihood, &golden["loglik"], 1e-4);
+    let risk: Vec<f64> = x.iter().map(|row| product(row, &found.coefficients)).collect();
+    let found = concordance(&observed, &risk).unwrap();
+    near("lifelines", found, &golden["concordance"], 1e-6);
+    near("scikit-survival", found, &other["harrell_c"], 1e-6);
+}
+
+fn product(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 fn cures(what: &str, table: &Table, golden: &Value) {
@@ -288,6 +333,41 @@ fn cures(what: &str, table: &Table, golden: &Value) {
         let (low, high) = cure::profile(table, &fit, 0.95).unwrap();
         within(&what, low, &golden["profile95_cure"][0], 5e-3);
         within(&what, high, &golden["profile95_cure"][1], 5e-3);
+        // At the edge the reference's error is none or boundless; inside it is that of the odds.
+        let error = golden["se_logit_cure"].as_f64().unwrap();
+        if error > 0.0 && error < 1.0 {
+            near(&what, fit.error_logit.unwrap(), &golden["se_logit_cure"], 5e-3);
+            let wald = |sign: f64| {
+                let odds = (fit.never / (1.0 - fit.never)).ln() + sign * 1.959_963_985 * error;
+                1.0 / (1.0 + (-odds).exp())
+            };
+            within(&what, wald(-1.0), &golden["wald95_cure"][0], 2e-3);
+            within(&what, wald(1.0), &golden["wald95_cure"][1], 2e-3);
+        }
+    }
+}
+
+/// The same by lifelines, which stops early.
+fn cures_of_lifelines(what: &str, table: &Table, golden: &Value) {
+    for (family, fitter, scale, shape) in [
+        (Family::Weibull, "WeibullFitter", "lambda_", "rho_"),
+        (Family::Lognormal, "LogNormalFitter", "mu_", "sigma_"),
+        (Family::LogLogistic, "LogLogisticFitter", "alpha_", "beta_"),
+    ] {
+        let Some(golden) = golden.get(fitter) else { continue };
+        let what = format!("{what} {fitter}");
+        let fit = cure::fit(table, family).unwrap();
+        within(&what, fit.never, &golden["cured"], 2e-3);
+        within(&what, fit.log_likelihood, &golden["loglik"], 1e-3);
+        let params = &golden["params"];
+        near(&what, fit.never.max(1e-9), &params["cured_fraction_"], 1e-2);
+        if family == Family::Lognormal {
+            near(&what, fit.scale.ln(), &params[scale], 5e-3);
+            near(&what, 1.0 / fit.shape, &params[shape], 5e-3);
+        } else {
+            near(&what, fit.scale, &params[scale], 5e-3);
+            near(&what, fit.shape, &params[shape], 5e-3);
+        }
     }
 }
 
@@ -300,7 +380,16 @@ fn shares_that_never_have_the_event_are_those_of_the_reference() {
     ] {
         let Some(csv) = Csv::read(file) else { return };
         let (time, cause) = csv.waits(time, event);
-        cures(name, &table(&time, &cause), &expected["cases"][name]["own_mle"]);
+        let table = table(&time, &cause);
+        let golden = &expected["cases"][name];
+        assert_eq!(Some(table.n()), golden["n"].as_u64());
+        assert_eq!(Some(table.n_events()), golden["events"].as_u64());
+        cures(name, &table, &golden["own_mle"]);
+        cures_of_lifelines(name, &table, &golden["lifelines"]);
+        // The Weibull family holds the exponential one.
+        if let Some(narrower) = golden["lifelines"]["ExponentialFitter"]["loglik"].as_f64() {
+            assert!(cure::fit(&table, Family::Weibull).unwrap().log_likelihood >= narrower);
+        }
     }
 }
 
@@ -315,6 +404,10 @@ fn programs_that_work_slowly_are_told_from_those_that_do_not() {
         let table = table(&time, &cause);
         assert_eq!(Some(table.n_events()), golden["n_events"].as_u64());
         cures(name, &table, golden);
+        let fitter = serde_json::json!({ "WeibullFitter": golden["lifelines_weibull"] });
+        cures_of_lifelines(name, &table, &fitter);
+        let naive = table.n_events() as f64 / table.n() as f64;
+        near(name, naive, &golden["naive_rate_converted_over_entered"], 1e-9);
         let all = cure::averaged(&table, 0.95).unwrap();
         let truth = expected["truth"][name]["cure_fraction"].as_f64().unwrap();
         let (low, high) = all.limits;

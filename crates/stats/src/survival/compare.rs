@@ -4,6 +4,8 @@
 //! and Ware 1977, Peto and Peto 1972 as modified by Andersen 1982, Fleming and Harrington 1991),
 //! with the hypergeometric variance and late entries.
 
+use std::cmp::Ordering;
+
 use super::{Fault, Observed, Table};
 use crate::linear::Square;
 use crate::special::chi_square_tail;
@@ -107,4 +109,32 @@ fn add(sums: &mut [f64], at: usize, value: f64) {
     if let Some(sum) = sums.get_mut(at) {
         *sum += value;
     }
+}
+
+/// Returns how often, of two subjects of whom one is known to have had the event first, that one
+/// had the higher risk (Harrell, Lee and Mark 1996): a half tells nothing, one tells all. Equal
+/// risks count half. `None` where no two can be compared, or lengths differ.
+///
+/// Each pair is looked at: for some ten thousand subjects at most.
+pub fn concordance(observed: &Observed<'_>, risk: &[f64]) -> Option<f64> {
+    let n = observed.time.len();
+    if observed.cause.len() != n || risk.len() != n {
+        return None;
+    }
+    let subjects = || observed.time.iter().zip(observed.cause).zip(risk);
+    let (mut pairs, mut agree) = (0_u64, 0.0);
+    for ((time, _), risk) in subjects().filter(|((_, cause), _)| **cause > 0) {
+        for ((other, cause), against) in subjects() {
+            // At the same time, who is not known to have had the event had it later.
+            if other > time || (other == time && *cause == 0) {
+                pairs += 1;
+                agree += match risk.total_cmp(against) {
+                    Ordering::Greater => 1.0,
+                    Ordering::Equal => 0.5,
+                    Ordering::Less => 0.0,
+                };
+            }
+        }
+    }
+    (pairs > 0).then(|| agree / pairs as f64)
 }
