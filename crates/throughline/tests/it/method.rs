@@ -329,3 +329,58 @@ fn a_series_has_limits_where_enough_of_it_is_known() {
     let short = on_file("s.csv", "value\n1\n2\n", &["series", "s.csv", "--by", "airline"]);
     short.fails(3, "too short or unfit for `airline`");
 }
+
+/// Says where two values differ: the same keys and texts, numbers alike to one part in a million.
+fn difference(at: &str, found: &Value, golden: &Value) -> Option<String> {
+    match (found, golden) {
+        (Value::Object(found_parts), Value::Object(parts)) => {
+            if found_parts.keys().ne(parts.keys()) {
+                let keys = |of: &serde_json::Map<String, Value>| {
+                    of.keys().cloned().collect::<Vec<_>>().join(", ")
+                };
+                return Some(format!("{at}: {} for {}", keys(found_parts), keys(parts)));
+            }
+            parts.iter().find_map(|(key, golden)| {
+                difference(&format!("{at}.{key}"), &found_parts[key], golden)
+            })
+        }
+        (Value::Array(found), Value::Array(parts)) => {
+            if found.len() != parts.len() {
+                return Some(format!("{at}: {} parts for {}", found.len(), parts.len()));
+            }
+            let mut pairs = found.iter().zip(parts).enumerate();
+            pairs.find_map(|(i, (found, golden))| difference(&format!("{at}[{i}]"), found, golden))
+        }
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            let near = (a - b).abs() <= 1e-6 * b.abs().max(1e-6);
+            (!near).then(|| format!("{at}: {a} for {b}"))
+        }
+        _ => (found != golden).then(|| format!("{at}: {found} for {golden}")),
+    }
+}
+
+#[test]
+fn json_of_each_method_is_the_golden_one() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../goldens/methods");
+    let cases: [(&str, &[&str]); 5] = [
+        ("survival", &["--entry", "entry", "--group", "group"]),
+        ("cure", &[]),
+        ("rates", &[]),
+        ("series", &["--season", "4", "--horizon", "3"]),
+        ("funnel", &["--stages", "lead,meeting,deal", "--left", "gone"]),
+    ];
+    for (name, options) in cases {
+        let text = std::fs::read_to_string(format!("{folder}/{name}.csv")).unwrap();
+        let args = [&[name, "in.csv"][..], options, &["--json"]].concat();
+        let data = on_file("in.csv", &text, &args).content().data();
+        let path = format!("{folder}/{name}.json");
+        if std::env::var_os("BLESS").is_some() {
+            let pretty = serde_json::to_string_pretty(&data).unwrap();
+            std::fs::write(&path, format!("{pretty}\n")).unwrap();
+        }
+        let golden: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let off = difference(name, &data, &golden);
+        assert!(off.is_none(), "{} (look at it, then run again with BLESS=1)", off.unwrap());
+    }
+}
