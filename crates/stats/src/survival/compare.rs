@@ -126,7 +126,8 @@ pub fn concordance(observed: &Observed<'_>, risk: &[f64]) -> Option<f64> {
     for ((time, _), risk) in subjects().filter(|((_, cause), _)| **cause > 0) {
         for ((other, cause), against) in subjects() {
             // At the same time, who is not known to have had the event had it later.
-            if other > time || (other == time && *cause == 0) {
+            let when = other.total_cmp(time);
+            if when.is_gt() || (when.is_eq() && *cause == 0) {
                 pairs += 1;
                 agree += match risk.total_cmp(against) {
                     Ordering::Greater => 1.0,
