@@ -5,6 +5,8 @@
 //! For: CMO, CFO, analysts. Grain: one row per verdict. Method: `programs::verdict` as of past
 //! days.
 
+use std::collections::BTreeMap;
+
 use domain::answer::Entry;
 use domain::{Answer, Ask, Caveat, Given, Need, Question, Value};
 use jiff::ToSpan;
@@ -12,7 +14,7 @@ use jiff::civil::Date;
 use stats::decision::{Rule, Verdict};
 
 use crate::common::{self, figure, row, table};
-use crate::programs::verdict::{self, Record, judged};
+use crate::programs::verdict::{self, Decide, Record, judged};
 use crate::words;
 
 /// The question.
@@ -26,6 +28,11 @@ pub const QUESTION: Question = Question {
 /// Quarters back from the day of the question that are replayed, the latest first.
 const BACK: std::ops::RangeInclusive<i64> = 2..=8;
 const QUARTER: i64 = 91;
+/// Of every second one, what was announced is followed to its day.
+const FOLLOWED: i64 = 2;
+/// The frame of what is true of programs, which only simulated companies have: `program_id` and
+/// `gain`, the return by the law of the program.
+const TRUTH: &str = "program_truth";
 
 /// The rows of the verdicts themselves.
 pub fn needs(ask: &Ask) -> Vec<Need> {
@@ -42,6 +49,7 @@ enum Came {
 
 /// A verdict of a past day.
 struct Replayed {
+    id: String,
     verdict: Verdict,
     /// True where it had paid back by that day.
     paid_then: bool,
@@ -68,6 +76,20 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
         return answer;
     }
     tell(&mut answer, &replayed);
+    let days = BACK.filter(|quarters| quarters % FOLLOWED == 0);
+    let (fell, all) = days
+        .map(|quarters| {
+            let then = ask.as_of.saturating_sub((quarters * QUARTER).days());
+            announced(ask, given, then, margin, &rule)
+        })
+        .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    answer.figures.push(figure(
+        "decided_when_announced",
+        "Decided when announced",
+        Entry::plain(Value::Share { of: fell, total: all }),
+        "Of the programs that were too early with a day that has come since, those decided on it.",
+    ));
+    by_law(&mut answer, given, &replayed, &rule);
     common::caveats(&mut answer, ask, given);
     answer
 }
@@ -86,9 +108,33 @@ fn replay(ask: &Ask, given: &Given, then: Date, margin: f64, rule: &Rule) -> Vec
             } else {
                 Came::Open
             };
-            Some(Replayed { verdict: one.verdict, paid_then: one.so_far >= 1.0, came })
+            let paid_then = one.so_far >= 1.0;
+            Some(Replayed { id: one.id.clone(), verdict: one.verdict, paid_then, came })
         })
         .collect()
+}
+
+/// Of the days that were announced and have come: on how many the verdict fell, and how many.
+fn announced(ask: &Ask, given: &Given, then: Date, margin: f64, rule: &Rule) -> (i64, i64) {
+    let mut by_day: BTreeMap<Date, Vec<String>> = BTreeMap::new();
+    for one in judged(&Record::of(given, then, margin), rule, ask.seed, true) {
+        if let Some(Decide::In(days)) = one.decide {
+            let day = then.saturating_add(verdict::whole(days).days());
+            if day <= ask.as_of {
+                by_day.entry(day).or_default().push(one.id);
+            }
+        }
+    }
+    let (mut fell, mut all) = (0, 0);
+    for (day, ids) in by_day {
+        let found = judged(&Record::of(given, day, margin), rule, ask.seed, false);
+        let decided = |id: &&String| {
+            found.iter().any(|one| one.id == **id && one.verdict != Verdict::TooEarly)
+        };
+        fell += size(ids.iter().filter(decided).count());
+        all += size(ids.len());
+    }
+    (fell, all)
 }
 
 const COLUMNS: &[(&str, &str)] = &[
@@ -183,6 +229,46 @@ fn tell(answer: &mut Answer, replayed: &[Replayed]) {
     ));
 }
 
+/// Where the truth is known: verdicts against what the next money brings by the law of a program.
+fn by_law(answer: &mut Answer, given: &Given, replayed: &[Replayed], rule: &Rule) {
+    let frame = given.frame(TRUTH);
+    let truths: BTreeMap<&str, f64> = frame
+        .texts("program_id")
+        .iter()
+        .zip(frame.numbers("gain"))
+        .filter_map(|(id, gain)| Some((id.as_deref()?, (*gain)?)))
+        .collect();
+    if truths.is_empty() {
+        return;
+    }
+    let share = |verdict: Verdict, wrong: &dyn Fn(f64) -> bool| {
+        let called = replayed.iter().filter(|one| one.verdict == verdict);
+        let gains: Vec<f64> = called.filter_map(|one| truths.get(&*one.id).copied()).collect();
+        let of = gains.iter().filter(|gain| wrong(**gain)).count();
+        Entry::plain(Value::Share { of: size(of), total: size(gains.len()) })
+    };
+    answer.figures.extend([
+        figure(
+            "stop_wrong_by_law",
+            "Wrong stop by the law of the program",
+            share(Verdict::Stop, &|gain| gain >= 1.0),
+            "Of the programs called stop, those whose next money comes back on average.",
+        ),
+        figure(
+            "scale_wrong_by_law",
+            "Wrong scale by the law of the program",
+            share(Verdict::Scale, &|gain| gain < 1.0),
+            "Of the programs called scale, those whose next money does not come back on average.",
+        ),
+        figure(
+            "scale_under_hurdle",
+            "Scale under the hurdle by the law of the program",
+            share(Verdict::Scale, &|gain| gain < rule.hurdle),
+            "Of the programs called scale, those whose next money returns less than the hurdle on average.",
+        ),
+    ]);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,12 +276,13 @@ mod tests {
 
     #[test]
     fn replays_of_simulated_companies_beat_the_naive_rule() {
-        let mut sums = [[0_i64; 2]; 3];
+        let mut sums = [[0_i64; 2]; 8];
         for seed in 0..12 {
             let company = company(seed);
             let known = company.as_of(company.today());
             let ask = known.ask("2026Q3", 1);
-            let given = known.given(&needs(&ask));
+            let mut given = known.given(&needs(&ask));
+            given.frames.insert(TRUTH.to_owned(), company.program_truth(company.today()));
             let answer = answer(&ask, &given);
             for (sum, figure) in sums.iter_mut().zip(&answer.figures) {
                 if let Value::Share { of, total } = figure.value {
@@ -212,11 +299,26 @@ mod tests {
                 assert!((parts - value("all", 0)).abs() < 0.5);
             }
         }
-        println!("stop wrong, scale wrong, naive stop wrong: {sums:?}");
+        println!(
+            "stop wrong, scale wrong, naive stop wrong, decided, decided when announced, by law stop \
+             wrong, scale wrong, scale under the hurdle: {sums:?}"
+        );
         let rate = |[of, total]: [i64; 2]| of as f64 / total.max(1) as f64;
+        assert!(sums[4][1] >= 15 && rate(sums[4]) >= 0.7, "{sums:?}");
+        assert!(rate(sums[5]) <= 0.05 && rate(sums[7]) <= 0.10, "{sums:?}");
         assert!(sums[0][1] >= 20 && sums[1][1] >= 20, "{sums:?}");
         assert!(rate(sums[0]) <= 0.05 && rate(sums[1]) <= 0.10, "{sums:?}");
         assert!(rate(sums[2]) > 2.0 * rate(sums[0]), "{sums:?}");
+    }
+
+    #[test]
+    fn truth_is_told_only_where_it_is_known() {
+        let company = company(3);
+        let ask = company.as_of(company.today()).ask("2026Q3", 1);
+        let given = company.as_of(company.today()).given(&needs(&ask));
+        let found = answer(&ask, &given);
+        assert!(found.figures.iter().all(|figure| !figure.id.ends_with("_by_law")));
+        assert!(found.figures.iter().any(|figure| figure.id == "decided_when_announced"));
     }
 
     #[test]

@@ -546,7 +546,7 @@ impl All<'_> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a count")]
-pub(super) fn whole(n: f64) -> i64 {
+pub(crate) fn whole(n: f64) -> i64 {
     n.round() as i64
 }
 

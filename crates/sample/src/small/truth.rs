@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Currency, Money};
+use domain::{Column, Currency, Frame, Money};
 use jiff::civil::Date;
 
 use super::diary::{WON, What};
@@ -120,6 +120,17 @@ impl Company {
                 }
             })
             .collect()
+    }
+
+    /// What is true of the programs that have begun by a day and work as they always did, as rows:
+    /// `program_id` and `gain`.
+    pub fn program_truth(&self, day: Date) -> Frame {
+        let truths = self.programs(day);
+        let steady = || truths.iter().filter(|truth| truth.changed_on.is_none());
+        let ids = steady().map(|truth| Some(Arc::from(&*truth.id))).collect();
+        let gains = steady().map(|truth| Some(truth.gain)).collect();
+        let columns = vec![("program_id", Column::Text(ids)), ("gain", Column::Number(gains))];
+        Frame::new(columns).unwrap_or_default()
     }
 
     /// What the leads of a program up to a day came to in the end.
