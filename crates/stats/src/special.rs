@@ -1,8 +1,9 @@
 //! Special functions: the few that intervals and tests need.
 //!
-//! Normal quantile: Wichura (1988), AS 241, about 1e-16; distribution: Cody (1969), the same. Log-gamma: Lanczos (1964), g = 7, about
-//! 1e-15. Incomplete beta: continued fraction by Lentz's method (Press et al. 2007, section 6.4).
-//! Complementary error function: incomplete gamma function by series and continued fraction.
+//! Normal quantile: Wichura (1988), AS 241, about 1e-16; distribution: Cody (1969), the same.
+//! Log-gamma: Lanczos (1964), g = 7, about 1e-15. Incomplete beta: continued fraction by Lentz's
+//! method (Press et al. 2007, section 6.4). Complementary error function: incomplete gamma function
+//! by series and continued fraction.
 
 const LN_SQRT_TAU: f64 = 0.918_938_533_204_672_8;
 const FRAC_1_SQRT_TAU: f64 = 0.398_942_280_401_432_7;
