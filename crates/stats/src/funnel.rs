@@ -14,8 +14,8 @@
 
 use crate::interval::{self, Interval, wilson};
 use crate::random::SplitMix64;
-use crate::special::{normal_cdf, normal_quantile};
-use crate::survival::curve::kaplan_meier;
+use crate::special::normal_cdf;
+use crate::survival::curve::{kaplan_meier, z_of};
 use crate::survival::incidence::aalen_johansen;
 use crate::survival::{Observed, Table};
 
@@ -236,7 +236,7 @@ fn quantile(sorted: &[Wait], weights: &[u32], horizon: f64, p: f64) -> Option<f6
 /// proportions, where a cohort with cases on their way weighs as many as would give its error.
 /// `None` where a share is missing or both are none or all.
 pub fn difference(a: &Transition, b: &Transition, level: f64) -> Option<f64> {
-    let width = -2.0 * normal_quantile(0.5 - 0.5 * level);
+    let width = 2.0 * z_of(level);
     let weight = |of: &Transition, share: Interval| {
         let spread = share.point * (1.0 - share.point);
         if of.mature == of.n || spread <= 0.0 {
@@ -279,7 +279,7 @@ pub struct Longer {
 /// 2013), within strata, and averages over the strata by their number of cases (direct
 /// standardization). Strata with fewer than `least` cases on a side are left out.
 pub fn longer(strata: &[Stratum], until: f64, least: usize, level: f64) -> Option<Longer> {
-    let z = -normal_quantile(0.5 - 0.5 * level);
+    let z = z_of(level);
     let mean = |waits: &[Wait]| {
         let time: Vec<f64> = waits.iter().map(|wait| wait.days).collect();
         let cause: Vec<u16> =

@@ -4,7 +4,7 @@
 //! weighted over them as Mantel and Haenszel (1959) do, so that a rule that merely picks out a
 //! stratum shows no lift. The same subject may be seen several times: the variance is that of sums
 //! over subjects (Liang and Zeger 1986), on the scale of the logarithm, with Student's t for few
-//! subjects. Many rules at once: step-up of Benjamini and Hochberg (1995).
+//! subjects. Many rules at once are adjusted by [`crate::multiple`].
 
 use std::collections::{BTreeMap, BTreeSet};
 

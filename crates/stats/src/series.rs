@@ -3,8 +3,8 @@
 //! Seasonal naive; Theta of Assimakopoulos and Nikolopoulos (2000) in the dynamic, optimized form
 //! of Fiorucci et al. (2016); exponential smoothing in the form that its criterion chooses, and Holt
 //! and Winters' (Hyndman et al. 2002); complex exponential smoothing (Svetunkov et al. 2022); STL
-//! (Cleveland et al. 1990); the airline model of Box and Jenkins (1970) with its exact likelihood;
-//! the mean of three of them (Bates and Granger 1969). [`choose`] takes the one that was nearest at
+//! (Cleveland et al. 1990); the airline model of Box and Jenkins (1970) and seasonal ARIMA of
+//! other orders, with their exact likelihood; the mean of three of them (Bates and Granger 1969). [`choose`] takes the one that was nearest at
 //! past origins (Tashman 2000). Intervals are conformal: distances of past forecasts from rolling
 //! origins (Vovk et al. 2005), since those that the models give themselves are known to be too
 //! narrow.
@@ -12,6 +12,7 @@
 #![expect(clippy::indexing_slicing, reason = "positions are counted from the same series")]
 
 mod airline;
+mod arima;
 mod complex;
 pub mod ets;
 mod search;
@@ -24,6 +25,7 @@ pub use stl::stl;
 pub use theta::theta;
 
 use crate::interval::quantile_sorted;
+use arima::Orders;
 use ets::{Form, Kind};
 
 /// How a series goes on.
@@ -43,13 +45,15 @@ pub enum Method {
     Stl,
     /// The airline model, on logs where they are likelier.
     Airline,
+    /// Seasonal ARIMA with the orders of the lowest criterion.
+    Arima,
     /// The mean of Theta, smoothing and the airline model.
     Mean,
 }
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SeasonalNaive,
         Self::Theta,
         Self::Smoothing,
@@ -57,6 +61,7 @@ impl Method {
         Self::Complex,
         Self::Stl,
         Self::Airline,
+        Self::Arima,
         Self::Mean,
     ];
 
@@ -70,6 +75,7 @@ impl Method {
             Self::Complex => "complex",
             Self::Stl => "stl",
             Self::Airline => "airline",
+            Self::Arima => "arima",
             Self::Mean => "mean",
         }
     }
@@ -98,18 +104,35 @@ pub fn seasonal_naive(values: &[f64], season: usize, horizon: usize) -> Option<V
 /// The mean takes those of the three that can be had, else repeats the last season, else the last
 /// value.
 pub fn forecast(method: Method, values: &[f64], season: usize, horizon: usize) -> Option<Vec<f64>> {
-    forecast_as(method, form_for(method, values, season), values, season, horizon)
+    forecast_as(method, Forms::of(&[method], values, season), values, season, horizon)
 }
 
-/// Returns the form of smoothing that the criterion chooses, where the method smooths.
-fn form_for(method: Method, values: &[f64], season: usize) -> Option<Form> {
-    let smooths = matches!(method, Method::Smoothing | Method::Mean) && finite(values);
-    smooths.then(|| ets::best(&ets::forms(), values, season).map(|fit| fit.form)).flatten()
+/// What criteria choose of a record, for the methods that have a choice.
+#[derive(Clone, Copy, Default)]
+struct Forms {
+    smoothing: Option<Form>,
+    arima: Option<Orders>,
+}
+
+impl Forms {
+    fn of(methods: &[Method], values: &[f64], season: usize) -> Self {
+        if !finite(values) {
+            return Self::default();
+        }
+        let has = |wanted: &[Method]| methods.iter().any(|method| wanted.contains(method));
+        let smooths = has(&[Method::Smoothing, Method::Mean]);
+        let best = || ets::best(&ets::forms(), values, season).map(|fit| fit.form);
+        let orders = || arima::choose_orders(values, season);
+        Self {
+            smoothing: smooths.then(best).flatten(),
+            arima: has(&[Method::Arima]).then(orders).flatten(),
+        }
+    }
 }
 
 fn forecast_as(
     method: Method,
-    form: Option<Form>,
+    forms: Forms,
     values: &[f64],
     season: usize,
     horizon: usize,
@@ -120,7 +143,9 @@ fn forecast_as(
     match method {
         Method::SeasonalNaive => seasonal_naive(values, season, horizon),
         Method::Theta => theta(values, season, horizon),
-        Method::Smoothing => ets::ets(values, season, form?).map(|fit| fit.forecast(horizon)),
+        Method::Smoothing => {
+            ets::ets(values, season, forms.smoothing?).map(|fit| fit.forecast(horizon))
+        }
         Method::HoltWinters => {
             let positive = values.iter().all(|value| *value > 0.0);
             let kind = if positive { Kind::Multiplicative } else { Kind::Additive };
@@ -136,9 +161,10 @@ fn forecast_as(
                 .max_by(|a, b| a.likelihood_of_values().total_cmp(&b.likelihood_of_values()))?;
             Some(likelier.forecast(horizon))
         }
+        Method::Arima => arima::arima(values, season, forms.arima?, horizon),
         Method::Mean => {
             let all = [Method::Theta, Method::Smoothing, Method::Airline];
-            let each = all.iter().filter_map(|m| forecast_as(*m, form, values, season, horizon));
+            let each = all.iter().filter_map(|m| forecast_as(*m, forms, values, season, horizon));
             let all: Vec<Vec<f64>> = each.collect();
             if all.is_empty() {
                 return seasonal_naive(values, season, horizon)
@@ -163,11 +189,11 @@ pub fn choose(values: &[f64], season: usize, horizon: usize) -> Vec<(Method, f64
         .filter(|origin| *origin >= least)
         .collect();
     let (true, Some(first)) = (origins.len() >= 3, origins.last()) else { return Vec::new() };
-    let form = form_for(Method::Smoothing, &values[..*first], season);
+    let forms = Forms::of(&Method::ALL, &values[..*first], season);
     let off = |method: Method| {
         let mut sum = 0.0;
         for origin in &origins {
-            let said = forecast_as(method, form, &values[..*origin], season, horizon)?;
+            let said = forecast_as(method, forms, &values[..*origin], season, horizon)?;
             let pairs = said.iter().zip(&values[*origin..]);
             sum += pairs.map(|(said, came)| (said - came).abs()).sum::<f64>();
         }
@@ -183,7 +209,8 @@ pub fn choose(values: &[f64], season: usize, horizon: usize) -> Vec<(Method, f64
 ///
 /// At least eight origins stand behind a limit; steps for which there are fewer have none.
 /// Distances are relative for positive series, so that limits of a growing series grow. The form
-/// of smoothing is that of the whole record at each origin; its weights are fitted anew.
+/// that a criterion chooses is that of the whole record at each origin; what it holds is fitted
+/// anew.
 pub fn forecast_with_limits(
     method: Method,
     values: &[f64],
@@ -193,8 +220,8 @@ pub fn forecast_with_limits(
 ) -> Option<Vec<Step>> {
     const LEAST: usize = 8;
     const ORIGINS: usize = 36;
-    let form = form_for(method, values, season);
-    let points = forecast_as(method, form, values, season, horizon)?;
+    let forms = Forms::of(&[method], values, season);
+    let points = forecast_as(method, forms, values, season, horizon)?;
     let relative = values.iter().all(|value| *value > 0.0);
     let apart = |said: f64, came: f64| {
         if relative { (came / said.max(1e-300)).ln().abs() } else { (came - said).abs() }
@@ -203,7 +230,7 @@ pub fn forecast_with_limits(
     let mut off: Vec<Vec<f64>> = vec![Vec::new(); horizon];
     for origin in first..values.len() {
         let ahead = horizon.min(values.len() - origin);
-        let said = forecast_as(method, form, &values[..origin], season, ahead);
+        let said = forecast_as(method, forms, &values[..origin], season, ahead);
         let Some(said) = said else { continue };
         for (h, said) in said.iter().enumerate() {
             off[h].push(apart(*said, values[origin + h]));

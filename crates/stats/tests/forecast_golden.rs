@@ -137,6 +137,7 @@ fn series_go_on_no_worse_than_by_the_reference_packages() {
                 (Method::HoltWinters, ["HoltWinters_mul"; 3]),
                 (Method::Complex, ["AutoCES"; 3]),
                 (Method::Stl, ["MSTL"; 3]),
+                (Method::Arima, ["AutoARIMA", "auto.arima", "auto.arima"]),
             ] {
                 let said = forecast(method, record, 12, horizon).unwrap();
                 let error = smape(&said, came).unwrap();

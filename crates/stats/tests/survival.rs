@@ -1,11 +1,9 @@
 //! Waiting times against what R, lifelines and scikit-survival computed.
 
 #![expect(
-    clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stderr,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::type_complexity,
@@ -13,8 +11,6 @@
 )]
 
 mod common;
-
-use std::path::PathBuf;
 
 use common::near;
 use serde_json::Value;
@@ -426,14 +422,7 @@ fn programs_that_work_slowly_are_told_from_those_that_do_not() {
 
 /// The file of a data set beside the golden values.
 fn olist(name: &str) -> Option<String> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-    let root = std::env::var("THROUGHLINE_SHARED").map_or_else(|_| beside.into(), PathBuf::from);
-    let path = root.join("data/olist_marketing_funnel").join(name);
-    let text = std::fs::read_to_string(&path).ok();
-    if text.is_none() {
-        eprintln!("skipped: {} is not there (set THROUGHLINE_SHARED)", path.display());
-    }
-    text
+    golden(&format!("../../data/olist_marketing_funnel/{name}"))
 }
 
 /// Days since 1970, with parts, of `2018-05-31` or `2018-05-31 10:20:30`.

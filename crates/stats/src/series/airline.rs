@@ -63,7 +63,8 @@ pub fn airline(values: &[f64], season: usize, scale: Scale) -> Option<Airline> {
     })
 }
 
-fn differenced(x: &[f64], season: usize) -> Vec<f64> {
+/// Differences at lag one and at the season.
+pub(super) fn differenced(x: &[f64], season: usize) -> Vec<f64> {
     (season + 1..x.len()).map(|t| x[t] - x[t - 1] - x[t - season] + x[t - season - 1]).collect()
 }
 

@@ -296,6 +296,7 @@ fn series_go_on_as_well_as_in_the_packages() {
                 ("holt_winters", "HoltWinters_mul"),
                 ("complex", "AutoCES"),
                 ("stl", "MSTL"),
+                ("arima", "AutoARIMA"),
             ] {
                 let reference = expected[key]["smape_pct"].as_f64().unwrap();
                 let found = of(id)["smape"].as_f64().unwrap();

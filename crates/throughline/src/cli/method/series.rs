@@ -52,6 +52,8 @@ enum By {
     Stl,
     /// The airline model, on logs where they are likelier
     Airline,
+    /// Seasonal ARIMA of the orders that fit best
+    Arima,
     /// The mean of `theta`, `smoothing` and `airline`
     Mean,
     /// The one that was nearest at past origins; the mean where fewer than three can tell
@@ -69,6 +71,7 @@ impl By {
             Self::Complex => Some(Method::Complex),
             Self::Stl => Some(Method::Stl),
             Self::Airline => Some(Method::Airline),
+            Self::Arima => Some(Method::Arima),
             Self::Mean => Some(Method::Mean),
             Self::Best => None,
         }
