@@ -32,8 +32,8 @@ pub const QUESTION: Question = Question {
 const CLOSED_FLOOR: usize = 30;
 /// Fewest deals won in the last 12 months.
 const WON_FLOOR: usize = 10;
-/// Days that are simulated.
-const HORIZON: f64 = 730.0;
+/// Probabilities that are so near each other are not told apart by a few dozen draws.
+const ALIKE: f64 = 0.25;
 /// The probability that ranges are made for: that of P10 to P90.
 const LEVEL: f64 = 0.8;
 /// How ranges are made.
@@ -74,6 +74,15 @@ pub fn needs(ask: &Ask) -> Vec<Need> {
                 "headcount",
                 "units_per_head",
                 "stage",
+            ]),
+        },
+        Need {
+            name: "deals",
+            rows: common::counted(ask, "opportunities").columns(&[
+                "id",
+                "created_on",
+                "won",
+                "last_activity_on",
             ]),
         },
         Need { name: "closed", rows: closed(ask).columns(&["closed_on", "won", "amount"]) },
@@ -131,8 +140,7 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
         answer.tables.push(stations(&found, None));
     } else {
         let draws = draws(&found);
-        let effects =
-            queue::elasticities(&found.measured(), found.past, HORIZON, draws, LEVEL, ask.seed);
+        let effects = queue::elasticities(&found.measured(), found.around, draws, LEVEL, ask.seed);
         let told = Told::of(&found, &effects);
         answer.headline = common::of_segment(ask, told.headline());
         answer.figures = told.figures(ask);
@@ -147,8 +155,10 @@ pub fn answer(ask: &Ask, given: &Given) -> Answer {
 
 /// How often the unknown is drawn: less often for large companies, of which more is known.
 fn draws(found: &Found) -> usize {
-    let items: f64 = found.stations.iter().map(|s| (s.worked + s.arrivals) as f64).sum();
-    let each = (items / found.past.max(1.0) * HORIZON).max(20_000.0);
+    let items = |s: &Station| s.measured.worked + s.measured.arrivals.iter().sum::<u64>();
+    let items = found.stations.iter().map(items).sum::<u64>() as f64;
+    let stretches = (found.around.past + found.around.ahead) as f64;
+    let each = (items / found.around.past.max(1) as f64 * stretches).max(20_000.0);
     let ways = (2 * found.stations.len() + 2) as f64;
     usize::try_from(measure::whole(ITEMS / each / ways)).unwrap_or(16).clamp(12, 64)
 }
@@ -168,7 +178,11 @@ struct Told<'a> {
 impl<'a> Told<'a> {
     fn of(found: &'a Found, effects: &'a Elasticities) -> Self {
         let n = found.stations.len();
-        let best = effects.most.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        // Of those that the draws hardly tell apart, the one that brings more on average.
+        let top = effects.most.iter().fold(0.0, |a: f64, b| a.max(*b));
+        let gain = |at: usize| effects.capacity.get(at).map_or(effects.arrivals.gain, |e| e.gain);
+        let near = effects.most.iter().enumerate().filter(|(_, p)| **p > 0.0 && **p >= top - ALIKE);
+        let best = near.max_by(|a, b| gain(a.0).total_cmp(&gain(b.0)));
         let (best, probability) = best.map_or((n, 0.0), |(at, p)| (at, *p));
         let year = effects.won.gain * 365.0 * found.mean_won;
         Self { found, effects, limit: (best < n).then_some(best), probability, year }
@@ -387,7 +401,8 @@ impl<'a> Told<'a> {
         let blunt: Vec<&str> = (0..at)
             .filter(|&before| {
                 let gain = self.effects.conversion.get(before).map_or(0.0, |e| e.gain);
-                self.found.stations.get(before).is_some_and(|s| s.worked >= 10) && gain < 0.4 * best
+                self.found.stations.get(before).is_some_and(|s| s.measured.worked >= 10)
+                    && gain < 0.4 * best
             })
             .map(|before| self.name(before))
             .collect();
@@ -426,10 +441,11 @@ impl<'a> Told<'a> {
             }
         }
         let named = |fits: &dyn Fn(&Station) -> bool| -> Vec<&str> {
-            let stations = self.found.stations.iter().filter(|s| s.worked >= 10 && fits(s));
+            let stations =
+                self.found.stations.iter().filter(|s| s.measured.worked >= 10 && fits(s));
             stations.map(|station| station.name.as_str()).collect()
         };
-        let seen = named(&|s| matches!(s.capacity, Capacity::Seen(..)));
+        let seen = named(&|s| matches!(s.measured.capacity, Capacity::Seen(..)));
         if !seen.is_empty() {
             say(
                 "capacity_inferred",
@@ -439,7 +455,7 @@ impl<'a> Told<'a> {
                 ),
             );
         }
-        let unlimited = named(&|s| s.capacity == Capacity::Unlimited);
+        let unlimited = named(&|s| s.measured.capacity == Capacity::Unlimited);
         if !unlimited.is_empty() {
             say(
                 "capacity_unknown",
@@ -470,11 +486,11 @@ fn stations(found: &Found, told: Option<&Told<'_>>) -> Table {
     let none = |why: &str| Entry::plain(Value::None(why.to_owned()));
     for (at, station) in found.stations.iter().enumerate() {
         let share = Value::Share {
-            of: i64::try_from(station.went_on).unwrap_or(0),
-            total: i64::try_from(station.worked).unwrap_or(0),
+            of: i64::try_from(station.measured.went_on).unwrap_or(0),
+            total: i64::try_from(station.measured.worked).unwrap_or(0),
         };
         let conversion = crate::chance::with_rate(Entry::plain(share));
-        let n = i64::try_from(station.worked).unwrap_or(0);
+        let n = i64::try_from(station.measured.worked).unwrap_or(0);
         let effect = |of: fn(&Elasticities) -> &[Elasticity]| {
             told.and_then(|told| Some(told.entry(*of(told.effects).get(at)?)))
                 .unwrap_or_else(|| none("too little to go on"))

@@ -10,11 +10,14 @@
 //! What is known exactly stands beside it: waits of M/M/c by Erlang's formula (Erlang 1917), and
 //! networks of such stations by Jackson (1957). Elasticities carry the uncertainty of what was
 //! measured: rates are drawn from gamma, shares from beta posteriors (Jeffreys). Days everywhere.
+//! What nobody recorded, who waited and how much people can work, is found by [`line`].
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crate::random::{SplitMix64, mix};
+
+pub mod line;
 
 /// A station of a network.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +38,14 @@ pub struct Station {
     pub patience: f64,
     /// Share that goes on to the next station, or is won after the last.
     pub conversion: f64,
+    /// Log odds of going on that a day of waiting takes away.
+    pub wears: f64,
+    /// Mean days of waiting with which the share was measured.
+    pub usual_wait: f64,
+    /// Share of those that go on which pass the next station by.
+    pub skips: f64,
+    /// Share that goes back to the station before.
+    pub backs: f64,
     /// Items that wait at the beginning.
     pub waiting: u32,
     /// Items whose delay runs at the beginning.
@@ -61,8 +72,10 @@ pub struct Passed {
 /// The outcome of a simulation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// Items that went on from the last station.
+    /// Items that went on from the last station on the days that count.
     pub won: u64,
+    /// The same, each with the worth of where it came from.
+    pub worth: f64,
     /// For each station, what went through it.
     pub stations: Vec<Passed>,
 }
@@ -80,6 +93,70 @@ pub enum Change {
     Arrivals(f64),
 }
 
+/// The days of a simulation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Course {
+    /// How many.
+    pub days: f64,
+    /// Those won count from this day on.
+    pub counts_from: f64,
+    /// Days of a stretch in which nothing changes.
+    pub stretch: f64,
+    /// What an item is worth that came to the first station from outside, and one that came to a
+    /// later one.
+    pub worth: [f64; 2],
+    /// How each station differs from stretch to stretch; as in the last one beyond them, and not at
+    /// all where there is none.
+    pub stations: Vec<Varies>,
+}
+
+/// How a station differs from stretch to stretch: factors.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Varies {
+    /// Of what comes from outside.
+    pub arrivals: Vec<f64>,
+    /// Of what comes from outside only where there is more of it: what is late to come.
+    pub more: Vec<f64>,
+    /// Of what its people can work.
+    pub capacity: Vec<f64>,
+}
+
+impl Course {
+    /// Some days which are all alike.
+    pub fn even(days: f64) -> Self {
+        Self { days, counts_from: 0.0, stretch: days, worth: [1.0; 2], stations: Vec::new() }
+    }
+
+    fn factor(&self, at: u32, of: fn(&Varies) -> &[f64], stretch: usize) -> f64 {
+        let Some(varies) = self.stations.get(at as usize) else { return 1.0 };
+        let factors = of(varies);
+        factors.get(stretch).or(factors.last()).copied().unwrap_or(1.0)
+    }
+
+    fn stretch_of(&self, time: f64) -> usize {
+        usize::try_from(whole(time / self.stretch.max(1e-9))).unwrap_or(0)
+    }
+
+    /// The time of the next item of a stream, `wanted` mean gaps from now; infinite beyond the end.
+    fn next(&self, at: u32, now: f64, rate: f64, extra: bool, wanted: f64) -> f64 {
+        let (mut time, mut left) = (now, wanted);
+        while time < self.days {
+            let stretch = self.stretch_of(time);
+            let mut rate = rate * self.factor(at, |v| &v.arrivals, stretch);
+            if extra {
+                rate *= self.factor(at, |v| &v.more, stretch);
+            }
+            let end = ((stretch + 1) as f64 * self.stretch).max(time + 1e-9);
+            if rate * (end - time) >= left {
+                return time + left / rate;
+            }
+            left -= rate * (end - time);
+            time = end;
+        }
+        f64::INFINITY
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Event {
     /// The next item of a stream comes from outside: station, extra stream or not.
@@ -88,8 +165,8 @@ enum Event {
     Come(u32, u64),
     /// A server of a station is free.
     Free(u32),
-    /// An item that came on a day is done at a station.
-    Done(u32, u64, f64),
+    /// An item that came on a day and waited for some days is done at a station.
+    Done(u32, u64, f64, f64),
 }
 
 /// Time and number of an event: earlier first, then in the order of planning.
@@ -151,6 +228,7 @@ impl Luck {
 
 struct Run<'a> {
     stations: &'a [Station],
+    course: &'a Course,
     change: Change,
     now: f64,
     agenda: BinaryHeap<Planned>,
@@ -160,17 +238,26 @@ struct Run<'a> {
     outcome: Outcome,
 }
 
+/// The mark of an item that came to the first station from outside.
+const FIRST: u64 = 1;
+
+fn marked(item: u64, at: u32) -> u64 {
+    if at == 0 { item | FIRST } else { item & !FIRST }
+}
+
 /// Simulates a network for some days, all empty but for what waits and runs at the beginning.
-pub fn simulate(stations: &[Station], days: f64, change: Change, seed: u64) -> Outcome {
+pub fn simulate(stations: &[Station], course: &Course, change: Change, seed: u64) -> Outcome {
+    let days = course.days;
     let mut run = Run {
         stations,
+        course,
         change,
         now: 0.0,
         agenda: BinaryHeap::new(),
         n_planned: 0,
         queues: stations.iter().map(|_| VecDeque::new()).collect(),
         busy: vec![0; stations.len()],
-        outcome: Outcome { won: 0, stations: vec![Passed::default(); stations.len()] },
+        outcome: Outcome { won: 0, worth: 0.0, stations: vec![Passed::default(); stations.len()] },
     };
     let mut streams: Vec<[SplitMix64; 2]> = Vec::with_capacity(stations.len());
     for (station, at) in stations.iter().zip(0_u32..) {
@@ -179,12 +266,12 @@ pub fn simulate(stations: &[Station], days: f64, change: Change, seed: u64) -> O
         let mut present = stream(2);
         for _ in 0..station.running {
             // What is left of a delay is spread over it.
-            let item = present.next_u64();
+            let item = marked(present.next_u64(), at);
             let left = Luck::of(item, at, station).delay * present.uniform();
-            run.plan(left, Event::Done(at, item, 0.0));
+            run.plan(left, Event::Done(at, item, 0.0, station.usual_wait));
         }
         for _ in 0..station.waiting {
-            let item = present.next_u64();
+            let item = marked(present.next_u64(), at);
             run.plan(0.0, Event::Come(at, item));
         }
         run.plan(0.0, Event::Outside(at, false));
@@ -208,14 +295,17 @@ pub fn simulate(stations: &[Station], days: f64, change: Change, seed: u64) -> O
                     _ => 1.0,
                 };
                 let (Some(stream), true) = (stream, rate * factor > 0.0) else { continue };
-                let gap = exponential(stream.uniform()) / (rate * factor);
-                let item = stream.next_u64();
-                run.plan(run.now + gap, Event::Come(at, item));
-                run.plan(run.now + gap, Event::Outside(at, extra));
+                let wanted = exponential(stream.uniform());
+                let item = marked(stream.next_u64(), at);
+                let time = course.next(at, run.now, rate * factor, extra, wanted);
+                if time <= days {
+                    run.plan(time, Event::Come(at, item));
+                    run.plan(time, Event::Outside(at, extra));
+                }
             }
             Event::Come(at, item) => run.come(at, item),
             Event::Free(at) => run.free(at),
-            Event::Done(at, item, came) => run.done(at, item, came),
+            Event::Done(at, item, came, waited) => run.done(at, item, came, waited),
         }
     }
     run.outcome
@@ -256,16 +346,18 @@ impl Run<'_> {
         }
         let mut served = now;
         if station.servers > 0 {
-            served += match self.change {
-                Change::Capacity(which, factor) if which == at as usize => luck.service / factor,
-                _ => luck.service,
+            let more = match self.change {
+                Change::Capacity(which, factor) if which == at as usize => factor,
+                _ => 1.0,
             };
+            let staffed = self.course.factor(at, |v| &v.capacity, self.course.stretch_of(now));
+            served += luck.service / (more * staffed).max(1e-9);
             if let Some(busy) = self.busy.get_mut(at as usize) {
                 *busy += 1;
             }
             self.plan(served, Event::Free(at));
         }
-        self.plan(served + luck.delay, Event::Done(at, item, came));
+        self.plan(served + luck.delay, Event::Done(at, item, came, now - came));
     }
 
     fn free(&mut self, at: u32) {
@@ -287,7 +379,7 @@ impl Run<'_> {
         }
     }
 
-    fn done(&mut self, at: u32, item: u64, came: f64) {
+    fn done(&mut self, at: u32, item: u64, came: f64, waited: f64) {
         let Some(station) = self.stations.get(at as usize) else { return };
         let now = self.now;
         if let Some(passed) = self.passed(at) {
@@ -300,11 +392,29 @@ impl Run<'_> {
             }
             _ => station.conversion,
         };
-        if Luck::of(item, at, station).goes_on >= conversion {
-        } else if at as usize + 1 < self.stations.len() {
-            self.come(at + 1, item);
-        } else {
+        // Whoever waited longer than usual is less willing.
+        let worn = (station.wears * (waited - station.usual_wait)).exp();
+        let conversion = conversion / (conversion + (1.0 - conversion) * worn).max(1e-12);
+        let luck = Luck::of(item, at, station).goes_on;
+        if luck >= conversion {
+            if luck < conversion + station.backs && at > 0 {
+                // With luck of its own, since the old one would lead it here again.
+                let again = mix(item ^ 0xBAC4) & !FIRST | item & FIRST;
+                self.come(at - 1, again);
+            }
+            return;
+        }
+        let last = self.stations.len().saturating_sub(1);
+        let mut to = at as usize + 1;
+        if to <= last && luck < conversion * station.skips {
+            to += 1;
+        }
+        if to <= last {
+            self.come(u32::try_from(to).unwrap_or(u32::MAX), item);
+        } else if now >= self.course.counts_from {
             self.outcome.won += 1;
+            let [first, later] = self.course.worth;
+            self.outcome.worth += if item & FIRST == 1 { first } else { later };
         }
     }
 }
@@ -346,26 +456,55 @@ pub fn jackson(stations: &[Station]) -> Vec<f64> {
 }
 
 /// What was measured of a station in some days of the past.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
-    /// Items that came from outside.
-    pub arrivals: u64,
-    /// Items that were worked on and left, and those of them that went on.
+    /// Items that came from outside, in each stretch of the past.
+    pub arrivals: Vec<u64>,
+    /// Share of what more demand would bring that is here after each stretch; none for all at once.
+    pub more: Vec<f64>,
+    /// Items that were worked on and left.
     pub worked: u64,
     /// Those of them that went on.
     pub went_on: u64,
-    /// What people can work.
+    /// Those of these that passed the next station by.
+    pub skipped: u64,
+    /// Those of the worked that went back to the station before.
+    pub went_back: u64,
+    /// What people can work now.
     pub capacity: Capacity,
+    /// How probable it is that they are short at all.
+    pub sure: f64,
+    /// What they could work in each stretch, as a part of what they can now.
+    pub staffed: Vec<f64>,
     /// Median days of an item that is worked on, without waiting.
     pub delay: f64,
     /// Standard deviation of the logarithm of these days.
     pub delay_spread: f64,
     /// Mean days until a waiting item gives up.
     pub patience: f64,
-    /// Items that wait now.
+    /// Mean days that those waited that were worked on.
+    pub usual_wait: f64,
+    /// Items that waited at the beginning of the first stretch.
     pub waiting: u32,
-    /// Items that are worked on now.
+    /// Items that were worked on then.
     pub running: u32,
+}
+
+/// Which days were measured, and which are looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Around {
+    /// Stretches of the past.
+    pub past: usize,
+    /// Stretches to come.
+    pub ahead: usize,
+    /// Days of a stretch.
+    pub stretch: f64,
+    /// Stretches of a year: what comes is like the last of them.
+    pub year: usize,
+    /// Log odds of going on that a day of waiting takes away, and their standard error.
+    pub wears: (f64, f64),
+    /// Items won and ended, of those that came to the first station from outside, and of others.
+    pub ended: [(u64, u64); 2],
 }
 
 /// What the people of a station can work.
@@ -410,59 +549,101 @@ pub struct Elasticities {
     pub load: Vec<f64>,
 }
 
-fn gamma(random: &mut SplitMix64, shape: f64) -> f64 {
-    // Marsaglia and Tsang (2000); shapes here are 1/2 and more.
-    if shape < 1.0 {
-        let boost = random.uniform().max(1e-300).powf(1.0 / shape);
-        return gamma(random, shape + 1.0) * boost;
+/// Counts that stand behind the rate of each stretch: how far stretches differ before the data
+/// speak.
+const ALIKE: f64 = 6.0;
+
+/// Draws how many came a day in each stretch, and what is to come: as in the last year, half way
+/// to its mean.
+fn rates(random: &mut SplitMix64, counts: &[u64], around: Around) -> Vec<f64> {
+    let all = counts.iter().sum::<u64>() as f64;
+    let days = counts.len() as f64 * around.stretch;
+    if all <= 0.0 || days <= 0.0 {
+        return vec![0.0];
     }
-    let d = shape - 1.0 / 3.0;
-    let c = 1.0 / (9.0 * d).sqrt();
-    loop {
-        let x = random.normal();
-        let v = (1.0 + c * x).powi(3);
-        if v > 0.0 && random.uniform().max(1e-300).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
-            return d * v;
-        }
-    }
+    let mean = random.gamma(all + 0.5) / days;
+    let each = |n: &u64| {
+        let shape = *n as f64 + ALIKE;
+        random.gamma(shape) / (around.stretch + ALIKE / mean)
+    };
+    let mut rates: Vec<f64> = counts.iter().map(each).collect();
+    // What is to come goes on from the last half year: a year back is past.
+    let half = (around.year / 2).clamp(1, counts.len());
+    let lately: u64 = counts.iter().rev().take(half).sum();
+    let shape = lately as f64 + ALIKE;
+    let level = random.gamma(shape) / (half as f64 * around.stretch + ALIKE / mean);
+    rates.extend((0..around.ahead).map(|_| level * random.gamma(ALIKE) / ALIKE));
+    rates
 }
 
-fn drawn(random: &mut SplitMix64, measured: &Measured, past: f64) -> Station {
-    let arrivals = if measured.arrivals == 0 {
-        0.0
-    } else {
-        gamma(random, measured.arrivals as f64 + 0.5) / past
-    };
-    let stayed = measured.worked.saturating_sub(measured.went_on);
-    let (a, b) = (gamma(random, measured.went_on as f64 + 0.5), gamma(random, stayed as f64 + 0.5));
+fn beta(random: &mut SplitMix64, part: u64, all: u64) -> f64 {
+    let rest = all.saturating_sub(part) as f64;
+    let (a, b) = (random.gamma(part as f64 + 0.5), random.gamma(rest + 0.5));
+    a / (a + b)
+}
+
+fn drawn(
+    random: &mut SplitMix64,
+    measured: &Measured,
+    around: Around,
+    wears: f64,
+) -> (Station, Varies) {
+    let arrivals = rates(random, &measured.arrivals, around);
+    let conversion = beta(random, measured.went_on, measured.worked);
+    let short = random.uniform() < measured.sure;
     let (servers, rate) = match measured.capacity {
-        Capacity::Unlimited => (0, 1.0),
-        Capacity::Recorded(people, a_day) => (people.max(1), a_day),
-        Capacity::Seen(items, days) => (1, gamma(random, items as f64 + 0.5) / days.max(1.0)),
+        Capacity::Recorded(people, a_day) if short => (people.max(1), a_day),
+        Capacity::Seen(items, days) if short => {
+            (1, random.gamma(items as f64 + 0.5) / days.max(1.0))
+        }
+        _ => (0, 1.0),
     };
-    Station {
-        arrivals,
+    let share = |part: u64, all: u64| if all == 0 { 0.0 } else { part as f64 / all as f64 };
+    let station = Station {
+        arrivals: 1.0,
         servers,
         service: f64::from(servers) / rate.max(1e-9),
         service_cv: 0.5,
         delay: measured.delay,
         delay_spread: measured.delay_spread,
         patience: measured.patience,
-        conversion: a / (a + b),
+        conversion,
+        wears,
+        usual_wait: measured.usual_wait,
+        skips: share(measured.skipped, measured.went_on),
+        backs: share(measured.went_back, measured.worked).min(1.0 - conversion),
         waiting: measured.waiting,
         running: measured.running,
-    }
+    };
+    let (more, capacity) = (measured.more.clone(), measured.staffed.clone());
+    (station, Varies { arrivals, more, capacity })
 }
 
-/// Finds what a tenth more of everything would bring in some days to come.
+/// Wins of both kinds of items for each that ended, as a part of those of all; both are drawn
+/// towards each other by as many as this.
+const LIKE: f64 = 20.0;
+
+fn worth(random: &mut SplitMix64, ended: [(u64, u64); 2]) -> [f64; 2] {
+    let (won, all) = ended.iter().fold((0, 0), |(a, b), (won, all)| (a + won, b + all));
+    let usual = (won as f64 + 0.5) / (all as f64 + 1.0);
+    ended.map(|(won, all)| {
+        let (a, b) =
+            (won as f64 + LIKE * usual, (all - won.min(all)) as f64 + LIKE * (1.0 - usual));
+        let (a, b) = (random.gamma(a.max(0.5)), random.gamma(b.max(0.5)));
+        a / (a + b) / usual
+    })
+}
+
+/// Finds what a tenth more of everything brings in the days around the present.
 ///
-/// `past` are the days in which the counts were measured. Each of `draws` draws the unknown rates
-/// and shares anew and compares all changes with the same luck; small networks are simulated more
-/// often in each draw, so that the interval is that of the measurement. Intervals cover `level`.
+/// The stretches of the past are gone through again as they came, then those to come; what is more
+/// is so from the first day, and those won in the last year of the past and in the days to come
+/// are counted. Each of `draws` draws the unknown rates and shares anew and compares all changes
+/// with the same luck; small networks are simulated more often in each draw, so that the interval
+/// is that of the measurement. Intervals cover `level`.
 pub fn elasticities(
     measured: &[Measured],
-    past: f64,
-    days: f64,
+    around: Around,
     draws: usize,
     level: f64,
     seed: u64,
@@ -473,17 +654,28 @@ pub fn elasticities(
         .chain((0..n).map(|at| Change::Conversion(at, MORE)))
         .chain(std::iter::once(Change::Arrivals(MORE)))
         .collect();
-    let limited = |at: usize| measured.get(at).is_some_and(|m| m.capacity != Capacity::Unlimited);
-    let per_day: f64 =
-        measured.iter().map(|m| (m.worked + m.arrivals) as f64).sum::<f64>() / past.max(1.0);
-    let inner = whole((20_000.0 / (per_day * days).max(1.0)).clamp(1.0, 40.0));
+    let days = (around.past + around.ahead) as f64 * around.stretch;
+    let counts_from = around.past.saturating_sub(around.year) as f64 * around.stretch;
+    let items: u64 =
+        measured.iter().map(|m| m.worked + m.arrivals.iter().sum::<u64>()).sum::<u64>();
+    let each = items as f64 * days / (around.past as f64 * around.stretch).max(1.0);
+    let inner = whole((20_000.0 / each.max(1.0)).clamp(1.0, 40.0));
     let mut gains: Vec<Vec<f64>> = vec![Vec::with_capacity(draws); ways.len()];
     let mut most = vec![0.0; n + 1];
     let mut load = vec![0.0; n];
+    let mut played = vec![0.0; n];
     for draw in 0..draws as u64 {
         let mut random = SplitMix64::stream(seed, draw);
-        let stations: Vec<Station> =
-            measured.iter().map(|measured| drawn(&mut random, measured, past)).collect();
+        let (wears, doubt) = around.wears;
+        let wears = (wears + doubt * random.normal()).max(0.0);
+        let (stations, varies): (Vec<Station>, Vec<Varies>) =
+            measured.iter().map(|measured| drawn(&mut random, measured, around, wears)).unzip();
+        let worth = worth(&mut random, around.ended);
+        let course = Course { days, counts_from, stretch: around.stretch, worth, stations: varies };
+        let limited = |at: usize| stations.get(at).is_some_and(|station| station.servers > 0);
+        for (times, station) in played.iter_mut().zip(&stations) {
+            *times += if station.servers > 0 { inner as f64 } else { 0.0 };
+        }
         let mut totals = vec![0.0; ways.len()];
         for again in 0..inner {
             let luck = mix(seed ^ mix(draw * 64 + again + 1));
@@ -491,15 +683,15 @@ pub fn elasticities(
                 if matches!(way, Change::Capacity(at, _) if !limited(*at)) {
                     continue;
                 }
-                let outcome = simulate(&stations, days, *way, luck);
-                *total += outcome.won as f64;
+                let outcome = simulate(&stations, &course, *way, luck);
+                *total += outcome.worth;
                 if *way == Change::None {
                     for ((load, passed), station) in
                         load.iter_mut().zip(&outcome.stations).zip(&stations)
                     {
                         let can = f64::from(station.servers) / station.service * days;
                         if station.servers > 0 && can > 0.0 {
-                            *load += passed.arrived as f64 / can / (inner * draws as u64) as f64;
+                            *load += passed.arrived as f64 / can;
                         }
                     }
                 }
@@ -509,7 +701,7 @@ pub fn elasticities(
         for ((way, total), gains) in ways.iter().zip(&totals).zip(&mut gains) {
             let same = matches!(way, Change::Capacity(at, _) if !limited(*at));
             gains.push(match way {
-                Change::None => base / (days * inner as f64),
+                Change::None => base / ((days - counts_from) * inner as f64),
                 _ if same || base <= 0.0 => 0.0,
                 _ => total / base - 1.0,
             });
@@ -521,6 +713,7 @@ pub fn elasticities(
             *times += 1.0 / draws as f64;
         }
     }
+    load.iter_mut().zip(&played).for_each(|(load, times)| *load /= f64::max(*times, 1.0));
     let mut found: Vec<Elasticity> = gains.into_iter().map(|gains| summed(gains, level)).collect();
     let arrivals = found.pop().unwrap_or(NOTHING);
     let conversion = found.split_off(n + 1);

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use stats::cure::{self, pool};
 use stats::funnel::{self, End, Wait, Within};
 use stats::hazard::{self, Block, Prior, Steps};
-use stats::queue::{self, Capacity, Change, Measured, Station};
+use stats::queue::{self, Around, Capacity, Change, Course, Measured, Station};
 use stats::random::SplitMix64;
 use stats::series::{self, Method};
 use stats::shrinkage::{self, Group};
@@ -166,12 +166,16 @@ proptest! {
                 delay_spread: 0.4,
                 patience: 30.0 * unit,
                 conversion,
+                wears: 0.02 / unit,
+                usual_wait: 2.0 * unit,
+                skips: 0.1,
+                backs: 0.05,
                 waiting: 3,
                 running: 1,
             })
         };
         let play = |unit: f64, seed: u64| {
-            queue::simulate(&stations(unit), 300.0 * unit, Change::None, seed)
+            queue::simulate(&stations(unit), &Course::even(300.0 * unit), Change::None, seed)
         };
         let outcome = play(1.0, seed);
         prop_assert_eq!(&outcome, &play(1.0, seed));
@@ -229,18 +233,32 @@ proptest! {
 #[test]
 fn the_constraint_is_found_alike_from_the_same_seed() {
     let stage = |arrivals, worked, went_on, people| Measured {
-        arrivals,
+        arrivals: vec![arrivals; 12],
+        more: vec![0.5, 1.0],
         worked,
         went_on,
+        skipped: 5,
+        went_back: 5,
         capacity: Capacity::Recorded(people, 1.0),
+        sure: 0.9,
+        staffed: vec![0.8, 1.0],
         delay: 10.0,
         delay_spread: 0.6,
         patience: 60.0,
+        usual_wait: 4.0,
         waiting: 5,
         running: 2,
     };
-    let stages = [stage(800, 700, 200, 2), stage(0, 190, 60, 1)];
-    let play = |seed| queue::elasticities(&stages, 365.0, 365.0, 12, 0.8, seed);
+    let stages = [stage(66, 700, 200, 2), stage(0, 190, 60, 1)];
+    let around = Around {
+        past: 12,
+        ahead: 12,
+        stretch: 30.0,
+        year: 12,
+        wears: (0.004, 0.002),
+        ended: [(40, 150), (20, 40)],
+    };
+    let play = |seed| queue::elasticities(&stages, around, 12, 0.8, seed);
     assert_eq!(play(3), play(3));
     assert_ne!(play(3), play(4));
 }

@@ -103,5 +103,9 @@ fn show(answer: &Answer, company: &Company, given: &Given) {
             q(&lost, 0.9)
         );
     }
+    let reliefs = company.reliefs();
+    let said: Vec<String> =
+        reliefs.iter().map(|relief| format!("{} {:.3}", relief.stage, relief.gain)).collect();
+    println!("   true: {}", said.join(", "));
     println!("   {}", company.describe());
 }

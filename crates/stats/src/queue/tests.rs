@@ -12,6 +12,10 @@ fn plain(arrivals: f64, servers: u32, service: f64) -> Station {
         delay_spread: 0.0,
         patience: f64::INFINITY,
         conversion: 1.0,
+        wears: 0.0,
+        usual_wait: 0.0,
+        skips: 0.0,
+        backs: 0.0,
         waiting: 0,
         running: 0,
     }
@@ -34,8 +38,9 @@ fn waits_are_those_of_mmc() {
     for (servers, arrivals, service) in [(1, 0.7, 1.0), (3, 2.4, 1.0), (8, 1.5, 4.5)] {
         let station = plain(arrivals, servers, service);
         let (mut waited, mut started) = (0.0, 0);
-        for seed in 0..8 {
-            let passed = simulate(&[station], 20_000.0, Change::None, seed).stations[0];
+        for seed in 0..32 {
+            let passed =
+                simulate(&[station], &Course::even(20_000.0), Change::None, seed).stations[0];
             waited += passed.waited;
             started += passed.started;
         }
@@ -54,7 +59,7 @@ fn a_row_of_stations_is_a_jackson_network() {
     let mut found = [0.0; 3];
     let mut done = [0.0; 3];
     for seed in 0..12 {
-        let outcome = simulate(&stations, 20_000.0, Change::None, seed);
+        let outcome = simulate(&stations, &Course::even(20_000.0), Change::None, seed);
         for ((passed, stayed), n) in outcome.stations.iter().zip(&mut found).zip(&mut done) {
             *stayed += passed.stayed;
             *n += passed.done as f64;
@@ -82,7 +87,7 @@ fn visitors_give_up_as_birth_and_death_says() {
     station.patience = 1.0 / theta;
     let (mut gave_up, mut arrived) = (0, 0);
     for seed in 0..8 {
-        let passed = simulate(&[station], 20_000.0, Change::None, seed).stations[0];
+        let passed = simulate(&[station], &Course::even(20_000.0), Change::None, seed).stations[0];
         gave_up += passed.gave_up;
         arrived += passed.arrived;
     }
@@ -96,38 +101,54 @@ fn more_capacity_never_loses_and_more_arrivals_keep_the_others() {
     stations[0].conversion = 0.5;
     stations[0].patience = 20.0;
     for seed in 0..30 {
-        let base = simulate(&stations, 400.0, Change::None, seed);
-        assert_eq!(base, simulate(&stations, 400.0, Change::Capacity(1, 1.1), seed));
-        let more = simulate(&stations, 400.0, Change::Capacity(0, 1.1), seed);
+        let base = simulate(&stations, &Course::even(400.0), Change::None, seed);
+        assert_eq!(base, simulate(&stations, &Course::even(400.0), Change::Capacity(1, 1.1), seed));
+        let more = simulate(&stations, &Course::even(400.0), Change::Capacity(0, 1.1), seed);
         assert_eq!(more.stations[0].arrived, base.stations[0].arrived);
         assert!(more.stations[0].started >= base.stations[0].started);
-        let many = simulate(&stations, 400.0, Change::Arrivals(1.5), seed);
+        let many = simulate(&stations, &Course::even(400.0), Change::Arrivals(1.5), seed);
         assert!(many.stations[0].arrived > base.stations[0].arrived);
     }
 }
 
+/// Two years with so many arrivals in each month.
 fn measured(arrivals: u64, worked: u64, went_on: u64, capacity: Capacity) -> Measured {
     Measured {
-        arrivals,
+        arrivals: vec![arrivals; 24],
+        more: Vec::new(),
         worked,
         went_on,
+        skipped: 0,
+        went_back: 0,
         capacity,
+        sure: 1.0,
+        staffed: Vec::new(),
         delay: 10.0,
         delay_spread: 0.6,
         patience: 60.0,
+        usual_wait: 0.0,
         waiting: 0,
         running: 0,
     }
 }
 
+const AROUND: Around = Around {
+    past: 24,
+    ahead: 12,
+    stretch: 30.0,
+    year: 12,
+    wears: (0.0, 0.0),
+    ended: [(100, 400), (100, 400)],
+};
+
 #[test]
 fn the_constraint_is_the_overloaded_station_and_not_the_one_with_the_lowest_conversion() {
     let stages = [
-        measured(1000, 1000, 100, Capacity::Recorded(4, 1400.0 / 365.0)),
-        measured(0, 100, 60, Capacity::Recorded(2, 70.0 / 365.0)),
-        measured(0, 42, 30, Capacity::Unlimited),
+        measured(80, 2000, 200, Capacity::Recorded(4, 1400.0 / 365.0)),
+        measured(0, 200, 120, Capacity::Recorded(2, 70.0 / 365.0)),
+        measured(0, 84, 60, Capacity::Unlimited),
     ];
-    let found = elasticities(&stages, 365.0, 730.0, 40, 0.8, 7);
+    let found = elasticities(&stages, AROUND, 40, 0.8, 7);
     assert!(found.most[1] > 0.9, "{:?}", found.most);
     assert!(found.capacity[1].gain > 0.05 && found.capacity[1].gain < 0.12);
     assert!(found.capacity[0].gain.abs() < 0.02 && found.capacity[2].gain == 0.0);
@@ -135,7 +156,59 @@ fn the_constraint_is_the_overloaded_station_and_not_the_one_with_the_lowest_conv
     assert!(found.conversion[0].gain < 0.4 * found.conversion[2].gain);
     assert!(found.arrivals.gain < 0.05);
     assert!(found.load[1] > 1.1 && found.load[0] < 0.9);
-    assert_eq!(found, elasticities(&stages, 365.0, 730.0, 40, 0.8, 7));
+    assert_eq!(found, elasticities(&stages, AROUND, 40, 0.8, 7));
     let low = found.capacity.iter().chain(&found.conversion).all(|e| e.low <= e.gain);
     assert!(low && found.most.iter().sum::<f64>() > 0.999);
+    // Where waiting wears buyers out, relief is worth more and demand less.
+    let mut stages = stages;
+    stages[1].usual_wait = 20.0;
+    let worn = elasticities(&stages, Around { wears: (0.01, 0.0), ..AROUND }, 40, 0.8, 7);
+    assert!(worn.capacity[1].gain > found.capacity[1].gain + 0.005);
+    assert!(worn.arrivals.gain < found.arrivals.gain - 0.005);
+}
+
+#[test]
+fn stretches_change_what_comes_and_a_limit_that_is_doubted_is_worth_less() {
+    let mut course = Course::even(1_000.0);
+    course.stretch = 500.0;
+    let varies = Varies { arrivals: vec![0.5, 2.0], ..Varies::default() };
+    course.stations = vec![varies];
+    let station = plain(1.0, 0, 0.0);
+    let mut came = 0;
+    for seed in 0..40 {
+        came += simulate(&[station], &course, Change::None, seed).stations[0].arrived;
+    }
+    assert!((came as f64 / 40.0 / 1_250.0 - 1.0).abs() < 0.02, "{came}");
+    course.counts_from = 500.0;
+    course.worth = [3.0, 1.0];
+    let late = simulate(&[station], &course, Change::None, 1);
+    assert!(
+        late.won > 850 && late.won < 1_150 && (late.worth - 3.0 * late.won as f64).abs() < 1e-9
+    );
+    let mut stages = [
+        measured(60, 800, 500, Capacity::Seen(400, 365.0)),
+        measured(0, 400, 300, Capacity::Unlimited),
+    ];
+    let sure = elasticities(&stages, AROUND, 60, 0.8, 3).capacity[0].gain;
+    stages[0].sure = 0.5;
+    let doubted = elasticities(&stages, AROUND, 60, 0.8, 3).capacity[0].gain;
+    assert!(sure > 0.05 && doubted < 0.75 * sure && doubted > 0.25 * sure, "{sure} {doubted}");
+}
+
+#[test]
+fn skips_and_steps_back_go_where_they_should() {
+    let mut stations = [plain(1.0, 0, 0.0); 3];
+    stations[1].arrivals = 0.0;
+    stations[2].arrivals = 0.0;
+    stations[0].skips = 0.3;
+    stations[2].conversion = 0.8;
+    stations[2].backs = 0.1;
+    let found = simulate(&stations, &Course::even(20_000.0), Change::None, 5);
+    let came: Vec<f64> = found.stations.iter().map(|s| s.arrived as f64 / 20_000.0).collect();
+    // The last is visited 1 / (1 - 0.1) times by each, the middle by those that step back too.
+    let last = 1.0 / 0.9;
+    for (found, exact) in came.iter().zip([1.0, 0.7 + 0.1 * last, last]) {
+        assert!((found / exact - 1.0).abs() < 0.03, "{came:?}");
+    }
+    assert!((found.won as f64 / 20_000.0 / (0.8 * last) - 1.0).abs() < 0.03);
 }
