@@ -62,7 +62,7 @@ pub(crate) struct Found<'a> {
     forecast: Forecast,
     plain: Plain,
     replays: Vec<Replay>,
-    /// How much the range was widened.
+    /// How much the range was widened; below 1, narrowed.
     widened: f64,
     gap: Option<Gap>,
 }
@@ -250,6 +250,13 @@ fn doubts(found: &Found<'_>) -> Vec<Caveat> {
                 words::percent(widened - 1.0)
             );
             caveats.push(Caveat::new("forecast_widened", text));
+        } else if *widened < 0.995 {
+            let text = format!(
+                "{inside} of {n} past forecasts held what came between P10 and P90, where eight of ten \
+                 should, and by a margin; so the range is narrowed by {}.",
+                words::percent(1.0 - widened)
+            );
+            caveats.push(Caveat::new("forecast_narrowed", text));
         }
         let open: f64 = forecast.prospects.iter().map(|p| p.p_won * p.amount).sum();
         let largest = forecast

@@ -163,8 +163,7 @@ pub fn play_worlds(
     let mut chances = vec![0.0; n_steps];
     let mut patterns: Vec<(f64, f64)> = Vec::new();
     let mut limits = vec![0_u32; n_steps];
-    let mut keys = vec![0_u64; n_plays.div_ceil(2)];
-    let mut winners = vec![(0_usize, 0_u32, 0_u64); 2 * keys.len() + 1];
+    let mut keys = vec![0_u64; n_plays.div_ceil(LANES)];
     for (at, world) in worlds.enumerate() {
         let mut random = SplitMix64::stream(runs.seed, u64::from(world));
         let effects = model.draw(&mut random);
@@ -173,8 +172,8 @@ pub fn play_worlds(
             .extend((0..going.patterns.n_rows()).map(|row| effects.odds(going.patterns.row(row))));
         let scale = (slip.error * random.normal()).exp();
         let begin = random.next_u64();
-        for (play, key) in keys.iter_mut().enumerate() {
-            *key = mix(begin ^ play as u64);
+        for (block, key) in keys.iter_mut().enumerate() {
+            *key = mix(begin ^ block as u64);
         }
         let won = &mut played.won[at * n_plays * n_steps..(at + 1) * n_plays * n_steps];
         let wins = &mut played.wins[at * n_plays..(at + 1) * n_plays];
@@ -201,22 +200,25 @@ pub fn play_worlds(
             }
             let (last, amount) = (limits[n_steps - 1], going.amount[case] * scale);
             let own = mix(going.key[case]);
-            // Gathered without branches, which nothing could foretell: a play that does not win is
-            // overwritten by the next.
-            let mut n_won = 0;
-            for (pair, key) in keys.iter().enumerate() {
+            for (block, key) in keys.iter().enumerate() {
                 let bits = mix(own ^ key);
-                let (high, low) = halves(bits);
-                winners[n_won] = (2 * pair, high, bits);
-                n_won += usize::from(high < last);
-                winners[n_won] = (2 * pair + 1, low, !bits);
-                n_won += usize::from(low < last);
-            }
-            for &(play, u, bits) in &winners[..n_won] {
-                let step: usize = limits.iter().map(|limit| usize::from(*limit <= u)).sum();
-                if step >= from && play < n_plays {
-                    won[play * n_steps + step] += amount * ratio(slip, bits);
-                    wins[play] += 1;
+                let first = LANES * block;
+                let mut winners = winners(last, bits);
+                if n_plays - first < LANES {
+                    winners &= (1 << (n_plays - first)) - 1;
+                }
+                while winners != 0 {
+                    let lane = winners.trailing_zeros();
+                    winners &= winners - 1;
+                    // Anew for each winner: when, and what became of the amount.
+                    let (high, low) = halves(mix(bits ^ (u64::from(lane) + 1)));
+                    let u = scaled(high, last);
+                    let step: usize = limits.iter().map(|limit| usize::from(*limit <= u)).sum();
+                    if step >= from {
+                        let play = first + lane as usize;
+                        won[play * n_steps + step] += amount * ratio(slip, low);
+                        wins[play] += 1;
+                    }
                 }
             }
         }
@@ -241,14 +243,37 @@ fn limit_of(chance: f64) -> u32 {
     (chance.clamp(0.0, 1.0) * 4_294_967_296.0).round() as u32
 }
 
-/// Draws the change of an amount from bits, scattered anew after they decided the win.
-fn ratio(slip: &Slip, bits: u64) -> f64 {
+/// Plays that are drawn at once.
+const LANES: usize = 64;
+
+/// Draws which of 64 plays win, each with the probability `limit` / 2³²: uniform numbers are
+/// compared with it bit by bit from the highest, for all of them in one word, until all are decided.
+fn winners(limit: u32, seed: u64) -> u64 {
+    let (mut won, mut open, mut left, mut state) = (0, u64::MAX, limit, seed);
+    while open != 0 && left != 0 {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let bits = mix(state);
+        let one = 0_u64.wrapping_sub(u64::from(left >> 31));
+        won |= open & !bits & one;
+        open &= bits ^ !one;
+        left <<= 1;
+    }
+    won
+}
+
+/// A number below `limit` from 32 random bits.
+#[expect(clippy::cast_possible_truncation, reason = "below 2^32")]
+const fn scaled(bits: u32, limit: u32) -> u32 {
+    ((bits as u64 * limit as u64) >> 32) as u32
+}
+
+/// Draws the change of an amount from 32 random bits.
+fn ratio(slip: &Slip, bits: u32) -> f64 {
     if slip.ratios.is_empty() {
         return 1.0;
     }
-    let other = mix(bits ^ 0x5EED) >> 32;
-    let at = usize::try_from((other * slip.ratios.len() as u64) >> 32).unwrap_or(0);
-    slip.ratios[at]
+    let at = (u64::from(bits) * slip.ratios.len() as u64) >> 32;
+    slip.ratios[usize::try_from(at).unwrap_or(0)]
 }
 
 impl Played {

@@ -164,13 +164,13 @@ fn figures(ask: &Ask, scores: &Scores) -> Vec<Figure> {
             "coverage_told",
             "Within P10 to P90, as told",
             share(scores.inside_told),
-            "Share of past forecasts whose range, widened as it would have been then, held what came.",
+            "Share of past forecasts whose range, widened or narrowed as it would have been then, held what came.",
         ),
         common::figure(
             "coverage",
-            "Within P10 to P90, before widening",
+            "Within P10 to P90, as simulated",
             share(scores.inside),
-            "The same before any widening.",
+            "The same before any widening or narrowing.",
         ),
         common::figure(
             "crps",

@@ -482,9 +482,9 @@ impl Forecast {
         self.prospects = open.into_iter().map(prospect).collect();
     }
 
-    /// Draws the sums away from the median, nothing below what is booked.
+    /// Draws the sums away from the median, or nearer to it, nothing below what is booked.
     pub(crate) fn widen(&mut self, factor: f64) {
-        if factor > 1.0 {
+        if (factor - 1.0).abs() > 1e-9 {
             self.total = self.total.widened(factor, self.so_far);
             self.open = self.open.widened(factor, 0.0);
             self.new = self.new.widened(factor, 0.0);

@@ -112,9 +112,10 @@ pub(crate) fn replays(
     found
 }
 
-/// How much wider intervals must be for 80% of the past to lie within: between 1 and 2.5, drawn
-/// towards 1 where little of it is known (after Gibbs and Candès 2021, who adapt in the same way as
-/// time goes on).
+/// How much wider intervals must be for 80% of the past to lie within, or below 1 how much narrower
+/// they may be: between 0.7 and 2.5, drawn towards 1 where little of it is known (after Gibbs and
+/// Candès 2021, who adapt both ways as time goes on). If it only ever widened, more than 80% would
+/// lie within wherever the model is right.
 pub(crate) fn widening(replays: &[Replay]) -> f64 {
     let judged = replays.iter().filter(|replay| replay.method == Method::Hazard);
     let mut far: Vec<f64> = judged.filter_map(Replay::distance).collect();
@@ -126,7 +127,7 @@ pub(crate) fn widening(replays: &[Replay]) -> f64 {
     let Some(reach) = stats::interval::quantile_sorted(&far, 0.8) else { return 1.0 };
     // Three days of one period tell little more than one.
     let weight = n as f64 / (n as f64 + 15.0);
-    (1.0 + weight * (reach - 1.0)).clamp(1.0, 2.5)
+    (1.0 + weight * (reach - 1.0)).clamp(0.7, 2.5)
 }
 
 /// Scores of one way over some replays.
