@@ -1,13 +1,13 @@
 //! Series of equal steps, such as months: what comes next, by several methods and their mean.
 //!
 //! Seasonal naive; Theta of Assimakopoulos and Nikolopoulos (2000) in the dynamic, optimized form
-//! of Fiorucci et al. (2016); exponential smoothing in the form that its criterion chooses, and Holt
-//! and Winters' (Hyndman et al. 2002); complex exponential smoothing (Svetunkov et al. 2022); STL
-//! (Cleveland et al. 1990); the airline model of Box and Jenkins (1970) and seasonal ARIMA of
-//! other orders, with their exact likelihood; the mean of three of them (Bates and Granger 1969). [`choose`] takes the one that was nearest at
-//! past origins (Tashman 2000). Intervals are conformal: distances of past forecasts from rolling
-//! origins (Vovk et al. 2005), since those that the models give themselves are known to be too
-//! narrow.
+//! of Fiorucci et al. (2016); exponential smoothing in the form that its criterion chooses, and
+//! Holt and Winters' (Hyndman et al. 2002); complex exponential smoothing (Svetunkov et al. 2022);
+//! STL (Cleveland et al. 1990); the airline model of Box and Jenkins (1970) and seasonal ARIMA of
+//! other orders, with their exact likelihood; the mean of three of them (Bates and Granger 1969).
+//! [`choose`] takes the one that was nearest at past origins (Tashman 2000). Intervals are
+//! conformal: distances of past forecasts from rolling origins (Vovk et al. 2005), since those
+//! that the models give themselves are known to be too narrow.
 
 #![expect(clippy::indexing_slicing, reason = "positions are counted from the same series")]
 

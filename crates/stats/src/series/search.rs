@@ -103,8 +103,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Minimizes within bounds by the simplex of Nelder and Mead (1965) with the coefficients of Gao and
-/// Han (2012), which suit many dimensions.
+/// Minimizes within bounds by the simplex of Nelder and Mead (1965) with the coefficients of Gao
+/// and Han (2012), which suit many dimensions.
 ///
 /// Corners are a twentieth of each coordinate away; the search ends where their costs lie within
 /// one part in ten thousand of a unit, or after as many steps as it has.

@@ -1,9 +1,9 @@
 //! Decomposition into season and trend by local regression, and a forecast from the parts.
 //!
-//! STL of Cleveland, Cleveland, `McRae` and Terpenning (1990) without its robust weights: seasons by
-//! a window of eleven years, five inner passes, the other windows as that paper advises. What is
-//! left without the season goes on by exponential smoothing, whose form the corrected criterion of
-//! Akaike chooses; the last season is repeated.
+//! STL of Cleveland, Cleveland, `McRae` and Terpenning (1990) without its robust weights: seasons
+//! by a window of eleven years, five inner passes, the other windows as that paper advises. What
+//! is left without the season goes on by exponential smoothing, whose form the corrected criterion
+//! of Akaike chooses; the last season is repeated.
 
 #![expect(clippy::indexing_slicing, reason = "windows are cut to the length of the series")]
 
@@ -60,8 +60,8 @@ fn moving(values: &[f64], width: usize) -> Vec<f64> {
     values.windows(width).map(|window| window.iter().sum::<f64>() / width as f64).collect()
 }
 
-/// Local mean or line of the values at 1, 2, …, the nearest `window` weighted by the tricube; `at` may
-/// lie one before or beyond them.
+/// Local mean or line of the values at 1, 2, …, the nearest `window` weighted by the tricube; `at`
+/// may lie one before or beyond them.
 fn local(values: &[f64], window: usize, at: usize, sloped: bool) -> f64 {
     let n = values.len();
     let x = at as f64 - 1.0;
