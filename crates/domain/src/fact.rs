@@ -458,13 +458,13 @@ pub const TABLES: &[FactTable] = &[
     },
     FactTable {
         name: "opportunity_event",
-        about: "one change of a field of a deal",
-        key: &["opportunity_id", "field", "at", "new"],
+        about: "one change of a field of a deal, or what a field was at that time",
+        key: &["opportunity_id", "field", "at", "new", "sequence"],
         effective: "at",
         columns: &[
             required("opportunity_id", Text, "which deal"),
             required("field", Text, "stage, amount, close_on, forecast_category, owner, created"),
-            column("old", Text, "value before"),
+            column("old", Text, "value before, where the source says so"),
             column("new", Text, "value after"),
             required("at", Instant, "when it was changed"),
             column("actor", Text, "who changed it"),

@@ -21,6 +21,6 @@ pub use calendar::{FiscalCalendar, Period};
 pub use definition::Definitions;
 pub use diagnostic::{Diagnostic, Level, Place};
 pub use frame::{Cell, Column, Filter, Frame, Test};
-pub use money::{Currency, MixedMoney, Money, MoneyError};
+pub use money::{Currency, MixedMoney, Money, MoneyError, Rate};
 pub use rust_decimal::Decimal;
 pub use theme::Theme;

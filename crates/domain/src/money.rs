@@ -2,7 +2,8 @@
 //!
 //! Amounts are exact. Adding two currencies is an error, a total over several is a [`MixedMoney`].
 //! Rounding happens once, where a decimal amount or a converted amount becomes [`Money`]: half to
-//! even, to the minor unit of the currency (ISO 4217: 2 digits for USD, 0 for JPY, 3 for KWD).
+//! even, to the minor unit of the currency (ISO 4217: 2 digits for USD, 0 for JPY, 3 for KWD). A rate
+//! that is quoted the other way round divides: its inverse has no end in decimals.
 
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use num_bigint::BigUint;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
@@ -113,7 +115,8 @@ impl Money {
 
     /// Rounds a decimal amount in major units to the minor unit, half to even.
     pub fn from_decimal(amount: Decimal, currency: Currency) -> Result<Self, MoneyError> {
-        let minor = rounded(1, amount.mantissa(), currency.digits(), amount.scale());
+        let tens = i64::from(currency.digits()).saturating_sub(amount.scale().into());
+        let minor = rounded(&[amount.mantissa()], &[], tens);
         Ok(Self { minor: minor.ok_or(MoneyError::Overflow)?, currency })
     }
 
@@ -138,9 +141,15 @@ impl Money {
     }
 
     /// Converts with a rate in units of `to` for one unit of this currency, rounding once.
-    pub fn convert(self, rate: Decimal, to: Currency) -> Result<Self, MoneyError> {
-        let scale = rate.scale().saturating_add(self.currency.digits());
-        let minor = rounded(self.minor, rate.mantissa(), to.digits(), scale);
+    pub fn convert(self, rate: Rate, to: Currency) -> Result<Self, MoneyError> {
+        let digits = |of: &[Decimal]| of.iter().map(|part| i64::from(part.scale())).sum::<i64>();
+        let tens = i64::from(to.digits())
+            .saturating_sub(self.currency.digits().into())
+            .saturating_add(digits(&rate.over))
+            .saturating_sub(digits(&rate.times));
+        let [first, second] = rate.times.map(|part| part.mantissa());
+        let over = rate.over.map(|part| part.mantissa());
+        let minor = rounded(&[self.minor.into(), first, second], &over, tens);
         Ok(Self { minor: minor.ok_or(MoneyError::Overflow)?, currency: to })
     }
 
@@ -156,34 +165,85 @@ impl Money {
     }
 }
 
-/// Returns `minor · factor · 10^tens / 10^scale`, rounded once, half to even; nothing where it does
-/// not fit. A product of decimals would be cut to 28 digits first, and so be rounded twice.
-fn rounded(minor: i64, factor: i128, tens: u32, scale: u32) -> Option<i64> {
-    /// Where a factor is split in two, so that each half times the minor units fits.
-    const HALF: u32 = 14;
-    let minor = i128::from(minor);
-    let Some(down) = scale.checked_sub(tens).filter(|down| *down > 0) else {
-        let up = 10_i128.checked_pow(tens.checked_sub(scale)?)?;
-        return i64::try_from(minor.checked_mul(factor)?.checked_mul(up)?).ok();
+/// An exchange rate: units of one currency for one of another, as it was quoted, so exact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate {
+    times: [Decimal; 2],
+    over: [Decimal; 2],
+}
+
+impl Rate {
+    /// The rate of a currency to itself.
+    pub const ONE: Self =
+        Self { times: [Decimal::ONE, Decimal::ONE], over: [Decimal::ONE, Decimal::ONE] };
+
+    /// A rate quoted this way round; nothing where it is not above zero.
+    pub fn quoted(rate: Decimal) -> Option<Self> {
+        let times = [rate, Decimal::ONE];
+        (rate > Decimal::ZERO).then_some(Self { times, ..Self::ONE })
+    }
+
+    /// A rate quoted the other way round; nothing where it is not above zero.
+    pub fn inverse(rate: Decimal) -> Option<Self> {
+        let over = [rate, Decimal::ONE];
+        (rate > Decimal::ZERO).then_some(Self { over, ..Self::ONE })
+    }
+
+    /// The rate of two steps; nothing where one of them is of two steps already.
+    pub fn then(self, next: Self) -> Option<Self> {
+        let one = |of: [Decimal; 2]| if of[1] == Decimal::ONE { Some(of[0]) } else { None };
+        let times = [one(self.times)?, one(next.times)?];
+        Some(Self { times, over: [one(self.over)?, one(next.over)?] })
+    }
+}
+
+/// Returns `∏ times / ∏ over · 10^tens`, rounded once, half to even; nothing where it does not fit
+/// or something is divided by zero. A product of decimals would be cut to 28 digits first, and so
+/// be rounded twice.
+fn rounded(times: &[i128], over: &[i128], tens: i64) -> Option<i64> {
+    let power = |wanted: bool| {
+        let tens = u32::try_from(tens.unsigned_abs()).ok().filter(|_| wanted);
+        10_i128.checked_pow(tens.unwrap_or(0))
     };
-    let by = 10_i128.checked_pow(down)?;
-    let (whole, rest) = if let Some(product) = minor.checked_mul(factor) {
-        (product.checked_div_euclid(by)?, product.checked_rem_euclid(by)?)
-    } else {
-        let half = 10_i128.checked_pow(HALF)?;
-        let small = 10_i128.checked_pow(down.checked_sub(HALF)?)?;
-        let high = minor.checked_mul(factor.checked_div_euclid(half)?)?;
-        let low = minor.checked_mul(factor.checked_rem_euclid(half)?)?;
-        let low = high.checked_rem_euclid(small)?.checked_mul(half)?.checked_add(low)?;
-        let whole = high.checked_div_euclid(small)?.checked_add(low.checked_div_euclid(by)?)?;
-        (whole, low.checked_rem_euclid(by)?)
+    let product = |parts: &[i128], power: Option<i128>| {
+        parts.iter().try_fold(power?, |product, part| product.checked_mul(*part))
     };
-    let up = match rest.cmp(&by.checked_sub(rest)?) {
+    let (Some(above), Some(below)) =
+        (product(times, power(tens > 0)), product(over, power(tens < 0)))
+    else {
+        return rounded_long(times, over, tens);
+    };
+    let (whole, rest) = (above.checked_div_euclid(below)?, above.checked_rem_euclid(below)?);
+    let up = match rest.cmp(&below.checked_sub(rest)?) {
         Ordering::Less => 0,
         Ordering::Equal => whole.checked_rem_euclid(2)?,
         Ordering::Greater => 1,
     };
     i64::try_from(whole.checked_add(up)?).ok()
+}
+
+/// As [`rounded`], for products of more than 38 digits; nothing is divided by less than zero.
+#[expect(clippy::arithmetic_side_effects, reason = "long numbers have no bounds")]
+fn rounded_long(times: &[i128], over: &[i128], tens: i64) -> Option<i64> {
+    let product = |parts: &[i128], wanted: bool| {
+        let tens = u32::try_from(tens.unsigned_abs()).ok()?;
+        let power = BigUint::from(10_u8).pow(if wanted { tens } else { 0 });
+        Some(parts.iter().fold(power, |product, part| product * part.unsigned_abs()))
+    };
+    let (above, below) = (product(times, tens > 0)?, product(over, tens < 0)?);
+    if below == BigUint::ZERO {
+        return None;
+    }
+    let (whole, rest) = (&above / &below, &above % &below);
+    let up = match (&rest + &rest).cmp(&below) {
+        Ordering::Less => false,
+        Ordering::Equal => whole.bit(0),
+        Ordering::Greater => true,
+    };
+    // Half to even is the same on both sides of zero.
+    let size = i128::try_from(whole + u8::from(up)).ok()?;
+    let negative = times.iter().filter(|part| part.is_negative()).count() % 2 == 1;
+    i64::try_from(if negative { size.checked_neg()? } else { size }).ok()
 }
 
 impl fmt::Display for Money {
@@ -236,6 +296,10 @@ mod tests {
         Money::from_decimal(text.parse().unwrap(), currency.parse().unwrap()).unwrap()
     }
 
+    fn quoted(rate: &str) -> Rate {
+        Rate::quoted(rate.parse().unwrap()).unwrap()
+    }
+
     #[test]
     fn rounding_is_half_to_even_at_the_minor_unit_of_the_currency() {
         for (text, currency, minor) in [
@@ -269,7 +333,22 @@ mod tests {
     #[test]
     fn conversion_rounds_once() {
         let eur = money("100.01", "EUR");
-        assert_eq!(eur.convert("1.08".parse().unwrap(), Currency::USD), Ok(money("108.01", "USD")));
+        assert_eq!(eur.convert(quoted("1.08"), Currency::USD), Ok(money("108.01", "USD")));
+    }
+
+    #[test]
+    fn a_rate_that_is_quoted_the_other_way_round_divides() {
+        // 6894 / 144 is 47.875 exactly; times 0.0069444 cut somewhere it is a little less.
+        let rate = Rate::inverse("144.000000".parse().unwrap()).unwrap();
+        assert_eq!(money("6894", "JPY").convert(rate, Currency::USD), Ok(money("47.88", "USD")));
+        // Yen to euro by way of the dollar: 6894 / 144 · 0.9.
+        let through = rate.then(quoted("0.9")).unwrap();
+        let euro = "EUR".parse().unwrap();
+        assert_eq!(money("6894", "JPY").convert(through, euro), Ok(money("43.09", "EUR")));
+        for none in ["0", "-1.1"] {
+            assert_eq!(Rate::inverse(none.parse().unwrap()), None, "{none}");
+            assert_eq!(Rate::quoted(none.parse().unwrap()), None, "{none}");
+        }
     }
 
     #[test]
@@ -291,15 +370,47 @@ mod tests {
             (1_000_000_000_000_000_001, "0.5000000000000000000000000000", 500_000_000_000_000_000),
             (1_000_000_000_000_000_003, "0.5000000000000000000000000000", 500_000_000_000_000_002),
         ] {
-            let found = Money::from_minor(minor, Currency::USD)
-                .convert(rate.parse().unwrap(), Currency::USD);
+            let found =
+                Money::from_minor(minor, Currency::USD).convert(quoted(rate), Currency::USD);
             assert_eq!(found, Ok(Money::from_minor(expected, Currency::USD)), "{minor} at {rate}");
         }
         let most = Money::from_minor(i64::MAX, Currency::USD);
-        assert_eq!(most.convert(Decimal::MAX, Currency::USD), Err(MoneyError::Overflow));
+        let huge = Rate::quoted(Decimal::MAX).unwrap();
+        assert_eq!(most.convert(huge, Currency::USD), Err(MoneyError::Overflow));
+        let tiny = Rate::inverse("0.0000000000000000000000000001".parse().unwrap()).unwrap();
+        assert_eq!(
+            most.convert(tiny.then(tiny).unwrap(), Currency::USD),
+            Err(MoneyError::Overflow)
+        );
     }
 
     proptest! {
+        #[test]
+        fn the_long_way_finds_what_the_short_one_finds(
+            minor in -1_000_000_000_000_i64..1_000_000_000_000,
+            times in 1_i128..1_000_000_000,
+            over in 1_i128..1_000_000_000,
+            tens in -3_i64..4,
+        ) {
+            let times = [minor.into(), times];
+            prop_assert_eq!(rounded(&times, &[over], tens), rounded_long(&times, &[over], tens));
+        }
+
+        #[test]
+        fn what_is_converted_is_within_half_a_unit_of_the_fraction(
+            minor in -1_000_000_000_i64..1_000_000_000,
+            times in 1_i64..1_000_000,
+            over in 1_i64..1_000_000,
+        ) {
+            let decimal = |number: i64| Decimal::new(number, 4);
+            let rate = Rate::quoted(decimal(times)).unwrap();
+            let rate = rate.then(Rate::inverse(decimal(over)).unwrap()).unwrap();
+            let found = Money::from_minor(minor, Currency::USD).convert(rate, Currency::USD);
+            let found = i128::from(found.unwrap().minor);
+            let (exact, over) = (i128::from(minor) * i128::from(times), i128::from(over));
+            prop_assert!(2 * (found * over - exact).abs() <= over);
+        }
+
         #[test]
         fn the_text_of_an_amount_reads_back_as_the_same_amount(minor in any::<i64>()) {
             for currency in ["USD", "JPY", "KWD"] {

@@ -1,6 +1,7 @@
-//! Facts that take more than one row: sums of spend, changes between snapshots, first of a session.
+//! Facts that are not made of one row each: sums of spend, what a snapshot says of every field,
+//! first of a session.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::fact::{Fact, FactTable};
@@ -129,66 +130,32 @@ fn program_of(spend: &Fact, name: Cell) -> Option<Fact> {
     Some(Fact { table, cells, carried, place: spend.place.clone(), version: None, deleted: false })
 }
 
-/// Turns snapshots of deals into the changes between them.
-#[derive(Default)]
-pub(crate) struct Snapshots {
-    rows: Vec<(Place, Fact, Vec<Fact>)>,
-}
-
-impl Snapshots {
-    /// Takes a row.
-    pub(crate) fn add(&mut self, place: Place, facts: Vec<Fact>) {
-        let (mut snapshots, others): (Vec<_>, Vec<_>) =
-            facts.into_iter().partition(|fact| fact.table.name == "snapshot");
-        if let Some(snapshot) = snapshots.pop() {
-            self.rows.push((place, snapshot, others));
+/// Returns what a snapshot of a deal says of each of its fields at that time, beside the other facts
+/// of its row.
+///
+/// A statement has no old value: what a field was before may stand in another file, in a later load
+/// or in a history of changes, so what changed is found where all of them are known.
+pub(crate) fn statements(facts: Vec<Fact>) -> Vec<Fact> {
+    let (snapshots, mut facts): (Vec<_>, Vec<_>) =
+        facts.into_iter().partition(|fact| fact.table.name == "snapshot");
+    for snapshot in &snapshots {
+        for field in ["stage", "amount", "close_on", "forecast_category", "owner"] {
+            let carried =
+                snapshot.table.position(field).is_some_and(|at| snapshot.carried & (1 << at) != 0);
+            facts.extend(carried.then(|| statement(snapshot, field)).flatten());
         }
     }
-
-    /// Hands out the changes by deal and time; ties in time are broken by the id of the snapshot.
-    pub(crate) fn finish(mut self) -> Rows {
-        let instant = |fact: &Fact| match fact.cell("at") {
-            Cell::Instant(at) => Some(*at),
-            _ => None,
-        };
-        self.rows.sort_by_cached_key(|(place, fact, _)| {
-            (
-                fact.cell("opportunity_id").to_string(),
-                instant(fact),
-                fact.cell("sequence").to_string(),
-                place.line,
-            )
-        });
-        let mut out = Rows::with_capacity(self.rows.len());
-        let mut before: Option<Fact> = None;
-        for (place, snapshot, mut facts) in self.rows {
-            let same_deal = before
-                .as_ref()
-                .is_some_and(|b| b.cell("opportunity_id") == snapshot.cell("opportunity_id"));
-            let old = before.as_ref().filter(|_| same_deal);
-            for field in ["stage", "amount", "close_on", "forecast_category", "owner"] {
-                let was = old.map_or(&Cell::Null, |fact| fact.cell(field));
-                let is = snapshot.cell(field);
-                if was != is {
-                    facts.extend(event(&snapshot, field, was, is));
-                }
-            }
-            before = Some(snapshot);
-            out.push((place, facts));
-        }
-        out
-    }
+    facts
 }
 
-fn event(snapshot: &Fact, field: &str, was: &Cell, is: &Cell) -> Option<Fact> {
+fn statement(snapshot: &Fact, field: &str) -> Option<Fact> {
     let table = FactTable::named("opportunity_event")?;
     let mut cells = vec![Cell::Null; table.columns.len()];
-    let text = |cell: &Cell| Cell::text(cell.to_string());
     for (column, cell) in [
         ("opportunity_id", snapshot.cell("opportunity_id").clone()),
         ("field", Cell::text(field)),
-        ("old", text(was)),
-        ("new", text(is)),
+        ("old", Cell::Null),
+        ("new", Cell::text(snapshot.cell(field).to_string())),
         ("at", snapshot.cell("at").clone()),
         ("actor", snapshot.cell("actor").clone()),
         ("sequence", snapshot.cell("sequence").clone()),
@@ -206,10 +173,11 @@ fn event(snapshot: &Fact, field: &str, was: &Cell, is: &Cell) -> Option<Fact> {
     })
 }
 
-/// Drops changes that change nothing and numbers those that have no id, by deal.
+/// Drops changes that change nothing and numbers those that have no id, by deal and time, so that
+/// a change has the same number in another export.
 #[derive(Default)]
 pub(crate) struct Changes {
-    numbers: BTreeMap<Arc<str>, u32>,
+    numbers: HashMap<(Arc<str>, Option<Timestamp>), u32>,
 }
 
 impl Changes {
@@ -219,8 +187,12 @@ impl Changes {
         for fact in &mut facts {
             let Some(at) = fact.table.position("sequence") else { continue };
             let deal: Arc<str> = fact.cell("opportunity_id").to_string().into();
+            let when = match fact.cell("at") {
+                Cell::Instant(at) => Some(*at),
+                _ => None,
+            };
             if let Some(slot) = fact.cells.get_mut(at).filter(|cell| cell.is_null()) {
-                let number = self.numbers.entry(deal).or_default();
+                let number = self.numbers.entry((deal, when)).or_default();
                 *number += 1;
                 *slot = Cell::text(format!("{number:06}"));
                 fact.carried |= 1 << at;

@@ -156,7 +156,7 @@ pub fn is_lookup(id: &str) -> bool {
 pub enum Shape {
     /// Each row makes its own facts.
     Rows,
-    /// Rows are whole snapshots; facts are the changes between them.
+    /// Rows are whole snapshots; facts are what they say of each field at their time.
     Snapshots,
     /// Rows are changes of one field.
     Changes,

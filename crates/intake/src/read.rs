@@ -12,7 +12,7 @@ use domain::fact::{Fact, FactTable, Kept, Refusal, SourceRow};
 use domain::{Cell, Decimal, Diagnostic, Place};
 
 use crate::format::{Format, Item, Row, RowFault};
-use crate::gather::{Changes, Earliest, Snapshots, Spend};
+use crate::gather::{Changes, Earliest, Spend, statements};
 use crate::kept;
 use crate::lookups::Lookups;
 use crate::preset::{Read, Shape, Totals};
@@ -52,7 +52,7 @@ pub struct FileSummary {
     pub rows_read: u64,
     /// Rows accepted.
     pub accepted: u64,
-    /// Accepted rows that make no fact of their own: parts of a sum, unchanged snapshots.
+    /// Accepted rows that make no fact of their own: parts of a sum.
     pub without_fact: u64,
     /// Facts made, by table.
     pub facts: BTreeMap<&'static str, u64>,
@@ -100,7 +100,6 @@ struct Reading<'r> {
     last_fault: Option<(u64, &'static str)>,
     declared: Vec<Declared>,
     spend: Spend,
-    snapshots: Snapshots,
     changes: Changes,
     earliest: Earliest,
     stopped: bool,
@@ -139,7 +138,6 @@ impl Planned {
             last_fault: None,
             declared: Vec::new(),
             spend: Spend::default(),
-            snapshots: Snapshots::default(),
             changes: Changes::default(),
             earliest: Earliest::default(),
             stopped: false,
@@ -603,7 +601,7 @@ impl Reading<'_> {
                     self.emit(place, facts)?;
                 }
             }
-            Shape::Snapshots => self.snapshots.add(place, facts),
+            Shape::Snapshots => self.emit(place, statements(facts))?,
             Shape::Changes => {
                 let facts = self.changes.add(facts);
                 self.emit(place, facts)?;
@@ -712,9 +710,6 @@ impl Reading<'_> {
     fn finish(mut self, open_end: bool, unknown: &[String]) -> Result<FileSummary, Rejected> {
         if !self.stopped {
             for (place, facts) in std::mem::take(&mut self.spend).finish() {
-                self.emit(place, facts)?;
-            }
-            for (place, facts) in std::mem::take(&mut self.snapshots).finish() {
                 self.emit(place, facts)?;
             }
             for (place, facts) in std::mem::take(&mut self.earliest).finish() {

@@ -85,8 +85,10 @@ pub fn standing(dir: &Path) -> Result<Option<Standing>, LakeError> {
 }
 
 fn uuid_of(catalog: &Path) -> Option<String> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let connection = rusqlite::Connection::open_with_flags(catalog, flags).ok()?;
+    let open = |flags| rusqlite::Connection::open_with_flags(catalog, flags);
+    // Who may not write leaves an empty `-wal` behind.
+    let writing = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(writing).or_else(|_| open(OpenFlags::SQLITE_OPEN_READ_ONLY)).ok()?;
     let sql = "SELECT value FROM lake_info WHERE key = 'uuid'";
     connection.query_row(sql, [], |row| row.get(0)).ok()
 }
@@ -196,7 +198,8 @@ fn copy_once(dir: &Path, to: &Path, earlier: Option<&Path>) -> Result<LakeCopy, 
     }
     anchor.confirm(Some(hash_file(&catalog)?))?;
     drop(anchor);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    // A connection that may not write would leave an empty `-wal` behind.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection: Connection = rusqlite::Connection::open_with_flags(&catalog, flags)?.into();
     chain::check(to, &connection)?;
     drop(connection);

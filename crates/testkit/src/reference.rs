@@ -19,7 +19,7 @@ mod time;
 mod touches;
 mod units;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use domain::definition::Side;
 use domain::{Definitions, FiscalCalendar};
@@ -42,6 +42,7 @@ pub struct Company {
     /// The last instant that is known.
     end: Timestamp,
     accounts: Vec<identity::Account>,
+    account_chains: identity::Chains,
     people: Vec<Person>,
     campaigns: Vec<Campaign>,
     touches: Vec<Touch>,
@@ -60,6 +61,16 @@ impl Company {
     ///
     /// Where an export cannot be read: this is for tests.
     pub fn read(folder: &Path, definitions: &Definitions, as_of: Date) -> Self {
+        Self::read_all(&[folder.to_owned()], definitions, as_of)
+    }
+
+    /// Reads a series of extracts, oldest first, each a folder, as of a day.
+    ///
+    /// # Panics
+    ///
+    /// Where an export cannot be read.
+    pub fn read_all(folders: &[PathBuf], definitions: &Definitions, as_of: Date) -> Self {
+        let folder = files::Exports(folders);
         let calendar = definitions.calendar();
         let mut company = Self {
             definitions: definitions.clone(),
@@ -67,6 +78,7 @@ impl Company {
             calendar,
             as_of,
             accounts: Vec::new(),
+            account_chains: identity::Chains::default(),
             people: Vec::new(),
             campaigns: Vec::new(),
             touches: Vec::new(),
@@ -78,7 +90,7 @@ impl Company {
             lifecycle: Vec::new(),
         };
         let rates = money::Rates::read(folder, definitions, as_of);
-        company.accounts = identity::accounts(folder, company.end);
+        (company.accounts, company.account_chains) = identity::accounts(folder, company.end);
         company.people = people::people(folder, &company);
         let ads = spend::ads(folder, as_of);
         company.campaigns = spend::campaigns(folder, &ads, &company);

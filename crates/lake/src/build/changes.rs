@@ -1,7 +1,8 @@
 //! How deals came to be what they are: the changes of their fields, up to the as-of day.
 //!
 //! A source may report a change twice, as a snapshot and as a change of a field: what sets a field
-//! to what it is already is no change. Each deal begins with its creation, which says what it was
+//! to what it is already is no change. A snapshot says what a field is, not what it was: its old
+//! value is what was said last before it, in whatever file or load. Each deal begins with its creation, which says what it was
 //! then as far as that is on record: what was set within a day of the creation where nothing was
 //! before, else the old value of the first change. A deal without any record of its past has only
 //! its creation, with what it is now, and that is marked.
@@ -86,6 +87,27 @@ impl History {
         }
     }
 
+    /// Brings the events into order, gives those that only say what a field is its old value, and
+    /// drops what says nothing new.
+    fn settle(&mut self) {
+        self.events.sort();
+        let mut said: [Option<Text>; FIELDS.len()] = Default::default();
+        self.events.retain_mut(|event| {
+            let Some(last) = said.get_mut(event.field as usize) else { return true };
+            if event.old.is_none() && event.field != Field::Created {
+                match last {
+                    Some(last) if *last == event.new => return false,
+                    Some(last) => event.old.clone_from(last),
+                    None if event.new.is_none() => return false,
+                    None => {}
+                }
+            }
+            *last = Some(event.new.clone());
+            true
+        });
+        self.events.shrink_to_fit();
+    }
+
     /// The value of a field at the end of the as-of day, where a later change makes the present one
     /// too new; empty where the field was.
     pub(crate) fn earlier(&self, field: Field) -> Option<&str> {
@@ -99,15 +121,18 @@ impl History {
     /// Returns the highest open stage, 1 for the first, and when a closed stage was entered last.
     pub(crate) fn reached(&self, stages: &mut Stages<'_>) -> (Option<usize>, Option<Micros>) {
         let (mut reached, mut closed_at) = (None, None);
+        let mut present = None;
         for event in self.events.iter().filter(|event| event.field == Field::Stage) {
             for text in [&event.old, &event.new].into_iter().flatten() {
                 let stage = stages.find(text);
                 reached = reached.max(stages.height(stage));
             }
             let stage = event.new.as_deref().and_then(|text| stages.find(text));
-            if stage.is_some_and(|stage| stages.state(stage) != State::Open) {
-                closed_at = closed_at.max(Some(event.at));
+            let entered = present != Some(stage);
+            if entered && stage.is_some_and(|stage| stages.state(stage) != State::Open) {
+                closed_at = Some(event.at);
             }
+            present = Some(stage);
         }
         (reached, closed_at)
     }
@@ -164,7 +189,7 @@ pub(crate) fn histories(
         Ok(())
     })?;
     for past in found.values_mut() {
-        past.events.sort();
+        past.settle();
     }
     Ok(found)
 }

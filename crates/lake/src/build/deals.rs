@@ -341,7 +341,7 @@ fn people(
         }
     }
     for (person, code) in identity.people.iter().zip(0..) {
-        if let Some(&deal) = person.opportunity.as_ref().and_then(|id| rows.get(id)) {
+        for &deal in person.opportunities.iter().filter_map(|id| rows.get(id)) {
             deals.rows[deal].people.push(code);
         }
     }

@@ -3,8 +3,9 @@
 //! A record that was merged into another one is the other one; a converted lead is the contact that
 //! it became; a chain of such steps counts to its end. A circle of merges says nothing, so that its
 //! members stay apart and are counted. A record that is named and not exported is known by its
-//! identifier alone. A lead and a contact of the same account with the same match key are one
-//! person; other suspected duplicates stay apart.
+//! identifier alone. A record that was merged away is mostly deleted too: it still says when and how
+//! its person became known, and its web domain. A lead and a contact of the same account with the
+//! same match key are one person; other suspected duplicates stay apart.
 //!
 //! A person belongs to the account that the record names, else the one that the lead became, else
 //! the one whose web domain is that of the e-mail address. An account without a domain learns one
@@ -51,7 +52,8 @@ pub(crate) struct Person {
     pub(crate) converted: bool,
     /// Earliest conversion of its records.
     pub(crate) converted_at: Option<Micros>,
-    pub(crate) opportunity: Option<Arc<str>>,
+    /// The deals that its records were converted into, that of the earliest record first.
+    pub(crate) opportunities: Vec<Arc<str>>,
 }
 
 /// All accounts and people, and what their identifiers mean.
@@ -172,13 +174,15 @@ pub(crate) fn read(
     let domains = accounts(facts, definitions, end, &mut identity)?;
     let records = person_records(facts, end, &mut identity.n_future)?;
     identity.converts_later = records.converts_later;
-    people(definitions, &records, &domains, &mut identity);
+    people(definitions, records, &domains, &mut identity);
     Ok(identity)
 }
 
-/// A record of an account that is not withdrawn.
+/// A record of an account that is not withdrawn, or was merged into another.
 #[derive(Default)]
 struct AccountRecord {
+    /// True where it is withdrawn: its domain is left, no more.
+    gone: bool,
     name: Option<Arc<str>>,
     domain: Option<Arc<str>>,
     industry: Option<Arc<str>>,
@@ -236,21 +240,21 @@ fn accounts(
         if let Some(into) = merged {
             next[at] = code(&into, &mut records, &mut next);
         }
-        if !withdrawn {
-            records[at] = Some(AccountRecord {
-                name: text("name", row),
-                domain: text("domain", row),
-                industry: text("industry", row),
-                country: text("country", row),
-                employees: frame.integers("employees").get(row).copied().flatten(),
-                targeted: frame.booleans("targeted").get(row) == Some(&Some(true)),
-                created: created.map(jiff::Timestamp::as_microsecond),
-            });
-        }
+        records[at] = Some(AccountRecord {
+            gone: withdrawn,
+            name: text("name", row),
+            domain: text("domain", row),
+            industry: text("industry", row),
+            country: text("country", row),
+            employees: frame.integers("employees").get(row).copied().flatten(),
+            targeted: frame.booleans("targeted").get(row) == Some(&Some(true)),
+            created: created.map(jiff::Timestamp::as_microsecond),
+        });
     }
     let (chain_end, n_cycles) = ends(&next);
     identity.n_account_cycles = n_cycles;
-    let found: Vec<bool> = records.iter().map(Option::is_some).collect();
+    let is_found = |record: &Option<AccountRecord>| record.as_ref().is_some_and(|r| !r.gone);
+    let found: Vec<bool> = records.iter().map(is_found).collect();
     let canonical = representatives(&names, &chain_end, &found);
     // Codes follow the order of the identifiers, so that the order of the rows changes nothing.
     let mut roots: Vec<u32> = canonical.clone();
@@ -261,7 +265,9 @@ fn accounts(
     for &root in &roots {
         let Some(id) = names.text(root) else { continue };
         let code = identity.account(id);
-        let Some(record) = &records[root as usize] else { continue };
+        let Some(record) = records[root as usize].as_ref().filter(|record| !record.gone) else {
+            continue;
+        };
         let segment = definitions.segment_of(
             record.industry.as_deref().unwrap_or(""),
             record.country.as_deref().unwrap_or(""),
@@ -291,7 +297,8 @@ fn accounts(
         }
     }
     // A domain that a merged record had is its account's too.
-    for (record, root) in records.iter().zip(&canonical) {
+    for (record, root) in records.iter().zip(&canonical).filter(|(_, root)| found[**root as usize])
+    {
         if let (Some(domain), Some(root)) =
             (record.as_ref().and_then(|r| r.domain.as_deref()), names.text(*root))
         {
@@ -307,9 +314,11 @@ fn accounts(
     Ok(domains)
 }
 
-/// A record of a person that is not withdrawn.
+/// A record of a person that is not withdrawn, or was merged into another.
 #[derive(Default)]
 struct PersonRecord {
+    /// True where it is withdrawn: it says how its person became known, and is nobody itself.
+    gone: bool,
     lead: bool,
     account: Option<Arc<str>>,
     converted_account: Option<Arc<str>>,
@@ -401,7 +410,7 @@ fn person_records(
             }
             // A visitor only says who it turned out to be.
             let visitor = text(1).is_some_and(|kind| kind.eq_ignore_ascii_case("visitor"));
-            if withdrawn || visitor {
+            if visitor {
                 continue;
             }
             let mut share = |text: Option<&str>| {
@@ -415,6 +424,7 @@ fn person_records(
                     || became.is_some()
                     || text(12).is_some());
             out.records[at] = Some(PersonRecord {
+                gone: withdrawn,
                 lead: text(1).is_some_and(|kind| kind.eq_ignore_ascii_case("lead")),
                 account: share(text(2)),
                 converted_account: share(happened(10)),
@@ -437,15 +447,21 @@ fn person_records(
 /// Resolves the records to people.
 fn people(
     definitions: &Definitions,
-    records: &PersonRecords,
+    records: PersonRecords,
     claims: &BTreeMap<Arc<str>, Vec<u32>>,
     identity: &mut Identity,
 ) {
-    let PersonRecords { names, records, next, .. } = records;
-    let (chain_end, n_cycles) = ends(next);
+    let PersonRecords { names, mut records, next, .. } = records;
+    let (chain_end, n_cycles) = ends(&next);
     identity.n_person_cycles = n_cycles;
-    let found: Vec<bool> = records.iter().map(Option::is_some).collect();
-    let mut canonical = representatives(names, &chain_end, &found);
+    let is_found = |record: &Option<PersonRecord>| record.as_ref().is_some_and(|r| !r.gone);
+    let found: Vec<bool> = records.iter().map(is_found).collect();
+    let mut canonical = representatives(&names, &chain_end, &found);
+    // What was merged into nobody that is left says nothing.
+    for (record, root) in records.iter_mut().zip(&canonical) {
+        *record = record.take().filter(|_| found[*root as usize]);
+    }
+    let (names, records) = (&names, records.as_slice());
     let mut account = vec![NONE; records.len()];
     let mut order: Vec<u32> = (0..).take(records.len()).collect();
     order.sort_unstable_by(|a, b| names.text(*a).cmp(&names.text(*b)));
@@ -464,13 +480,16 @@ fn people(
         }
     }
     let domains = learned_domains(definitions, records, &canonical, &account, claims);
-    for &node in &order {
-        let root = canonical[node as usize] as usize;
-        let domain = records[node as usize].as_ref().and_then(|r| r.email_domain.as_ref());
-        if let (NONE, Some(domain)) = (account[root], domain)
-            && let Some(&code) = domains.get(domain)
-        {
-            account[root] = code;
+    for own in [true, false] {
+        for &node in &order {
+            let root = canonical[node as usize] as usize;
+            let domain = records[node as usize].as_ref().and_then(|r| r.email_domain.as_ref());
+            if let (NONE, Some(domain)) = (account[root], domain)
+                && (node as usize == root) == own
+                && let Some(&code) = domains.get(domain)
+            {
+                account[root] = code;
+            }
         }
     }
     one_by_mail(names, records, &order, &account, &mut canonical);
@@ -521,7 +540,7 @@ fn gather(
         person.converted |= record.converted;
         let (known, other) = (person.converted_at, record.converted_at);
         person.converted_at = known.into_iter().chain(other).min();
-        person.opportunity = person.opportunity.take().or_else(|| record.opportunity.clone());
+        person.opportunities.extend(record.opportunity.clone());
         if node == root && record.status.is_some() || person.status.is_none() {
             person.status.clone_from(&record.status);
         }

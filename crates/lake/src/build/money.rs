@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Cell, Column, Currency, Decimal, Definitions, Frame, Money};
+use domain::{Cell, Column, Currency, Decimal, Definitions, Frame, Money, Rate};
 
 use super::days::{self, Day};
 use super::facts::{self, Facts};
@@ -73,38 +73,40 @@ impl Rates {
     }
 
     /// Returns the units of `to` for one unit of `from` on a day.
-    pub(crate) fn rate(&self, from: Currency, to: Currency, day: Day) -> Option<Decimal> {
+    pub(crate) fn rate(&self, from: Currency, to: Currency, day: Day) -> Option<Rate> {
         if from == to {
-            return Some(Decimal::ONE);
+            return Some(Rate::ONE);
         }
         self.dated(from, to, day).or_else(|| {
             let reporting = self.reporting_for(from, day)?;
-            reporting.checked_mul(self.of_reporting(to, day)?)
+            reporting.then(self.of_reporting(to, day)?)
         })
     }
 
-    fn reporting_for(&self, from: Currency, day: Day) -> Option<Decimal> {
+    fn reporting_for(&self, from: Currency, day: Day) -> Option<Rate> {
         if from == self.reporting {
-            return Some(Decimal::ONE);
+            return Some(Rate::ONE);
         }
-        self.dated(from, self.reporting, day).or_else(|| self.fixed.get(&from).copied())
+        let fixed = || Rate::quoted(*self.fixed.get(&from)?);
+        self.dated(from, self.reporting, day).or_else(fixed)
     }
 
-    fn of_reporting(&self, to: Currency, day: Day) -> Option<Decimal> {
+    fn of_reporting(&self, to: Currency, day: Day) -> Option<Rate> {
         if to == self.reporting {
-            return Some(Decimal::ONE);
+            return Some(Rate::ONE);
         }
-        let fixed = || Decimal::ONE.checked_div(*self.fixed.get(&to)?);
+        let fixed = || Rate::inverse(*self.fixed.get(&to)?);
         self.dated(self.reporting, to, day).or_else(fixed)
     }
 
-    fn dated(&self, from: Currency, to: Currency, day: Day) -> Option<Decimal> {
+    fn dated(&self, from: Currency, to: Currency, day: Day) -> Option<Rate> {
         let latest = |from, to| {
             let rates = self.dated.get(&(from, to))?;
             let n = rates.partition_point(|(since, _)| *since <= day);
             rates.get(n.checked_sub(1)?).map(|(_, rate)| *rate)
         };
-        latest(from, to).or_else(|| Decimal::ONE.checked_div(latest(to, from)?))
+        let direct = latest(from, to).and_then(Rate::quoted);
+        direct.or_else(|| latest(to, from).and_then(Rate::inverse))
     }
 
     /// Converts an amount by the rate of a day; none without a rate or where it does not fit.
@@ -169,22 +171,24 @@ mod tests {
             rates.add(currency(from).unwrap(), currency(to).unwrap(), day, rate.parse().unwrap());
         }
         rates.sort();
-        //   from  to     day  rate
+        // What 10,000 units are in the other currency.
         let table = [
             ("EUR", "USD", 9, None),
-            ("EUR", "USD", 10, Some("1.2")),
-            ("EUR", "USD", 19, Some("1.2")),
-            ("EUR", "USD", 99, Some("1.25")),
-            ("USD", "EUR", 20, Some("0.8")),
-            ("EUR", "JPY", 10, Some("192")),
-            ("JPY", "USD", 10, Some("0.00625")),
-            ("CHF", "USD", 0, Some("1.1")),
-            ("CHF", "JPY", 10, Some("176")),
+            ("EUR", "USD", 10, Some("12000")),
+            ("EUR", "USD", 19, Some("12000")),
+            ("EUR", "USD", 99, Some("12500")),
+            ("USD", "EUR", 20, Some("8000")),
+            ("EUR", "JPY", 10, Some("1920000")),
+            ("JPY", "USD", 10, Some("62.5")),
+            ("CHF", "USD", 0, Some("11000")),
+            ("CHF", "JPY", 10, Some("1760000")),
             ("SEK", "USD", 10, None),
-            ("SEK", "SEK", 10, Some("1")),
+            ("SEK", "SEK", 10, Some("10000")),
         ];
         for (from, to, day, expected) in table {
-            let found = rates.rate(currency(from).unwrap(), currency(to).unwrap(), day);
+            let [from, to] = [from, to].map(|code| currency(code).unwrap());
+            let amount = Money::from_decimal(Decimal::from(10_000), from).unwrap();
+            let found = rates.convert(amount, to, day).map(Money::to_decimal);
             let expected: Option<Decimal> = expected.map(|text| text.parse().unwrap());
             assert_eq!(found, expected, "{from} {to} {day}");
         }

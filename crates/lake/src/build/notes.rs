@@ -131,7 +131,7 @@ impl Making<'_> {
             },
             not_converted: of(&|row| {
                 let created = days::date(self.days.day(row.deal.created));
-                let day = row.deal.close_on.unwrap_or(created);
+                let day = row.deal.close_on.or(row.deal.closed_on).unwrap_or(created);
                 row.deal.amount.is_some_and(|money| !converts(money, day))
             }),
             amount_unknown: of(&|row| row.deal.amount.is_none() && !row.deal.amount_refused).n,

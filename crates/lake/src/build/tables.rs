@@ -380,7 +380,10 @@ impl Making<'_> {
             (
                 "_rate_on",
                 Column::Day(
-                    rows.iter().enumerate().map(|(at, row)| row.deal.close_on.or(on(at))).collect(),
+                    rows.iter()
+                        .enumerate()
+                        .map(|(at, row)| row.deal.close_on.or(row.deal.closed_on).or(on(at)))
+                        .collect(),
                 ),
             ),
             ("_probability", Column::Decimal(rows.iter().map(probability).collect())),
@@ -539,7 +542,7 @@ impl Making<'_> {
             ("lead_source", texts(people, |person| person.lead_source.clone())),
             ("status", texts(people, |person| person.status.clone())),
             ("converted", Column::Boolean(people.iter().map(|p| Some(p.converted)).collect())),
-            ("opportunity_id", texts(people, |person| person.opportunity.clone())),
+            ("opportunity_id", texts(people, |person| person.opportunities.first().cloned())),
             ("_account", whole(people, |person| places.get(person.account as usize).copied())),
             (
                 "_first_at",

@@ -1,16 +1,15 @@
 //! Deals: stage, money, source under each rule, influence, and the touches of their journey.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use domain::definition::{Side, SourcedBy, State};
-use domain::{Currency, Decimal};
+use domain::{Currency, Decimal, Money};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Company;
-use super::files::{Row, sheet};
+use super::files::{Exports, Row, sheet};
 use super::money::{Rates, times};
 use super::people::Person;
 use super::touches::Touch;
@@ -89,10 +88,14 @@ impl Opportunity {
 }
 
 /// Reads the deals that were created by the end of the as-of day, in the order of their ids.
-pub(super) fn opportunities(folder: &Path, company: &Company, rates: &Rates) -> Vec<Opportunity> {
-    let stages = stages_reached(folder, company);
-    let roles = roles(folder, company);
-    let mut deals: Vec<Opportunity> = sheet(folder, "Opportunity")
+pub(super) fn opportunities(
+    exports: Exports<'_>,
+    company: &Company,
+    rates: &Rates,
+) -> Vec<Opportunity> {
+    let stages = stages_shown(exports, company);
+    let roles = roles(exports, company);
+    let mut deals: Vec<Opportunity> = sheet(exports, "Opportunity")
         .iter()
         .filter(|row| created(row) <= company.end)
         .map(|row| opportunity(row, company, rates, &stages, &roles))
@@ -105,29 +108,48 @@ fn created(row: &Row) -> Timestamp {
     row.instant("CreatedDate", &TimeZone::UTC).expect("a deal has a creation")
 }
 
-/// Returns all stage texts that each deal ever showed, from both histories.
-fn stages_reached(folder: &Path, company: &Company) -> BTreeMap<String, BTreeSet<String>> {
-    let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+/// Stages that a deal showed, in order: when, the row that says so, the text.
+type Shown = Vec<(Timestamp, String, String)>;
+
+/// Returns the stages that each deal ever showed, from both histories.
+fn stages_shown(exports: Exports<'_>, company: &Company) -> BTreeMap<String, Shown> {
+    let mut seen: BTreeMap<String, Shown> = BTreeMap::new();
     let by_end = |row: &Row| created(row) <= company.end;
-    for row in sheet(folder, "OpportunityHistory").iter().filter(|row| by_end(row)) {
-        let id = row.id("OpportunityId").unwrap_or_default();
-        seen.entry(id).or_default().insert(row.text("StageName").to_owned());
+    let mut add = |row: &Row, column: &str| {
+        let deal = row.id("OpportunityId").unwrap_or_default();
+        let shown = (created(row), row.id("Id").unwrap_or_default(), row.text(column).to_owned());
+        seen.entry(deal).or_default().push(shown);
+    };
+    for row in sheet(exports, "OpportunityHistory").iter().filter(|row| by_end(row)) {
+        add(row, "StageName");
     }
-    for row in sheet(folder, "OpportunityFieldHistory").iter().filter(|row| by_end(row)) {
+    for row in sheet(exports, "OpportunityFieldHistory").iter().filter(|row| by_end(row)) {
         if row.text("Field") == "StageName" {
-            let id = row.id("OpportunityId").unwrap_or_default();
-            let stages = seen.entry(id).or_default();
-            stages.extend([row.text("OldValue").to_owned(), row.text("NewValue").to_owned()]);
+            add(row, "OldValue");
+            add(row, "NewValue");
         }
     }
+    seen.values_mut().for_each(|shown| shown.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1))));
     seen
 }
 
+/// Returns when a deal was closed the last time, as its history tells.
+fn closed_at(shown: &Shown, company: &Company) -> Option<Timestamp> {
+    let is_closed = |text: &str| {
+        company.definitions.stage(text).is_some_and(|stage| stage.state != State::Open)
+    };
+    let mut closed = None;
+    for (at, _, text) in shown {
+        closed = if is_closed(text) { closed.or(Some(*at)) } else { None };
+    }
+    closed
+}
+
 /// Returns the records of the people on each deal.
-fn roles(folder: &Path, company: &Company) -> BTreeMap<String, BTreeSet<String>> {
+fn roles(exports: Exports<'_>, company: &Company) -> BTreeMap<String, BTreeSet<String>> {
     let mut roles: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in
-        sheet(folder, "OpportunityContactRole").iter().filter(|row| created(row) <= company.end)
+        sheet(exports, "OpportunityContactRole").iter().filter(|row| created(row) <= company.end)
     {
         if let (Some(deal), Some(contact)) = (row.id("OpportunityId"), row.id("ContactId")) {
             roles.entry(deal).or_default().insert(contact);
@@ -140,7 +162,7 @@ fn opportunity(
     row: &Row,
     company: &Company,
     rates: &Rates,
-    stages: &BTreeMap<String, BTreeSet<String>>,
+    stages: &BTreeMap<String, Shown>,
     roles: &BTreeMap<String, BTreeSet<String>>,
 ) -> Opportunity {
     let definitions = &company.definitions;
@@ -164,18 +186,25 @@ fn opportunity(
         let stage = definitions.stage(text)?;
         open.iter().position(|one| one.id == stage.id).map(|place| place + 1)
     };
-    let shown = stages.get(&id).into_iter().flatten().map(String::as_str);
+    let shown = stages.get(&id).into_iter().flatten().map(|shown| shown.2.as_str());
     let reached = shown.chain([row.text("StageName")]).filter_map(place).max();
     let stage_reached = if state == State::Won { Some(open.len()) } else { reached };
 
+    // A closed deal without a close day was closed when its history says so.
+    let told = || {
+        let at = stages.get(&id).and_then(|shown| closed_at(shown, company));
+        at.filter(|_| state != State::Open).map(|at| company.calendar.day(at))
+    };
     let close_on = row.day("CloseDate");
-    let closed_on = close_on.filter(|_| state != State::Open);
+    let closed_on = close_on.or_else(told).filter(|_| state != State::Open);
     let amount_native = row.maybe("Amount").and_then(|amount| {
         let currency = row.maybe("CurrencyIsoCode").map_or(Ok(definitions.currency), |c| c.parse());
-        Some((amount.parse::<Decimal>().ok()?, currency.ok()?))
+        // Kept to the minor unit of its own currency.
+        let money = Money::from_decimal(amount.parse().ok()?, currency.ok()?).ok()?;
+        Some((money.to_decimal(), money.currency))
     });
     let amount = amount_native.and_then(|(amount, currency)| {
-        rates.convert(amount, currency, close_on.unwrap_or(created_on))
+        rates.convert(amount, currency, close_on.or(closed_on).unwrap_or(created_on))
     });
     let stated = || row.text("Probability").parse::<Decimal>().ok().map(|p| p / Decimal::from(100));
     let probability = match state {
@@ -251,9 +280,11 @@ fn opportunity(
         days_from_first_touch: first_touch_on
             .zip(closed_on)
             .filter(|_| state == State::Won)
-            .map(|(first, closed)| days_between(first, closed)),
+            .map(|(first, closed)| days_between(first, closed))
+            .filter(|&days| days >= 0),
         people,
-        journey_to_close: window(since, end),
+        // A close that was dated back before the creation takes nothing from the journey.
+        journey_to_close: window(since, end.max(created_at)),
         journey,
         lead_creation,
         account,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use domain::Decimal;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -30,6 +31,15 @@ impl Row {
     /// Returns an id of 18 characters; one of 15 is widened.
     pub(super) fn id(&self, column: &str) -> Option<String> {
         self.maybe(column).map(|id| widened(&id))
+    }
+
+    /// True where another row says the same, ids of 15 characters being those of 18.
+    fn says_as(&self, other: &Self) -> bool {
+        let text = |row: &Self, column: &String| {
+            let text = row.text(column).to_owned();
+            if column.ends_with("Id") { widened(&text) } else { text }
+        };
+        self.0.keys().chain(other.0.keys()).all(|column| text(self, column) == text(other, column))
     }
 
     /// Returns the name of the column that starts so; empty where there is none.
@@ -96,12 +106,60 @@ pub(super) fn widened(id: &str) -> String {
     wide
 }
 
+/// The extracts of a company, oldest first, each a folder.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Exports<'a>(pub(super) &'a [PathBuf]);
+
 /// Reads a sheet without the rows that the source says are deleted. A record that was merged away
 /// is marked as deleted too, but stays: it stands for its master.
-pub(super) fn sheet(folder: &Path, name: &str) -> Vec<Row> {
+pub(super) fn sheet(exports: Exports<'_>, name: &str) -> Vec<Row> {
     let deleted = |row: &Row| row.truth("IsDeleted") == Some(true);
     let merged = |row: &Row| !row.text("MasterRecordId").is_empty();
-    all(folder, name).into_iter().filter(|row| !deleted(row) || merged(row)).collect()
+    newest(exports, name).into_iter().filter(|row| !deleted(row) || merged(row)).collect()
+}
+
+/// Returns each record once, in the order of the ids: as its newest version says, which the source
+/// stamps; without a stamp, or of one stamp, as the latest extract says. Two contents of one
+/// version in one extract are both refused.
+fn newest(exports: Exports<'_>, name: &str) -> Vec<Row> {
+    let mut found: BTreeMap<String, (Option<Timestamp>, Row)> = BTreeMap::new();
+    for folder in exports.0 {
+        let mut versions: BTreeMap<(String, Option<Timestamp>), Vec<Row>> = BTreeMap::new();
+        for row in all(folder, name).into_iter().filter(|row| !refused(row)) {
+            let id = row.id("Id").or_else(|| row.id("_fivetran_id")).expect("a row has an id");
+            let at = row.instant("SystemModstamp", &TimeZone::UTC);
+            let said = versions.entry((id, at)).or_default();
+            if !said.iter().any(|other| row.says_as(other)) {
+                said.push(row);
+            }
+        }
+        for ((id, at), mut said) in versions {
+            let newer = found.get(&id).is_none_or(|(before, _)| at >= *before);
+            if newer && said.len() == 1 {
+                found.extend(said.pop().map(|row| (id, (at, row))));
+            }
+        }
+    }
+    found.into_values().map(|(_, row)| row).collect()
+}
+
+/// True where nobody can take a row: an id whose check letters do not fit, a currency that does not
+/// exist, an amount that is no number, a rate that is not above zero, a time before 1990.
+fn refused(row: &Row) -> bool {
+    let wrong_id = row.0.iter().any(|(column, text)| {
+        column.ends_with("Id") && text.len() == 18 && widened(&text[..15]) != *text
+    });
+    let no_number = ["Amount", "ActualCost"]
+        .into_iter()
+        .filter_map(|column| row.maybe(column))
+        .any(|text| text.parse::<Decimal>().is_err());
+    let no_currency =
+        row.maybe("CurrencyIsoCode").is_some_and(|code| code.parse::<domain::Currency>().is_err());
+    let no_rate = row
+        .maybe("ConversionRate")
+        .is_some_and(|rate| rate.parse::<Decimal>().is_ok_and(|rate| rate <= Decimal::ZERO));
+    let too_early = row.day("ActivityDate").is_some_and(|day| day.year() < 1990);
+    wrong_id || no_number || no_currency || no_rate || too_early
 }
 
 /// Reads all parts of a sheet (`Task.csv`, `Task-1.csv`, …); no rows where there is no such file.

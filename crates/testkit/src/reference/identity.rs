@@ -1,19 +1,18 @@
 //! Who is who: merged records stand for their master, and a mail domain for its account.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::files::sheet;
+use super::files::{Exports, Row, sheet};
 
 /// A company that buys; merged records lead to the one that is left.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     pub(super) id: String,
-    /// The account that this one was merged into, at the end of the chain; itself otherwise.
-    pub(super) master: String,
+    /// True where the record is deleted: it was merged into another one.
+    pub(super) gone: bool,
     pub(super) domain: Option<String>,
     pub(super) industry: String,
     pub(super) country: String,
@@ -22,52 +21,64 @@ pub(super) struct Account {
     pub(super) created_at: Option<Timestamp>,
 }
 
+/// Into which record each one was merged, and which ones are left.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Chains {
+    pub(super) next: BTreeMap<String, String>,
+    pub(super) left: BTreeSet<String>,
+}
+
+impl Chains {
+    /// Follows pointers to the record that is left. The members of a circle stay apart, and what
+    /// leads into it belongs to the member that it reaches first. Records that were merged into
+    /// one that is not there are one, under the least id of those that are left.
+    pub(super) fn end(&self, id: &str) -> String {
+        let end = self.last(id);
+        if self.left.contains(&end) {
+            return end;
+        }
+        let same = self.left.iter().find(|other| self.last(other) == end);
+        same.cloned().unwrap_or(end)
+    }
+
+    /// Follows pointers to their end, or to the first member of a circle.
+    fn last(&self, id: &str) -> String {
+        let mut seen = vec![id.to_owned()];
+        while let Some(after) = self.next.get(&seen[seen.len() - 1]) {
+            if let Some(start) = seen.iter().position(|one| one == after) {
+                return seen[start].clone();
+            }
+            seen.push(after.clone());
+        }
+        seen.pop().unwrap_or_default()
+    }
+}
+
 /// Reads the accounts that existed by an instant.
-pub(super) fn accounts(folder: &Path, end: Timestamp) -> Vec<Account> {
-    let rows: Vec<_> = sheet(folder, "Account")
+pub(super) fn accounts(exports: Exports<'_>, end: Timestamp) -> (Vec<Account>, Chains) {
+    let rows: Vec<_> = sheet(exports, "Account")
         .into_iter()
         .filter(|row| row.instant("CreatedDate", &TimeZone::UTC).is_none_or(|at| at <= end))
         .collect();
-    let next: BTreeMap<String, String> =
-        rows.iter().filter_map(|row| Some((row.id("Id")?, row.id("MasterRecordId")?))).collect();
-    let known: BTreeSet<String> = rows.iter().filter_map(|row| row.id("Id")).collect();
-    let mut accounts: Vec<Account> = rows
-        .iter()
-        .filter_map(|row| {
-            let id = row.id("Id")?;
-            Some(Account {
-                master: end_of_chain(&id, &next, &known),
-                id,
-                domain: row.maybe("Website").map(|site| domain(&site)),
-                industry: row.text("Industry").to_owned(),
-                country: row.text("BillingCountry").to_owned(),
-                employees: row.text("NumberOfEmployees").parse().ok(),
-                targeted: row.truth("Target_Account__c") == Some(true),
-                created_at: row.instant("CreatedDate", &TimeZone::UTC),
-            })
+    let gone = |row: &Row| row.truth("IsDeleted") == Some(true);
+    let left = rows.iter().filter(|row| !gone(row)).filter_map(|row| row.id("Id"));
+    let merged = rows.iter().filter_map(|row| Some((row.id("Id")?, row.id("MasterRecordId")?)));
+    let chains = Chains { next: merged.collect(), left: left.collect() };
+    let accounts = rows.iter().filter_map(|row| {
+        Some(Account {
+            id: row.id("Id")?,
+            gone: gone(row),
+            domain: row.maybe("Website").map(|site| domain(&site)),
+            industry: row.text("Industry").to_owned(),
+            country: row.text("BillingCountry").to_owned(),
+            employees: row.text("NumberOfEmployees").parse().ok(),
+            targeted: row.truth("Target_Account__c") == Some(true),
+            created_at: row.instant("CreatedDate", &TimeZone::UTC),
         })
-        .collect();
+    });
+    let mut accounts: Vec<Account> = accounts.collect();
     accounts.sort_by(|a, b| a.id.cmp(&b.id));
-    accounts
-}
-
-/// Follows pointers from a record to the last one that is known. A cycle is cut at its smallest id.
-pub(super) fn end_of_chain(
-    id: &str,
-    next: &BTreeMap<String, String>,
-    known: &BTreeSet<String>,
-) -> String {
-    let mut seen = vec![id.to_owned()];
-    while let Some(after) = next.get(&seen[seen.len() - 1]) {
-        if let Some(start) = seen.iter().position(|one| one == after) {
-            return seen[start..].iter().min().cloned().unwrap_or_default();
-        }
-        if !known.contains(after) {
-            break;
-        }
-        seen.push(after.clone());
-    }
-    seen.pop().unwrap_or_default()
+    (accounts, chains)
 }
 
 /// Returns the domain of a web site: lower case, without scheme, `www.` and path.
@@ -83,13 +94,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chains_are_followed_and_cycles_cut() {
-        let pairs = [("a", "b"), ("b", "c"), ("x", "z"), ("z", "y"), ("y", "x"), ("q", "gone")];
+    fn chains_are_followed_and_the_members_of_circles_stay_apart() {
+        let pairs = [
+            ("a", "b"),
+            ("b", "c"),
+            ("x", "z"),
+            ("z", "y"),
+            ("y", "x"),
+            ("w", "z"),
+            ("q", "gone"),
+            ("p", "gone"),
+            ("d", "lost"),
+        ];
         let next = pairs.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
-        let known = ["a", "b", "c", "x", "y", "z", "q"].map(str::to_owned).into();
-        let table = [("a", "c"), ("c", "c"), ("x", "x"), ("y", "x"), ("z", "x"), ("q", "q")];
+        let left = ["a", "b", "c", "x", "y", "z", "w", "q", "p"].map(str::to_owned).into();
+        let chains = Chains { next, left };
+        let table = [
+            ("a", "c"),
+            ("c", "c"),
+            ("x", "x"),
+            ("y", "y"),
+            ("z", "z"),
+            ("w", "z"),
+            ("q", "p"),
+            ("p", "p"),
+            ("gone", "p"),
+            ("d", "lost"),
+        ];
         for (from, to) in table {
-            assert_eq!(end_of_chain(from, &next, &known), to, "{from}");
+            assert_eq!(chains.end(from), to, "{from}");
         }
     }
 

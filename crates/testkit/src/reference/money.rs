@@ -1,11 +1,9 @@
 //! Rates, and amounts in the reporting currency.
 
-use std::path::Path;
-
 use domain::{Currency, Decimal, Definitions, Money};
 use jiff::civil::Date;
 
-use super::files::sheet;
+use super::files::{Exports, sheet};
 
 /// The rates of a company.
 pub(super) struct Rates {
@@ -18,8 +16,8 @@ pub(super) struct Rates {
 impl Rates {
     /// Reads the dated rates: units of a currency for one unit of the corporate currency, which is
     /// the one whose rate is always 1.
-    pub(super) fn read(folder: &Path, definitions: &Definitions, as_of: Date) -> Self {
-        let rows: Vec<(Date, Currency, Decimal)> = sheet(folder, "DatedConversionRate")
+    pub(super) fn read(exports: Exports<'_>, definitions: &Definitions, as_of: Date) -> Self {
+        let rows: Vec<(Date, Currency, Decimal)> = sheet(exports, "DatedConversionRate")
             .iter()
             .filter_map(|row| {
                 let rate = row.text("ConversionRate").parse().ok()?;

@@ -1,7 +1,6 @@
 //! People, each once, and the day on which they became known.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use domain::definition::Side;
 use jiff::civil::Date;
@@ -9,8 +8,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::Company;
-use super::files::{Row, sheet};
-use super::identity::{Account, end_of_chain};
+use super::files::{Exports, Row, sheet};
+use super::identity::{Account, Chains};
 
 /// A person: all records of one human being.
 #[derive(Clone, Debug)]
@@ -54,71 +53,170 @@ pub struct Lead {
     pub converted: bool,
 }
 
-/// Reads leads and contacts, and makes one person of those that are one.
-pub(super) fn people(folder: &Path, company: &Company) -> Vec<Person> {
+/// Records of people by the record that they lead to.
+type Groups<'a> = BTreeMap<String, Vec<&'a Row>>;
+
+/// Reads leads and contacts, and makes one person of those that are one: merged records, a lead and
+/// the contact that it became, a lead and a contact of one account with one address.
+pub(super) fn people(exports: Exports<'_>, company: &Company) -> Vec<Person> {
     let known = |row: &Row| created(row).is_none_or(|at| at <= company.end);
-    let leads: Vec<Row> = sheet(folder, "Lead").into_iter().filter(known).collect();
-    let contacts: Vec<Row> = sheet(folder, "Contact").into_iter().filter(known).collect();
-    let mut next = BTreeMap::new();
-    let mut ids = BTreeSet::new();
-    for (row, lead) in
-        leads.iter().map(|row| (row, true)).chain(contacts.iter().map(|row| (row, false)))
-    {
-        let id = row.id("Id").expect("a person has an id");
-        let stated = row.id("MasterRecordId").or_else(|| row.id("ConvertedContactId"));
-        // A lead that was not converted is the contact with the same address, where there is one.
-        let same = || if lead { of_address(row, &contacts) } else { None };
-        if let Some(after) = stated.or_else(same) {
-            next.insert(id.clone(), after);
+    let leads: Vec<Row> = sheet(exports, "Lead").into_iter().filter(known).collect();
+    let contacts: Vec<Row> = sheet(exports, "Contact").into_iter().filter(known).collect();
+    let rows: Vec<&Row> = contacts.iter().chain(&leads).collect();
+    let left = rows.iter().filter(|row| row.truth("IsDeleted") != Some(true));
+    let mut chains = Chains { next: BTreeMap::new(), left: left.map(|row| id(row)).collect() };
+    for row in &rows {
+        let after = row.id("MasterRecordId").or_else(|| row.id("ConvertedContactId"));
+        chains.next.extend(after.map(|after| (id(row), after)));
+    }
+    let mut groups = Groups::new();
+    for row in rows {
+        groups.entry(chains.end(&id(row))).or_default().push(row);
+    }
+    // What was merged into nobody that is left is nobody.
+    groups.retain(|master, _| chains.left.contains(master));
+    let accounts = accounts(&groups, company);
+    let leads: BTreeSet<String> = leads.iter().map(id).collect();
+    let mut people = Groups::new();
+    for (master, rows) in &groups {
+        let contact = Some(master).filter(|master| leads.contains(*master));
+        let contact = contact.and_then(|lead| same_address(lead, &leads, &groups, &accounts));
+        people.entry(contact.unwrap_or_else(|| master.clone())).or_default().extend(rows);
+    }
+    let mut people: Vec<Person> =
+        people.into_iter().map(|(id, rows)| person(&id, rows, &accounts, company)).collect();
+    // A record that is not there is the one under which those merged into it stand.
+    for missing in chains.next.values() {
+        let end = chains.end(missing);
+        if let Some(person) = people.iter_mut().find(|person| person.records.contains(&end)) {
+            person.records.insert(missing.clone());
         }
-        ids.insert(id);
     }
-    let mut own: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
-    // Leads stand before contacts, so that the first record that says something is the lead's.
-    for row in leads.iter().chain(&contacts) {
-        let id = row.id("Id").expect("a person has an id");
-        own.entry(end_of_chain(&id, &next, &ids)).or_default().push(row);
-    }
-    let by_domain = |domain: &str| of_domain(domain, &contacts, company);
-    own.into_iter().map(|(id, rows)| person(id, &rows, &by_domain, company)).collect()
+    people
 }
 
-/// Returns the contact with the address of a lead.
-fn of_address(lead: &Row, contacts: &[Row]) -> Option<String> {
-    let address = lead.text("Email").to_lowercase();
-    let same = |row: &&Row| !address.is_empty() && row.text("Email").to_lowercase() == address;
-    contacts.iter().find(same).and_then(|row| row.id("Id"))
+fn id(row: &Row) -> String {
+    row.id("Id").expect("a person has an id")
 }
 
 fn created(row: &Row) -> Option<Timestamp> {
     row.instant("CreatedDate", &TimeZone::UTC)
 }
 
+fn address(row: &Row) -> Option<String> {
+    row.maybe("Email").map(|address| address.to_lowercase())
+}
+
+fn mail_domain(row: &Row) -> Option<String> {
+    address(row)?.rsplit_once('@').map(|(_, domain)| domain.to_owned())
+}
+
+/// Returns the account of each person: the one that its own record names, else its other records;
+/// a contact names its account, a lead the one that it became. Where none is named, the account of
+/// a mail domain, in the same order.
+fn accounts(groups: &Groups<'_>, company: &Company) -> BTreeMap<String, String> {
+    let in_order = |master: &String, rows: &[&'_ Row]| -> Vec<Row> {
+        let mut rows: Vec<Row> = rows.iter().map(|row| (*row).clone()).collect();
+        rows.sort_by_key(|row| (id(row) != *master, id(row)));
+        rows
+    };
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for (master, rows) in groups {
+        let named = in_order(master, rows)
+            .iter()
+            .find_map(|row| row.id("AccountId").or_else(|| row.id("ConvertedAccountId")));
+        found.extend(named.map(|account| (master.clone(), company.master(&account))));
+    }
+    let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (master, rows) in groups {
+        let Some(account) = found.get(master) else { continue };
+        for domain in rows.iter().filter_map(|row| mail_domain(row)) {
+            users.entry(domain).or_default().insert(account.clone());
+        }
+    }
+    for (master, rows) in
+        groups.iter().filter(|(master, _)| !found.contains_key(*master)).collect::<Vec<_>>()
+    {
+        let rows = in_order(master, rows);
+        let domains = rows.iter().filter_map(mail_domain);
+        let mut business = domains.filter(|domain| !company.definitions.is_free_mail(domain));
+        let account = business.find_map(|domain| of_domain(&domain, &users, company));
+        found.extend(account.map(|account| (master.clone(), account)));
+    }
+    found
+}
+
+/// Returns the one account of a mail domain: the one whose site it is, or that of a record that was
+/// merged into it; where no account has that domain, the one without a site whose people alone use
+/// it.
+fn of_domain(
+    domain: &str,
+    users: &BTreeMap<String, BTreeSet<String>>,
+    company: &Company,
+) -> Option<String> {
+    let left = &company.account_chains.left;
+    let sites = |account: &str| -> BTreeSet<String> {
+        if !left.contains(account) {
+            return BTreeSet::new();
+        }
+        let own = company.accounts.iter().filter(|one| company.master(&one.id) == account);
+        own.filter_map(|one| one.domain.clone()).collect()
+    };
+    let only = |accounts: BTreeSet<String>| -> Option<String> {
+        if accounts.len() == 1 { accounts.into_iter().next() } else { None }
+    };
+    let owners: BTreeSet<String> =
+        left.iter().filter(|id| sites(id).contains(domain)).cloned().collect();
+    if !owners.is_empty() {
+        return only(owners);
+    }
+    only(users.get(domain).cloned().unwrap_or_default()).filter(|account| sites(account).is_empty())
+}
+
+/// Returns the person of a contact that has an address of a lead and belongs to the same account.
+fn same_address(
+    lead: &String,
+    leads: &BTreeSet<String>,
+    groups: &Groups<'_>,
+    accounts: &BTreeMap<String, String>,
+) -> Option<String> {
+    let account = accounts.get(lead)?;
+    let mut contacts: Vec<(String, Option<String>, &String)> = Vec::new();
+    for (master, rows) in groups.iter().filter(|(other, _)| accounts.get(*other) == Some(account)) {
+        let own = rows.iter().filter(|row| !leads.contains(&id(row)));
+        contacts.extend(own.map(|row| (id(row), address(row), master)));
+    }
+    contacts.sort();
+    let mut own: Vec<&&Row> = groups[lead].iter().collect();
+    own.sort_by_key(|row| id(row));
+    let addresses = own.into_iter().filter_map(|row| address(row));
+    let same = |wanted: String| {
+        contacts
+            .iter()
+            .find(|(_, address, _)| *address == Some(wanted.clone()))
+            .map(|found| found.2)
+    };
+    addresses.filter_map(same).next().cloned()
+}
+
+/// Makes a person of its records; of what several say, the one that was created first counts.
 fn person(
-    id: String,
-    rows: &[&Row],
-    by_domain: &dyn Fn(&str) -> Option<String>,
+    master: &str,
+    mut rows: Vec<&Row>,
+    accounts: &BTreeMap<String, String>,
     company: &Company,
 ) -> Person {
-    // The record that is left speaks first, then the others in order.
-    let mut order: Vec<&&Row> = rows.iter().collect();
-    order.sort_by_key(|row| (row.id("Id") != Some(id.clone()), row.id("Id")));
-    let stated = |column: &str| order.iter().find_map(|row| row.id(column));
-    let account = stated("AccountId").or_else(|| stated("ConvertedAccountId"));
-    let account = account.map(|account| company.master(&account));
-    let domains = order.iter().filter_map(|row| mail_domain(row.text("Email")));
-    let account = account.or_else(|| {
-        domains
-            .filter(|domain| !company.definitions.is_free_mail(domain))
-            .find_map(|d| by_domain(&d))
-    });
-    let first = |column: &str| rows.iter().find_map(|row| row.maybe(column)).unwrap_or_default();
+    rows.sort_by_key(|row| (created(row), id(row)));
+    let utm = |row: &&Row| {
+        ["UTM_Source__c", "UTM_Medium__c", "UTM_Campaign__c"].map(|name| row.text(name).to_owned())
+    };
+    let said = |utm: &[String; 3]| utm.iter().any(|text| !text.is_empty());
     Person {
-        id,
-        account,
+        id: master.to_owned(),
+        account: accounts.get(master).cloned(),
         created_at: rows.iter().filter_map(|row| created(row)).min().unwrap_or(Timestamp::MIN),
-        lead_source: first("LeadSource"),
-        utm: ["UTM_Source__c", "UTM_Medium__c", "UTM_Campaign__c"].map(first),
+        lead_source: rows.iter().find_map(|row| row.maybe("LeadSource")).unwrap_or_default(),
+        utm: rows.iter().map(utm).find(said).unwrap_or_default(),
         converted: rows.iter().any(|row| row.truth("IsConverted") == Some(true)),
         converted_at: rows.iter().filter_map(|row| converted(row, company)).min(),
         converted_deals: rows.iter().filter_map(|row| row.id("ConvertedOpportunityId")).collect(),
@@ -131,35 +229,14 @@ fn converted(row: &Row, company: &Company) -> Option<Timestamp> {
     row.instant("ConvertedDate", &zone).filter(|at| *at <= company.end)
 }
 
-fn mail_domain(address: &str) -> Option<String> {
-    address.trim().rsplit_once('@').map(|(_, domain)| domain.to_lowercase())
-}
-
-/// Returns the one account of a mail domain: the one whose site it is; where no account has that
-/// domain, the one without a site of its own whose contacts alone use it.
-fn of_domain(domain: &str, contacts: &[Row], company: &Company) -> Option<String> {
-    let sites = company.accounts.iter().filter(|account| account.domain.as_deref() == Some(domain));
-    let owners: BTreeSet<String> = sites.map(|account| account.master.clone()).collect();
-    if !owners.is_empty() {
-        return if owners.len() == 1 { owners.into_iter().next() } else { None };
-    }
-    let uses =
-        contacts.iter().filter(|row| mail_domain(row.text("Email")).as_deref() == Some(domain));
-    let users: BTreeSet<String> =
-        uses.filter_map(|row| row.id("AccountId")).map(|id| company.master(&id)).collect();
-    let alone = if users.len() == 1 { users.into_iter().next() } else { None };
-    alone.filter(|id| company.account(id).is_none_or(|account| account.domain.is_none()))
-}
-
 impl Company {
     /// Returns the account that an account was merged into, at the end of the chain.
     pub(super) fn master(&self, id: &str) -> String {
-        let found = self.accounts.iter().find(|account| account.id == id);
-        found.map_or_else(|| id.to_owned(), |account| account.master.clone())
+        self.account_chains.end(id)
     }
 
     pub(super) fn account(&self, id: &str) -> Option<&Account> {
-        self.accounts.iter().find(|account| account.id == id)
+        self.accounts.iter().find(|account| account.id == id && !account.gone)
     }
 
     /// Returns the person to whom a record belongs.

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::Company;
 use super::credit::split;
-use super::files::{Row, report, sheet};
+use super::files::{Exports, Row, report, sheet};
 use super::money::Rates;
 
 /// A campaign of the CRM, of an ad platform, or of both under one name.
@@ -63,8 +63,28 @@ pub(super) struct Ad {
     clicks: i64,
 }
 
+impl Ad {
+    fn key(&self) -> (&'static str, &str, Date, Currency) {
+        (self.platform, &self.id, self.day, self.currency)
+    }
+}
+
 /// Reads the reports of the ad platforms; totals, which name no campaign, are left out.
-pub(super) fn ads(folder: &Path, as_of: Date) -> Vec<Ad> {
+/// What a later extract says of a campaign and day stands for what was said before.
+pub(super) fn ads(exports: Exports<'_>, as_of: Date) -> Vec<Ad> {
+    let mut ads: Vec<Ad> = Vec::new();
+    for folder in exports.0 {
+        let stated = stated(folder);
+        let again = |ad: &Ad| stated.iter().any(|new| new.key() == ad.key());
+        ads.retain(|ad| !again(ad));
+        ads.extend(stated);
+    }
+    ads.retain(|ad| ad.day <= as_of);
+    ads
+}
+
+/// Reads the reports of one extract.
+fn stated(folder: &Path) -> Vec<Ad> {
     let file =
         |name: &str, separator, columns: &[&str]| report(&folder.join(name), separator, columns);
     let google = file("google_ads_campaign_report.csv", b'\t', &["Campaign", "Cost"]);
@@ -95,7 +115,6 @@ pub(super) fn ads(folder: &Path, as_of: Date) -> Vec<Ad> {
             ["TimePeriod", "CampaignId", "CampaignName", "Spend", "CurrencyCode", "Clicks"];
         ad("microsoft_ads", row, columns)
     }));
-    ads.retain(|ad| ad.day <= as_of);
     ads
 }
 
@@ -118,9 +137,9 @@ fn ad(platform: &'static str, row: &Row, columns: [&str; 6]) -> Option<Ad> {
 }
 
 /// Reads the campaigns of the CRM; one of an ad platform with the same name is the same program.
-pub(super) fn campaigns(folder: &Path, ads: &[Ad], company: &Company) -> Vec<Campaign> {
+pub(super) fn campaigns(exports: Exports<'_>, ads: &[Ad], company: &Company) -> Vec<Campaign> {
     let zone = TimeZone::UTC;
-    let mut campaigns: Vec<Campaign> = sheet(folder, "Campaign")
+    let mut campaigns: Vec<Campaign> = sheet(exports, "Campaign")
         .iter()
         .filter(|row| row.instant("CreatedDate", &zone).is_none_or(|at| at <= company.end))
         .map(|row| {
@@ -188,8 +207,16 @@ pub(super) fn spend(ads: &[Ad], company: &Company, rates: &Rates) -> (Vec<Spend>
         })
         .collect();
     let mut left_out = Vec::new();
+    // The same money would count twice: in the months between the first and the last in which a
+    // platform delivers the channel, and wherever a platform delivers the campaign itself.
+    let month = |day: Date| day.first_of_month();
     for row in typed_in(company, rates) {
-        if spend.iter().any(|billed| billed.platform != "crm" && billed.channel == row.channel) {
+        let billed = || spend.iter().filter(|billed| billed.platform != "crm");
+        let months = || billed().filter(|b| b.channel == row.channel).map(|b| month(b.day));
+        let between =
+            months().min() <= Some(month(row.day)) && Some(month(row.day)) <= months().max();
+        let itself = billed().any(|billed| billed.program == row.program);
+        if months().next().is_some() && between || itself {
             left_out.push(row);
         } else {
             spend.push(row);
@@ -198,8 +225,8 @@ pub(super) fn spend(ads: &[Ad], company: &Company, rates: &Rates) -> (Vec<Spend>
     (spend, left_out)
 }
 
-/// Spreads typed-in costs over their days, one row a month: by largest remainder in the currency of
-/// the cost, then converted on the first of its days in the month.
+/// Spreads typed-in costs over their days, one row a month, of the month of the as-of day the days
+/// up to it: by largest remainder in the currency of the cost, then converted on the first day.
 fn typed_in(company: &Company, rates: &Rates) -> Vec<Spend> {
     let mut rows = Vec::new();
     for campaign in &company.campaigns {
@@ -211,7 +238,12 @@ fn typed_in(company: &Company, rates: &Rates) -> Vec<Spend> {
         let mut day = start;
         while day <= end {
             match months.last_mut() {
-                Some((first, n)) if first.first_of_month() == day.first_of_month() => *n += 1,
+                Some((first, n))
+                    if first.first_of_month() == day.first_of_month()
+                        && (*first > company.as_of) == (day > company.as_of) =>
+                {
+                    *n += 1;
+                }
                 _ => months.push((day, 1)),
             }
             day = day.saturating_add(1.day());

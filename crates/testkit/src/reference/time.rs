@@ -1,7 +1,6 @@
 //! What happened when: changes of deals, their stays in stages, and stages of leads.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use domain::Decimal;
 use domain::definition::{LeadStage, State};
@@ -11,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Company;
 use super::deals::Opportunity;
-use super::files::{Row, sheet};
+use super::files::{Exports, Row, sheet};
 
 /// A change of a field of a deal, as one of the two histories tells it.
 #[derive(Clone, Debug)]
@@ -43,38 +42,21 @@ fn created(row: &Row) -> Option<Timestamp> {
     row.instant("CreatedDate", &TimeZone::UTC)
 }
 
-/// Reads both histories: snapshots as the differences between them.
-pub(super) fn moves(folder: &Path, company: &Company) -> Vec<Move> {
+/// Reads both histories: a snapshot says what each field is.
+pub(super) fn moves(exports: Exports<'_>, company: &Company) -> Vec<Move> {
     let mut all = Vec::new();
-    let mut snapshots: BTreeMap<String, Vec<(Timestamp, String, Row)>> = BTreeMap::new();
-    for row in sheet(folder, "OpportunityHistory") {
+    for row in sheet(exports, "OpportunityHistory") {
         if let (Some(deal), Some(id), Some(at)) =
             (row.id("OpportunityId"), row.id("Id"), created(&row))
         {
-            snapshots.entry(deal).or_default().push((at, id, row));
-        }
-    }
-    for (deal, mut rows) in snapshots {
-        rows.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        let mut before: Option<&Row> = None;
-        for (at, id, row) in &rows {
             for (column, field) in FIELDS {
-                let old = before.map_or("", |before| before.text(column));
-                if old != row.text(column) {
-                    all.push(Move {
-                        deal: deal.clone(),
-                        at: *at,
-                        id: id.clone(),
-                        field,
-                        old: old.to_owned(),
-                        new: row.text(column).to_owned(),
-                    });
-                }
+                let (deal, id) = (deal.clone(), id.clone());
+                let (old, new) = (String::new(), row.text(column).to_owned());
+                all.push(Move { deal, at, id, field, old, new });
             }
-            before = Some(row);
         }
     }
-    for row in sheet(folder, "OpportunityFieldHistory") {
+    for row in sheet(exports, "OpportunityFieldHistory") {
         let field = FIELDS.iter().find(|(column, _)| *column == row.text("Field"));
         let field = field.map(|(_, field)| *field);
         let field = field.or((row.text("Field") == "created").then_some("created"));
@@ -91,8 +73,8 @@ pub(super) fn moves(folder: &Path, company: &Company) -> Vec<Move> {
 }
 
 /// Reads the statuses that leads entered.
-pub(super) fn lifecycle(folder: &Path, company: &Company) -> Vec<Step> {
-    let mut steps: Vec<Step> = sheet(folder, "LeadHistory")
+pub(super) fn lifecycle(exports: Exports<'_>, company: &Company) -> Vec<Step> {
+    let mut steps: Vec<Step> = sheet(exports, "LeadHistory")
         .iter()
         .filter(|row| row.text("Field") == "Status")
         .filter_map(|row| {
@@ -130,7 +112,8 @@ impl Company {
         let (mut told, mut first_stage) = (Vec::new(), None);
         for one in own.iter().filter(|one| one.field != "created") {
             let (old, new) = (self.meaning(one.field, &one.old), self.meaning(one.field, &one.new));
-            if present.get(one.field) == Some(&new) {
+            let silent = old.is_empty() && new.is_empty() && !present.contains_key(one.field);
+            if silent || present.get(one.field) == Some(&new) {
                 continue;
             }
             let first = present.insert(one.field, new.clone()).is_none();

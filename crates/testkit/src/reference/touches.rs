@@ -1,7 +1,6 @@
 //! Touches: campaign members, calls, mails and meetings, visits.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use domain::definition::Side;
 use jiff::Timestamp;
@@ -9,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::Company;
-use super::files::{Row, sheet};
+use super::files::{Exports, Row, sheet};
 
 /// One contact between us and a person or account.
 #[derive(Clone, Debug)]
@@ -57,15 +56,15 @@ struct Said {
 }
 
 /// Reads all touches that happened by the end of the as-of day, in order of time, then id.
-pub(super) fn touches(folder: &Path, company: &Company) -> Vec<Touch> {
+pub(super) fn touches(exports: Exports<'_>, company: &Company) -> Vec<Touch> {
     let zone = TimeZone::get(&company.definitions.source_time_zone).unwrap_or(TimeZone::UTC);
     let mut said: Vec<Said> = Vec::new();
-    said.extend(sheet(folder, "CampaignMember").iter().map(|row| member(row, &zone)));
-    said.extend(sheet(folder, "Task").iter().map(|row| task(row, &zone)));
+    said.extend(sheet(exports, "CampaignMember").iter().map(|row| member(row, &zone)));
+    said.extend(sheet(exports, "Task").iter().map(|row| task(row, &zone)));
     let parents = |row: &Row| row.truth("IsChild") != Some(true);
-    let events = sheet(folder, "Event");
+    let events = sheet(exports, "Event");
     said.extend(events.iter().filter(|row| parents(row)).map(|row| meeting(row, &zone)));
-    said.extend(visits(&sheet(folder, "ga4_events"), &zone, company.end));
+    said.extend(visits(&sheet(exports, "ga4_events"), &zone, company.end));
     let mut touches: Vec<Touch> =
         said.into_iter().filter_map(|said| touch(said, company)).collect();
     touches.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
@@ -204,7 +203,7 @@ fn touch(said: Said, company: &Company) -> Option<Touch> {
         side: company.side(&channel),
         direct: company.definitions.channel(&channel).is_some_and(|channel| channel.direct),
         channel,
-        program: program.map(|program| program.name.clone()),
+        program: program.map(|program| program.name.clone()).or(said.campaign_id),
         valid: !said.invalid,
         counted: !said.invalid && (responded || !company.definitions.attribution.responses_only),
     })

@@ -26,8 +26,12 @@ fn span(days: u32) -> SignedDuration {
 impl Company {
     /// Returns the units, as lines: account, deal, people, days of the stages, outcome.
     pub fn demand_units(&self) -> BTreeSet<String> {
-        let mut accounts: BTreeSet<String> =
-            self.accounts.iter().map(|account| account.master.clone()).collect();
+        let mut accounts: BTreeSet<String> = self
+            .accounts
+            .iter()
+            .filter(|a| !a.gone)
+            .map(|account| self.master(&account.id))
+            .collect();
         accounts.extend(self.opportunities.iter().filter_map(|deal| deal.account.clone()));
         accounts.extend(self.touches.iter().filter_map(|touch| touch.account.clone()));
         let mut lines = BTreeSet::new();

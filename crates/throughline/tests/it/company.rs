@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::definition::{Side, SourcedBy, parse};
-use domain::{Cell, Currency, Decimal, Definitions, Money, Rows};
+use domain::definition::parse;
+use domain::{Cell, Currency, Decimal, Definitions, Rows};
 use jiff::civil::{Date, date};
 use sample::{Dirt, Plan};
 use serde_json::Value;
-use testkit::reference::{self, ProgramRow};
+use testkit::reference;
 
+use crate::agree::{Check, compare};
 use crate::program::Company;
 
 const LAST: Date = date(2026, 9, 30);
@@ -29,7 +30,13 @@ fn every_figure_of_sample_companies_is_that_of_the_reference_model() {
             let reference = reference::Company::read(&exports, &definitions, LAST);
             let mut check = Check::new(format!("seed {seed}, {}", dirt.names().join(" ")));
             for period in PERIODS {
-                compare(&mut check, &company, &definitions, &reference, period, LAST);
+                compare(
+                    &mut check,
+                    &mut asked(&company, period, LAST),
+                    &definitions,
+                    &reference,
+                    period,
+                );
             }
             rows_about_time(&mut check, &company, &reference, LAST);
             check.finish();
@@ -51,7 +58,13 @@ fn a_past_day_is_answered_as_the_extract_of_that_day_is() {
         let reference = reference::Company::read(&folder, &definitions, day);
         let mut check = Check::new(format!("as of {day}"));
         for period in ["2025", "2026Q2", "2023-10-01..2026-09-30"] {
-            compare(&mut check, &company, &definitions, &reference, period, day);
+            compare(
+                &mut check,
+                &mut asked(&company, period, day),
+                &definitions,
+                &reference,
+                period,
+            );
         }
         rows_about_time(&mut check, &company, &reference, day);
         check.finish();
@@ -197,60 +210,12 @@ fn load(company: &Company, folder: &str, day: Date) {
     assert!(run.code <= 1, "{}\n{}", run.stdout, run.stderr);
 }
 
-/// What differs between the program and the reference model.
-struct Check {
-    what: String,
-    n_compared: usize,
-    differences: Vec<String>,
-}
-
-impl Check {
-    fn new(what: String) -> Self {
-        Self { what, n_compared: 0, differences: Vec::new() }
-    }
-
-    /// Compares a value of the program with one of the reference model.
-    fn same(&mut self, name: &str, found: Option<i64>, expected: i64) {
-        self.near(name, found, expected, 0);
-    }
-
-    fn near(&mut self, name: &str, found: Option<i64>, expected: i64, tolerance: i64) {
-        self.n_compared += 1;
-        if found.is_none_or(|found| (found - expected).abs() > tolerance) {
-            self.differences.push(format!("{name}: program {found:?}, reference {expected}"));
-        }
-    }
-
-    #[track_caller]
-    fn finish(self) {
-        assert!(self.n_compared > 300, "{}: {} figures compared", self.what, self.n_compared);
-        let n = self.differences.len();
-        let shown = self.differences.iter().take(40).cloned().collect::<Vec<_>>().join("\n");
-        assert_eq!(n, 0, "{}: {n} of {} figures differ\n{shown}", self.what, self.n_compared);
-    }
-}
-
-fn compare(
-    check: &mut Check,
-    company: &Company,
-    definitions: &Definitions,
-    reference: &reference::Company,
-    period: &str,
-    day: Date,
-) {
-    let as_of = day.to_string();
-    let ask = |question: &str| {
+/// Asks the program as of a day.
+fn asked<'a>(company: &'a Company, period: &'a str, day: Date) -> impl FnMut(&str) -> Value + 'a {
+    move |question| {
+        let as_of = day.to_string();
         let args = ["ask", question, "--period", period, "--as-of", &as_of, "--json"];
         company.run(&args).content().data()
-    };
-    let named = definitions.calendar().period(period).unwrap();
-    let before = check.differences.len();
-    scorecard(check, &ask("scorecard"), definitions, reference, &named);
-    pipeline(check, &ask("pipeline"), reference, &named);
-    attribution(check, &ask("attribution"), reference, &named);
-    programs(check, &ask("programs"), reference, &named);
-    for difference in check.differences.iter_mut().skip(before) {
-        *difference = format!("{period}: {difference}");
     }
 }
 
@@ -320,264 +285,6 @@ fn rows_about_time(
         check.same(&name, Some(counts.remove(&field).unwrap_or(0)), expected);
     }
     assert!(counts.is_empty(), "{counts:?}");
-}
-
-fn scorecard(
-    check: &mut Check,
-    answer: &Value,
-    definitions: &Definitions,
-    reference: &reference::Company,
-    period: &domain::Period,
-) {
-    let figures = answer["figures"].as_array().unwrap();
-    let expected = reference.scorecard(period);
-    check.same("figures", i64::try_from(figures.len()).ok(), 9);
-    for figure in figures {
-        let id = figure["id"].as_str().unwrap();
-        equal(check, id, &figure["value"], &expected[id]);
-    }
-    let periods =
-        answer["tables"].as_array().unwrap().iter().find(|table| table["id"] == "periods");
-    for row in periods.into_iter().flat_map(|table| table["rows"].as_array().unwrap()) {
-        let label = row["label"].as_str().unwrap();
-        let Ok(period) = definitions.calendar().period(label) else { continue };
-        let expected = reference.scorecard(&period);
-        let columns = periods.unwrap()["columns"].as_array().unwrap();
-        for (column, entry) in columns.iter().zip(row["entries"].as_array().unwrap()) {
-            let id = column["id"].as_str().unwrap();
-            // Spend that is recorded only from a later day is no comparison.
-            if id != "spend" || entry["value"]["unit"] != "none" {
-                equal(check, &format!("{label} {id}"), &entry["value"], &expected[id]);
-            }
-        }
-    }
-}
-
-/// Compares a value of any unit; numbers to the ninth digit.
-fn equal(check: &mut Check, name: &str, found: &Value, expected: &domain::Value) {
-    let expected = serde_json::to_value(expected).unwrap();
-    let kinds = (found["unit"].as_str().unwrap(), expected["unit"].as_str().unwrap());
-    match kinds {
-        ("none", "none") => check.same(name, Some(0), 0),
-        ("share", "share") => {
-            for part in ["of", "total"] {
-                check.same(name, found[part].as_i64(), expected[part].as_i64().unwrap());
-            }
-        }
-        ("number", "number") => {
-            let nano = |value: &Value| (value["value"].as_f64().unwrap() * 1e9).round() as i64;
-            check.near(name, Some(nano(found)), nano(&expected), 1);
-        }
-        _ => check.same(name, number(found), number(&expected).unwrap_or(i64::MIN)),
-    }
-}
-
-fn pipeline(
-    check: &mut Check,
-    answer: &Value,
-    reference: &reference::Company,
-    period: &domain::Period,
-) {
-    for (id, value) in reference.pipeline(period) {
-        let expected = number(&serde_json::to_value(value).unwrap()).unwrap();
-        if let Some(found) = figure(answer, &id) {
-            check.same(&id, Some(found), expected);
-        }
-    }
-    let sides = reference.sides(period, SourcedBy::FirstTouch);
-    let sources = table(answer, "sources");
-    let (influenced, open) = (reference.influenced(period), reference.expected());
-    for side in Side::ALL {
-        let [created, pipeline, won, amount] = sides[&side];
-        let cell = |column: &str| sources.get(side.id()).and_then(|row| row.get(column)).copied();
-        let mut same = |column: &str, expected| {
-            check.same(&format!("sources.{side}.{column}"), cell(column), expected);
-        };
-        same("opportunities", created);
-        same("pipeline", pipeline);
-        same("won_opportunities", won);
-        same("won", amount);
-        same("influenced", influenced[&side]);
-        same("open_expected", open[&side]);
-        let id = format!("{side}_sourced_pipeline");
-        check.same(&id, figure(answer, &id), pipeline);
-    }
-    check.same("open_expected", figure(answer, "open_expected"), open.values().sum());
-    let rules = table(answer, "rules");
-    for rule in SourcedBy::ALL {
-        let sides = reference.sides(period, rule);
-        for side in Side::ALL {
-            let found = rules.get(rule.id()).and_then(|row| row.get(side.id())).copied();
-            check.same(&format!("rules.{}.{side}", rule.id()), found, sides[&side][1]);
-        }
-        let found =
-            rules.get(rule.id()).and_then(|row| row.get("marketing_opportunities")).copied();
-        check.same(&format!("rules.{}.n", rule.id()), found, sides[&Side::Marketing][0]);
-    }
-    let stages = table(answer, "stages");
-    if sides.values().any(|side| side[0] > 0) {
-        for (stage, n) in reference.stages(period) {
-            let found = stages.get(&stage).and_then(|row| row.get("all")).copied();
-            check.same(&format!("stages.{stage}"), found, n);
-        }
-    }
-}
-
-fn attribution(
-    check: &mut Check,
-    answer: &Value,
-    reference: &reference::Company,
-    period: &domain::Period,
-) {
-    let n_deals = figure(answer, "opportunities_with_touches").unwrap_or(0);
-    let (credit, won) = (table(answer, "credit"), table(answer, "credit_won"));
-    for model in reference.models() {
-        let expected = reference.attribution(period, model);
-        // Powers of two and removal effects are no fractions: the last cent of a deal may move.
-        let tolerance = if matches!(model, "time_decay" | "markov") { n_deals } else { 0 };
-        let channels = credit.keys().chain(expected.keys()).filter(|channel| *channel != "all");
-        for channel in channels.collect::<std::collections::BTreeSet<_>>() {
-            let (all, so_far) = expected.get(channel).copied().unwrap_or_default();
-            // A channel without credit under any model has no row.
-            let cell = |rows: &Table| match rows.get(channel) {
-                Some(row) => row.get(model).copied(),
-                None => Some(0),
-            };
-            check.near(&format!("credit.{channel}.{model}"), cell(&credit), all, tolerance);
-            check.near(&format!("credit_won.{channel}.{model}"), cell(&won), so_far, tolerance);
-        }
-        let total = expected.values().map(|credit| credit.0).sum();
-        if let Some(all) = credit.get("all") {
-            check.same(&format!("credit.all.{model}"), all.get(model).copied(), total);
-        }
-    }
-}
-
-fn programs(
-    check: &mut Check,
-    answer: &Value,
-    reference: &reference::Company,
-    period: &domain::Period,
-) {
-    // A campaign of the CRM and the one of its ad platform are one program: one row for each name.
-    let labels: Vec<&str> = answer["tables"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|table| table["id"] == "programs")
-        .flat_map(|table| table["rows"].as_array().unwrap())
-        .map(|row| row["label"].as_str().unwrap())
-        .collect();
-    let names: std::collections::BTreeSet<&str> = labels.iter().copied().collect();
-    let counted = |n: usize| i64::try_from(n).unwrap();
-    let (n_rows, n_names) = (counted(labels.len()), counted(names.len()));
-    check.same("programs of one name", Some(n_rows), n_names);
-    let found = labelled(answer, "programs");
-    rows(check, "programs", &found, reference.programs(period), "No program");
-    let found = table(answer, "channels");
-    rows(check, "channels", &found, reference.programs_by_channel(period), "");
-    let totals = reference.programs_by_channel(period);
-    let sum = |part: fn(&ProgramRow) -> i64| totals.values().map(part).sum::<i64>();
-    check.same("spend", figure(answer, "spend"), sum(|row| row.spend));
-    check.same("touches", figure(answer, "touches"), sum(|row| row.touches));
-    check.same("leads", figure(answer, "leads"), sum(|row| row.leads));
-    check.same("won_credit", figure(answer, "won_credit"), sum(|row| row.won_credit));
-}
-
-fn rows(
-    check: &mut Check,
-    name: &str,
-    found: &Table,
-    expected: BTreeMap<String, ProgramRow>,
-    none: &str,
-) {
-    let mut expected: BTreeMap<String, ProgramRow> = expected
-        .into_iter()
-        .map(|(id, row)| (if id.is_empty() { none.to_owned() } else { id }, row))
-        .collect();
-    // Programs that did nothing but touch people share one row.
-    if let Some(label) =
-        found.keys().find(|id| id.ends_with(" programs without spend, credit or deals"))
-    {
-        let (idle, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            expected.into_iter().partition(|(id, _)| !found.contains_key(id));
-        expected = rest;
-        let mut all = ProgramRow::default();
-        for row in idle.into_values() {
-            check.same(name, Some(row.spend + row.pipeline + row.won + row.won_credit), 0);
-            check.same(name, Some(row.opportunities + row.won_opportunities), 0);
-            all.touches += row.touches;
-            all.invalid_touches += row.invalid_touches;
-            all.leads += row.leads;
-        }
-        expected.insert(label.clone(), all);
-    }
-    for id in found.keys().filter(|id| !id.eq_ignore_ascii_case("all")) {
-        expected.entry(id.clone()).or_default();
-    }
-    for (id, row) in expected {
-        let columns = [
-            ("spend", row.spend),
-            ("touches", row.touches),
-            ("invalid_touches", row.invalid_touches),
-            ("leads", row.leads),
-            ("opportunities", row.opportunities),
-            ("pipeline", row.pipeline),
-            ("won_opportunities", row.won_opportunities),
-            ("won", row.won),
-            ("won_credit", row.won_credit),
-        ];
-        for (column, expected) in columns {
-            let cell = found.get(&id).and_then(|row| row.get(column)).copied();
-            check.same(&format!("{name}.{id}.{column}"), cell, expected);
-        }
-    }
-}
-
-/// Rows of a table: by row and column, money in minor units.
-type Table = BTreeMap<String, BTreeMap<String, i64>>;
-
-fn table(answer: &Value, id: &str) -> Table {
-    read_table(answer, id, "id")
-}
-
-/// A table by the labels of its rows; rows with one label are added up.
-fn labelled(answer: &Value, id: &str) -> Table {
-    read_table(answer, id, "label")
-}
-
-fn read_table(answer: &Value, id: &str, key: &str) -> Table {
-    let mut rows = Table::new();
-    let tables = answer["tables"].as_array().unwrap();
-    let Some(table) = tables.iter().find(|table| table["id"] == id) else { return rows };
-    let columns = table["columns"].as_array().unwrap();
-    for row in table["rows"].as_array().unwrap() {
-        let cells = rows.entry(row[key].as_str().unwrap().to_owned()).or_default();
-        for (column, entry) in columns.iter().zip(row["entries"].as_array().unwrap()) {
-            if let Some(value) = number(&entry["value"]) {
-                *cells.entry(column["id"].as_str().unwrap().to_owned()).or_default() += value;
-            }
-        }
-    }
-    rows
-}
-
-fn figure(answer: &Value, id: &str) -> Option<i64> {
-    let figures = answer["figures"].as_array()?;
-    number(&figures.iter().find(|figure| figure["id"] == id)?["value"])
-}
-
-/// Returns a count, or money in minor units.
-fn number(value: &Value) -> Option<i64> {
-    match value["unit"].as_str()? {
-        "count" => value["value"].as_i64(),
-        "money" => {
-            let amount = value["amount"].as_str()?.parse().ok()?;
-            let currency = value["currency"].as_str()?.parse().ok()?;
-            Money::from_decimal(amount, currency).ok().map(|money| money.minor)
-        }
-        _ => None,
-    }
 }
 
 /// How many deals, how many of them without amount, and the sum of the others, by currency.

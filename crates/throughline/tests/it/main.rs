@@ -9,6 +9,7 @@
     reason = "helpers of tests fail the test that calls them, and say what they skip"
 )]
 
+mod agree;
 mod api_fuzz;
 mod as_of;
 mod bad_inputs;
@@ -16,6 +17,7 @@ mod browser;
 mod cli;
 mod company;
 mod digest;
+mod dirty;
 mod erase;
 mod health;
 mod held;
