@@ -27,8 +27,21 @@ pub(crate) struct WriterLock {
 #[derive(Debug)]
 struct ServerLock {
     // Held for its lock only.
-    _connection: Connection,
+    connection: Connection,
     mark: String,
+}
+
+/// One lake in a database, one number for all of them.
+const NUMBER: i64 = 0x7468_726f_7567_686c;
+
+impl Drop for ServerLock {
+    /// Gives the lock back before the connection ends, which the server may notice later.
+    fn drop(&mut self) {
+        let given: Result<bool, _> =
+            self.connection.query_row("SELECT pg_advisory_unlock(?)", [NUMBER], |row| row.get(0));
+        // Whoever was cut off holds nothing any more.
+        given.ok();
+    }
 }
 
 impl WriterLock {
@@ -98,11 +111,19 @@ impl WriterLock {
 
 impl ServerLock {
     fn take(catalog: &Database, dir: &Path) -> Result<Self, LakeError> {
-        // One lake in a database, one number for all of them.
-        const NUMBER: i64 = 0x7468_726f_7567_686c;
         let mut connection = Connection::server(catalog.server()?)?;
-        let free: bool =
-            connection.query_row("SELECT pg_try_advisory_lock(?)", [NUMBER], |row| row.get(0))?;
+        let mut free = false;
+        // A server notices some moments later that a holder was cut off.
+        for look in 0..20 {
+            if look > 0 {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            free = connection
+                .query_row("SELECT pg_try_advisory_lock(?)", [NUMBER], |row| row.get(0))?;
+            if free {
+                break;
+            }
+        }
         let made = connection.has_table("lake_info")?;
         if !free {
             let sql = "SELECT value FROM lake_info WHERE key = 'writer'";
@@ -126,7 +147,7 @@ impl ServerLock {
             transaction.commit()?;
             connection.set_writable(false)?;
         }
-        Ok(Self { _connection: connection, mark })
+        Ok(Self { connection, mark })
     }
 }
 

@@ -93,7 +93,9 @@ fn simulated(entry: &answers::Entry, n: u64, first: u64, output: &Output) -> Out
         let known = company.as_of(company.today());
         let quarter = small::Company::definitions().calendar().last_complete_quarter(known.day());
         let ask = known.ask(&quarter.label, seed);
-        let given = known.given(&(entry.needs)(&ask));
+        let mut given = known.given(&(entry.needs)(&ask));
+        // What is true is known here, so verdicts are held against it as well.
+        given.frames.insert("program_truth".to_owned(), company.program_truth(known.day()));
         for figure in &(entry.answer)(&ask, &given).figures {
             let place = *places.entry(figure.id.clone()).or_insert_with(|| {
                 let (id, label) = (figure.id.clone(), figure.label.clone());
