@@ -262,7 +262,6 @@ fn winners(limit: u32, seed: u64) -> u64 {
 }
 
 /// A number below `limit` from 32 random bits.
-#[expect(clippy::cast_possible_truncation, reason = "below 2^32")]
 const fn scaled(bits: u32, limit: u32) -> u32 {
     ((bits as u64 * limit as u64) >> 32) as u32
 }
