@@ -251,7 +251,7 @@ impl<'a> Told<'a> {
 
     fn figures(&self, ask: &Ask) -> Vec<Figure> {
         let rests = format!(
-            "the stays in stages and of leads of the 12 months to {}, and the capacity on record",
+            "the stays in stages and of leads of up to two years to {}, and the capacity on record",
             ask.as_of
         );
         let worth = self.entry(self.worth());

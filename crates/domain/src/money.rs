@@ -2,8 +2,8 @@
 //!
 //! Amounts are exact. Adding two currencies is an error, a total over several is a [`MixedMoney`].
 //! Rounding happens once, where a decimal amount or a converted amount becomes [`Money`]: half to
-//! even, to the minor unit of the currency (ISO 4217: 2 digits for USD, 0 for JPY, 3 for KWD). A rate
-//! that is quoted the other way round divides: its inverse has no end in decimals.
+//! even, to the minor unit of the currency (ISO 4217: 2 digits for USD, 0 for JPY, 3 for KWD). A
+//! rate that is quoted the other way round divides: its inverse has no end in decimals.
 
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 

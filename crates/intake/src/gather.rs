@@ -130,8 +130,8 @@ fn program_of(spend: &Fact, name: Cell) -> Option<Fact> {
     Some(Fact { table, cells, carried, place: spend.place.clone(), version: None, deleted: false })
 }
 
-/// Returns what a snapshot of a deal says of each of its fields at that time, beside the other facts
-/// of its row.
+/// Returns what a snapshot of a deal says of each of its fields at that time, beside the other
+/// facts of its row.
 ///
 /// A statement has no old value: what a field was before may stand in another file, in a later load
 /// or in a history of changes, so what changed is found where all of them are known.

@@ -247,7 +247,8 @@ fn limit_of(chance: f64) -> u32 {
 const LANES: usize = 64;
 
 /// Draws which of 64 plays win, each with the probability `limit` / 2³²: uniform numbers are
-/// compared with it bit by bit from the highest, for all of them in one word, until all are decided.
+/// compared with it bit by bit from the highest, for all of them in one word, until all are
+/// decided.
 fn winners(limit: u32, seed: u64) -> u64 {
     let (mut won, mut open, mut left, mut state) = (0, u64::MAX, limit, seed);
     while open != 0 && left != 0 {

@@ -2,10 +2,10 @@
 //!
 //! A source may report a change twice, as a snapshot and as a change of a field: what sets a field
 //! to what it is already is no change. A snapshot says what a field is, not what it was: its old
-//! value is what was said last before it, in whatever file or load. Each deal begins with its creation, which says what it was
-//! then as far as that is on record: what was set within a day of the creation where nothing was
-//! before, else the old value of the first change. A deal without any record of its past has only
-//! its creation, with what it is now, and that is marked.
+//! value is what was said last before it, in whatever file or load. Each deal begins with its
+//! creation, which says what it was then as far as that is on record: what was set within a day of
+//! the creation where nothing was before, else the old value of the first change. A deal without
+//! any record of its past has only its creation, with what it is now, and that is marked.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

@@ -3,9 +3,9 @@
 //! A record that was merged into another one is the other one; a converted lead is the contact that
 //! it became; a chain of such steps counts to its end. A circle of merges says nothing, so that its
 //! members stay apart and are counted. A record that is named and not exported is known by its
-//! identifier alone. A record that was merged away is mostly deleted too: it still says when and how
-//! its person became known, and its web domain. A lead and a contact of the same account with the
-//! same match key are one person; other suspected duplicates stay apart.
+//! identifier alone. A record that was merged away is mostly deleted too: it still says when and
+//! how its person became known, and its web domain. A lead and a contact of the same account with
+//! the same match key are one person; other suspected duplicates stay apart.
 //!
 //! A person belongs to the account that the record names, else the one that the lead became, else
 //! the one whose web domain is that of the e-mail address. An account without a domain learns one
