@@ -459,7 +459,7 @@ pub const TABLES: &[FactTable] = &[
     FactTable {
         name: "opportunity_event",
         about: "one change of a field of a deal, or what a field was at that time",
-        key: &["opportunity_id", "field", "at", "new", "sequence"],
+        key: &["opportunity_id", "field", "at", "new", "snapshot"],
         effective: "at",
         columns: &[
             required("opportunity_id", Text, "which deal"),
@@ -469,6 +469,11 @@ pub const TABLES: &[FactTable] = &[
             required("at", Instant, "when it was changed"),
             column("actor", Text, "who changed it"),
             column("sequence", Text, "identifier of the change in the source; breaks ties in time"),
+            column(
+                "snapshot",
+                Text,
+                "the row that says what the field was at that time; empty for a change",
+            ),
         ],
     },
     FactTable {

@@ -159,6 +159,7 @@ fn statement(snapshot: &Fact, field: &str) -> Option<Fact> {
         ("at", snapshot.cell("at").clone()),
         ("actor", snapshot.cell("actor").clone()),
         ("sequence", snapshot.cell("sequence").clone()),
+        ("snapshot", snapshot.cell("sequence").clone()),
     ] {
         let slot = table.position(column).and_then(|at| cells.get_mut(at))?;
         *slot = cell;

@@ -45,7 +45,8 @@ impl Drop for ServerLock {
 }
 
 impl WriterLock {
-    /// Takes the lock, or names who holds it. Does not wait for a holder who lives.
+    /// Takes the lock, or names who holds it. Waits no longer than a server may
+    /// take to notice that a holder was cut off.
     pub(crate) fn take(place: &Place) -> Result<Self, LakeError> {
         let dir = place.dir.as_path();
         let server = match &place.catalog {

@@ -376,7 +376,7 @@ pub struct Rule {
 }
 
 impl Default for Rule {
-    /// Stops at 1 %, so that stops stay under 5 % wrong although the model is only a model.
+    /// Stops at 2 % and 5 %, so that stops stay under 5 % wrong although the model is only one.
     fn default() -> Self {
         Self {
             hurdle: 1.5,

@@ -222,19 +222,23 @@ pub fn forecast_with_limits(
     const ORIGINS: usize = 36;
     let forms = Forms::of(&[method], values, season);
     let points = forecast_as(method, forms, values, season, horizon)?;
-    let relative = values.iter().all(|value| *value > 0.0);
-    let apart = |said: f64, came: f64| {
-        if relative { (came / said.max(1e-300)).ln().abs() } else { (came - said).abs() }
-    };
     let first = (2 * season.max(2) + 2).max(values.len().saturating_sub(horizon + ORIGINS));
-    let mut off: Vec<Vec<f64>> = vec![Vec::new(); horizon];
+    // How far ahead, what was said, what came.
+    let mut past: Vec<(usize, f64, f64)> = Vec::new();
     for origin in first..values.len() {
         let ahead = horizon.min(values.len() - origin);
         let said = forecast_as(method, forms, &values[..origin], season, ahead);
         let Some(said) = said else { continue };
         for (h, said) in said.iter().enumerate() {
-            off[h].push(apart(*said, values[origin + h]));
+            past.push((h, *said, values[origin + h]));
         }
+    }
+    // Ratios say something only of what is above zero: values, forecasts and past forecasts.
+    let told = past.iter().flat_map(|(_, said, came)| [*said, *came]);
+    let relative = told.chain(points.iter().chain(values).copied()).all(|value| value > 0.0);
+    let mut off: Vec<Vec<f64>> = vec![Vec::new(); horizon];
+    for (h, said, came) in past {
+        off[h].push(if relative { (came / said).ln().abs() } else { (came - said).abs() });
     }
     let mut reach: f64 = 0.0;
     let steps = points.into_iter().zip(off).map(|(point, mut off)| {

@@ -113,7 +113,7 @@ fn label(ask: &Ask, one: &Judged) -> String {
 fn more(ask: &Ask, n: Option<f64>) -> String {
     let days = ask.definitions.verdict.horizon_days;
     match n {
-        Some(n) => format!("it takes about {} more accounts", words::grouped(whole(n))),
+        Some(n) => format!("about {} more accounts now would decide", words::grouped(whole(n))),
         None => format!("more accounts do not decide it within {days} days"),
     }
 }
@@ -158,13 +158,13 @@ fn entries(ask: &Ask, one: &Judged, costs: &Slice<'_>) -> Vec<Entry> {
 fn note(rule: &Rule, found: &[Judged]) -> String {
     let percent = |share: f64| format!("{:.0}%", 100.0 * share);
     let mut text = format!(
-        "Scale: {sure} sure that the next 1 spent returns {hurdle} in gross profit, and more likely \
-         than not that what was spent returns as much. Keep: {sure} sure that what was spent, or the \
-         next 1, comes back, and neither is unlikely. Stop: at most {stop} chance that what was spent \
-         comes back and {no_more} that the next 1 does, more than {lucky} mean wins short of it, and less \
-         likely than not to reach {close}. Fix: no chance that it comes back, but close; or most of what is \
-         to come has come and it hangs in the balance; or it worked before and no longer does. Too \
-         early: all else.",
+        "Scale: {sure} sure that the next 1 spent returns {hurdle} in gross profit, more likely than \
+         not that what was spent returns as much, and 75% sure that it comes back. Keep: {sure} sure \
+         that what was spent, or the next 1, comes back, and neither is unlikely. Stop: at most {stop} \
+         chance that what was spent comes back and {no_more} that the next 1 does, more than {lucky} \
+         mean wins short of it, and less likely than not to reach {close}. Fix: no chance that it comes \
+         back, but close; or most of what is to come has come and it hangs in the balance; or it worked \
+         before and no longer does. Too early: all else.",
         sure = percent(rule.sure),
         stop = percent(rule.stop),
         no_more = percent(rule.no_more),
@@ -274,8 +274,8 @@ fn churn(ask: &Ask, found: &[Judged]) -> Option<Caveat> {
     let lost = words::money(Money { minor: whole(lost), currency: ask.currency });
     let text = format!(
         "{} ended before half of those who ever convert would have done so, after {money} was spent; {} \
-         more likely than not pay back all the same. For each such amount spent again, {lost} of gross \
-         profit above cost is expected.",
+         more likely than not pay back all the same. Where they would have paid \
+         back, ending them forgoes {lost} of gross profit above cost, weighed by how likely that is.",
         words::sentence(&words::count(
             i64::try_from(ended.len()).unwrap_or(i64::MAX),
             "program was",

@@ -74,6 +74,8 @@ pub(crate) struct History {
     events: Vec<Event>,
     /// For each field the first change after it.
     after: [Option<Event>; FIELDS.len()],
+    /// Fields of which all that was said up to then is that they were empty.
+    empty: [bool; FIELDS.len()],
 }
 
 impl History {
@@ -98,7 +100,12 @@ impl History {
                 match last {
                     Some(last) if *last == event.new => return false,
                     Some(last) => event.old.clone_from(last),
-                    None if event.new.is_none() => return false,
+                    None if event.new.is_none() => {
+                        if let Some(empty) = self.empty.get_mut(event.field as usize) {
+                            *empty = true;
+                        }
+                        return false;
+                    }
                     None => {}
                 }
             }
@@ -114,6 +121,7 @@ impl History {
         let after = self.after.get(field as usize)?.as_ref()?;
         match self.events.iter().rfind(|event| event.field == field) {
             Some(before) => Some(before.new.as_deref().unwrap_or("")),
+            None if self.empty.get(field as usize) == Some(&true) => Some(""),
             None => after.old.as_deref(),
         }
     }
@@ -406,4 +414,42 @@ pub(crate) fn frame(
         ("actor", text(&|change| change.actor.clone())),
         ("derived", Column::Boolean(changes.iter().map(|c| Some(c.derived)).collect())),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was said of the amount at some instants, known as of instant 20.
+    fn history(said: &[(Micros, Option<&str>)]) -> History {
+        let mut past = History::default();
+        for (at, new) in said {
+            let (new, old, actor) = (new.map(Arc::from), None, None);
+            let (field, sequence, later) = (Field::Amount, None, true);
+            past.add(Event { at: *at, later, sequence, field, new, old, actor }, 20);
+        }
+        past.settle();
+        past
+    }
+
+    #[test]
+    fn what_a_field_was_is_what_was_said_of_it_by_then() {
+        // Empty by then, and filled later: the present value is too new.
+        assert_eq!(history(&[(10, None), (30, Some("500"))]).earlier(Field::Amount), Some(""));
+        assert_eq!(history(&[(10, Some("7")), (30, None)]).earlier(Field::Amount), Some("7"));
+        // Nothing was said by then, or nothing later: the present value is what is known.
+        assert_eq!(history(&[(30, Some("500"))]).earlier(Field::Amount), None);
+        assert_eq!(history(&[(10, None)]).earlier(Field::Amount), None);
+    }
+
+    #[test]
+    fn what_is_said_again_is_no_change_and_what_is_new_has_its_old_value() {
+        let past = history(&[(9, Some("7")), (2, None), (5, Some("7")), (3, Some("4")), (4, None)]);
+        let told: Vec<_> = past
+            .events
+            .iter()
+            .map(|event| (event.at, event.old.as_deref(), event.new.as_deref()))
+            .collect();
+        assert_eq!(told, [(3, None, Some("4")), (4, Some("4"), None), (5, None, Some("7"))]);
+    }
 }

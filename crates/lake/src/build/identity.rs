@@ -541,7 +541,9 @@ fn gather(
         let (known, other) = (person.converted_at, record.converted_at);
         person.converted_at = known.into_iter().chain(other).min();
         person.opportunities.extend(record.opportunity.clone());
-        if node == root && record.status.is_some() || person.status.is_none() {
+        let speaks = node == root && record.status.is_some() || person.status.is_none();
+        // Why a duplicate was put away says nothing of the person.
+        if speaks && !record.gone {
             person.status.clone_from(&record.status);
         }
     }
