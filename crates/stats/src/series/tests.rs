@@ -114,3 +114,15 @@ fn a_straight_line_and_a_season_are_found_by_each_form_that_has_them() {
     let best = ets::best(&ets::forms(), &flat, 12).unwrap();
     assert_eq!(best.form.trend, Trend::None);
 }
+
+#[test]
+fn limits_keep_their_order_where_what_is_positive_falls_below_zero() {
+    let falling: Vec<f64> =
+        (0..40).map(|t| 200.0 - 5.0 * f64::from(t) + f64::from(t % 3)).collect();
+    let steps = forecast_with_limits(Method::Smoothing, &falling, 1, 4, 0.8).unwrap();
+    assert!(steps.iter().any(|step| step.point <= 0.0));
+    for Step { point, low, high } in steps {
+        let (low, high) = (low.unwrap(), high.unwrap());
+        assert!(low <= point && point <= high && high - low < 100.0, "{low} {point} {high}");
+    }
+}
