@@ -3,7 +3,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use domain::{Currency, Decimal, Money};
+use domain::{Currency, Decimal, Money, Rate};
 use intake::value::number::{NumberStyle, decimal, typed};
 use libfuzzer_sys::fuzz_target;
 
@@ -101,19 +101,28 @@ fn rounded(amount: Decimal, currency: Currency) {
     }
 }
 
-/// Conversion rounds once, whatever the digits of the rate.
+/// Conversion rounds once, whatever the digits of the rate and whichever way round it is quoted.
 fn converted(minor: i64, rate: Decimal, from: Currency) {
     let to = Currency::USD;
-    let (digits, scale) = (from.digits() + rate.scale(), to.digits());
-    let Some(product) = i128::from(minor).checked_mul(rate.mantissa()) else { return };
-    let exact = if digits >= scale {
-        Some(half_even(product, 10_i128.pow(digits - scale)))
-    } else {
-        product.checked_mul(10_i128.pow(scale - digits))
-    };
-    let expected = exact.and_then(|minor| i64::try_from(minor).ok());
-    let found = Money::from_minor(minor, from).convert(rate, to).ok().map(|money| money.minor);
-    assert_eq!(found, expected, "{minor} {from} at {rate}");
+    let [quoted, inverse] = [Rate::quoted(rate), Rate::inverse(rate)];
+    assert_eq!((quoted.is_some(), inverse.is_some()), (rate > Decimal::ZERO, rate > Decimal::ZERO));
+    let (Some(quoted), Some(inverse)) = (quoted, inverse) else { return };
+    let found =
+        |rate| Money::from_minor(minor, from).convert(rate, to).ok().map(|money| money.minor);
+    let (times, over) = (rate.mantissa(), 10_i128.pow(rate.scale()));
+    if let Some(exact) = exact(minor, [times, over], from, to) {
+        assert_eq!(found(quoted), i64::try_from(exact).ok(), "{minor} {from} at {rate}");
+    }
+    if let Some(exact) = exact(minor, [over, times], from, to) {
+        assert_eq!(found(inverse), i64::try_from(exact).ok(), "{minor} {from} at 1 / {rate}");
+    }
+}
+
+/// `minor` of one currency times a fraction, in minor units of another; none where it is too long.
+fn exact(minor: i64, [times, over]: [i128; 2], from: Currency, to: Currency) -> Option<i128> {
+    let times = times.checked_mul(10_i128.pow(to.digits()))?;
+    let over = over.checked_mul(10_i128.pow(from.digits()))?;
+    Some(half_even(i128::from(minor).checked_mul(times)?, over))
 }
 
 fn half_even(value: i128, by: i128) -> i128 {
