@@ -103,7 +103,8 @@ struct Stream {
     keys: Vec<String>,
     bookmarks: Vec<String>,
     form: Form,
-    /// True where the facts are sums of records or changes between them, so that a part says less.
+    /// True where facts are made of several records (sums of spend, the earliest of a session,
+    /// numbers of changes), so that a part says less.
     indivisible: bool,
     /// The files that its records go to, read and kept, with their version.
     files: [Option<(usize, Option<i64>)>; 2],
@@ -242,8 +243,8 @@ impl<'s> Delivery<'s> {
     }
 
     /// True where a part of the run would say something else than the whole: records carry a table
-    /// version, and which older ones are gone is known at the end only; or facts are sums of
-    /// records or changes between them.
+    /// version, and which older ones are gone is known at the end only; or facts are made
+    /// of several records.
     pub fn indivisible(&self) -> bool {
         self.files.iter().any(|file| file.version.is_some() || file.indivisible)
     }
@@ -386,7 +387,7 @@ impl<'s> Delivery<'s> {
                 Shape::Skip(why) => (Form::Kept, why.to_owned()),
                 Shape::Lookup(_) => (Form::Lookup, String::new()),
                 shape => {
-                    indivisible = shape != Shape::Rows;
+                    indivisible = !matches!(shape, Shape::Rows | Shape::Snapshots);
                     (Form::Read, String::new())
                 }
             },
